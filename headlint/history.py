@@ -259,6 +259,19 @@ def choose_witnesses(events: Iterable[AnyEvent], known: Mapping[object, int]) ->
     return Witnesses(numbers, texts)
 
 
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A history as plain JSON: everything the worker needs, nothing executable."""
+
+    body: dict[str, Json]
+    numbers: Mapping[int, int]
+    witnesses: Witnesses
+
+    def key(self, module: ModuleRef) -> str:
+        """Under what the observation has the facts of a watched module."""
+        return f"{self.numbers[module.object]}:{module.path}"
+
+
 def recipe(
     events: Iterable[AnyEvent],
     *,
@@ -266,8 +279,8 @@ def recipe(
     watch: Iterable[ModuleRef],
     input_shape: tuple[int, ...] | None,
     witnesses: Witnesses,
-) -> dict[str, Json]:
-    """Everything the worker needs to replay `events`, as plain JSON with object numbers from 0.
+) -> Recipe:
+    """What the worker needs to replay `events`, with object numbers from 0.
 
     `model` is the module whose forward runs (on `input_shape`, batch included; None runs no forward) and
     `watch` are the modules whose facts are wanted. Events that change nothing in a replay are left out.
@@ -358,4 +371,4 @@ def recipe(
     }
     if input_shape is not None:
         result["input"] = list(input_shape)
-    return result
+    return Recipe(result, numbering, witnesses)

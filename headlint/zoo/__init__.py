@@ -1,0 +1,20 @@
+"""What torchvision's builders make, as shipped data: look-ups that need neither torch nor torchvision."""
+
+from __future__ import annotations
+
+from headlint.zoo.builders import Builder, Head, builder_at, builder_names, find_builder, nearest
+from headlint.zoo.trees import Multiple, Node, Tree
+from headlint.zoo.variants import tree
+
+__all__ = [
+    "Builder",
+    "Head",
+    "Multiple",
+    "Node",
+    "Tree",
+    "builder_at",
+    "builder_names",
+    "find_builder",
+    "nearest",
+    "tree",
+]

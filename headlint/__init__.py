@@ -1,0 +1,48 @@
+"""headlint: proves that the surgery on pretrained torchvision models does what its author meant.
+
+The public names are loaded on first use, so that importing headlint (which flake8 does for every run)
+costs nothing where no file concerns it.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from headlint.api import lint_paths, lint_source
+    from headlint.finding import Edit, Evidence, Finding, Fix, Span, Verdict
+    from headlint.lint import Linter, Report, Settings
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Edit",
+    "Evidence",
+    "Finding",
+    "Fix",
+    "Linter",
+    "Report",
+    "Settings",
+    "Span",
+    "Verdict",
+    "__version__",
+    "lint_paths",
+    "lint_source",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    for module_name in ("headlint.finding", "headlint.lint", "headlint.api"):
+        module = import_module(module_name)
+        if hasattr(module, name):
+            value: object = getattr(module, name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

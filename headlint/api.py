@@ -1,0 +1,46 @@
+"""The two functions for programs that use headlint: findings of a text, and of files and directories.
+
+Both report every finding; `# noqa` is a matter of the front ends that people read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headlint.lint import Linter, Report, Settings
+from headlint.source.decoding import DecodingFailure, decode
+from headlint.source.discovery import python_files
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+
+def lint_source(text: str, name: str = "<string>", settings: Settings | None = None) -> Report:
+    """The findings in `text`; `name` is only shown. Never raises: what went wrong stands in the report's notes."""
+    with Linter(settings or Settings()) as linter:
+        return linter.lint(text, name)
+
+
+def lint_paths(paths: Iterable[str | PathLike[str]], settings: Settings | None = None) -> Iterator[tuple[Path, Report]]:
+    """Each Python file under `paths` with its report, in order; one worker serves them all.
+
+    Raises FileNotFoundError, before any file is read, for a path that does not exist. A file that cannot be
+    read or decoded gets a report whose only content is a note.
+    """
+    files = tuple(python_files(paths))
+    return _lint_files(files, settings or Settings())
+
+
+def _lint_files(files: tuple[Path, ...], settings: Settings) -> Iterator[tuple[Path, Report]]:
+    with Linter(settings) as linter:
+        for path in files:
+            try:
+                text = decode(path.read_bytes())
+            except (OSError, DecodingFailure) as failure:
+                reason = failure.strerror if isinstance(failure, OSError) else None
+                note = f"cannot be read: {reason}" if reason else str(failure)
+                yield path, Report(findings=(), notes=(note,), hidden=0)
+            else:
+                yield path, linter.lint(text, str(path))

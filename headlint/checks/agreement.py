@@ -1,0 +1,64 @@
+"""Whether the paths through a program agree on a candidate.
+
+A path is what the code may do, not what its callers let it do: two conditions that always go together in real
+runs look independent to the analysis. So a candidate counts only if every path that makes the same model
+comes to it, or if every path by which the code in question is reached is wrong there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headlint.checks.candidate import Candidate
+from headlint.claims import NeverUsed
+from headlint.flow.histories import ModelHistory
+from headlint.history import SetModule
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """A candidate on the history that gave it."""
+
+    history: ModelHistory
+    candidate: Candidate
+
+
+def agree(histories: Sequence[ModelHistory], suspicions: Sequence[Suspicion], text: str) -> list[list[Suspicion]]:
+    """Suspicions grouped by mistake, without those that the rest of the program speaks against."""
+    groups: dict[tuple[object, ...], list[Suspicion]] = {}
+    for suspicion in suspicions:
+        if isinstance(suspicion.candidate.claim, NeverUsed) and _is_called_by_hand(suspicion, text):
+            continue
+        key = (suspicion.candidate.code, id(suspicion.candidate.site))
+        groups.setdefault(key, []).append(suspicion)
+    kept = ([one for one in group if _holds(one, group, histories)] for group in groups.values())
+    return [group for group in kept if group]
+
+
+def _holds(suspicion: Suspicion, group: Sequence[Suspicion], histories: Sequence[ModelHistory]) -> bool:
+    site = suspicion.candidate.event_site
+    wrong = {id(other.history) for other in group}
+    reached_and_right = [h for h in histories if id(h) not in wrong and _reaches(h, site)]
+    if not reached_and_right:
+        return True
+    same_model = [h for h in histories if _same_build(h, suspicion.history) and h.complete]
+    return all(id(h) in wrong for h in same_model)
+
+
+def _reaches(history: ModelHistory, site: object) -> bool:
+    return any(event.site is site for event in history.events)
+
+
+def _same_build(left: ModelHistory, right: ModelHistory) -> bool:
+    return left.build == right.build and left.build.site is right.build.site
+
+
+def _is_called_by_hand(suspicion: Suspicion, text: str) -> bool:
+    """Whether the file calls anything by the name of the layer that forward does not call."""
+    claim = suspicion.candidate.claim
+    for event in suspicion.history.events:
+        if isinstance(event, SetModule) and isinstance(claim, NeverUsed) and event.value == claim.module:
+            return re.search(rf"\.{re.escape(event.name)}\s*\(", text) is not None
+    return False

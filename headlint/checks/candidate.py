@@ -1,0 +1,42 @@
+"""What a check finds before the worker has been asked, and the checks there are."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import libcst as cst
+
+from headlint.claims import Claim
+from headlint.flow.histories import ModelHistory
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A possible finding: where it stands, what it says, and the claim that must hold.
+
+    `event_site` is the code whose effect is in question: a path that comes by it without a candidate speaks
+    against the finding. `speculative` ones are worth a replay but too uncertain to be reported without it.
+    """
+
+    code: str
+    site: cst.CSTNode
+    event_site: cst.CSTNode
+    message: str
+    hint: str
+    claim: Claim
+    speculative: bool
+
+
+Check = Callable[[ModelHistory], Iterator[Candidate]]
+
+
+@cache
+def all_checks() -> tuple[tuple[str, Check], ...]:
+    """Every check with its rule's code, in the order of the codes."""
+    package = importlib.import_module("headlint.checks")
+    modules = (importlib.import_module(f"headlint.checks.{info.name}") for info in pkgutil.iter_modules(package.__path__))
+    return tuple(sorted((module.CODE, module.check) for module in modules if hasattr(module, "CODE")))

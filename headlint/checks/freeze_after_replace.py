@@ -1,0 +1,57 @@
+"""HL301: the freezing statement also freezes the new head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headlint.checks.candidate import Candidate
+from headlint.checks.places import is_about_head, placements, spelled
+from headlint.checks.training import frozen_by_mistake_possible
+from headlint.claims import StaysFrozen
+from headlint.flow import modules
+from headlint.flow.histories import ModelHistory
+from headlint.history import ModuleRef, ParameterRef, SetFlag, SetModule
+
+CODE = "HL301"
+
+
+def check(history: ModelHistory) -> Iterator[Candidate]:
+    """Freezing statements behind a replaced head that leave nothing of it to train."""
+    for event, place in placements(history):
+        if event.value is None or not is_about_head(history, place):
+            continue
+        fresh = _fresh_parameters(history, event.value)
+        if not fresh or any(history.state.flags.get(parameter, True) is not False for parameter in fresh):
+            continue
+        freeze = _freeze_after(history, event, fresh)
+        if freeze is None or freeze.site is None or not frozen_by_mistake_possible(history, event, event.value):
+            continue
+        name = spelled(place)
+        message = f"this also freezes the new head '{name}' of {history.builder.name}: nothing in it trains"
+        hint = f"freeze before '{name}' is replaced, or unfreeze it again: model.{name}.requires_grad_(True)"
+        yield Candidate(
+            CODE,
+            freeze.site,
+            freeze.site,
+            f"{message}; freeze before it is replaced",
+            hint,
+            StaysFrozen(event.value, name),
+            speculative=False,
+        )
+
+
+def _fresh_parameters(history: ModelHistory, head: ModuleRef) -> list[ParameterRef]:
+    """The parameters of a head that the code made itself; empty if the model's own layers are part of it."""
+    found = [parameter for _, parameter in modules.parameters_of(history.state, head)]
+    return [] if any(parameter.object == history.build.object for parameter in found) else found
+
+
+def _freeze_after(history: ModelHistory, placed: SetModule, fresh: list[ParameterRef]) -> SetFlag | None:
+    """The last freeze of the head if it comes behind its placing and covers more than the head."""
+    behind = history.events[history.events.index(placed) :]
+    own = set(fresh)
+    for event in reversed(behind):
+        if isinstance(event, SetFlag) and not event.value and own.intersection(event.parameters):
+            # Freezing nothing but the head is no slip of order.
+            return event if any(parameter not in own for parameter in event.parameters) else None
+    return None

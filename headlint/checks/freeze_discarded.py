@@ -1,0 +1,74 @@
+"""HL302: the frozen layer is thrown away by the replacement, and the rest of the model stays trainable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headlint.checks.candidate import Candidate
+from headlint.checks.places import joined, place_of, spelled
+from headlint.claims import NothingFrozen
+from headlint.flow import modules
+from headlint.flow.histories import ModelHistory
+from headlint.history import ModuleRef, ParameterRef, SetFlag, SetModule
+
+CODE = "HL302"
+
+
+def check(history: ModelHistory) -> Iterator[Candidate]:
+    """Freezing statements of which nothing is left in the model."""
+    state = history.state
+    now = {parameter for _, parameter in modules.parameters_of(state, history.model)}
+    if not now or any(state.flags.get(parameter, True) is not True for parameter in now):
+        return
+    for index, freeze in enumerate(history.events):
+        if not isinstance(freeze, SetFlag) or freeze.value or freeze.site is None:
+            continue
+        if now.intersection(freeze.parameters) or any(p.object != history.build.object for p in freeze.parameters):
+            continue
+        replaced = _replaced_after(history, index, freeze.parameters)
+        if not replaced or _unfrozen_before(history, index, replaced, freeze):
+            continue
+        place = _place(history, replaced[0])
+        message = (
+            f"'{spelled(place)}' of {history.builder.name} is frozen here and then replaced:"
+            f" nothing stays frozen, all {len(now)} parameters train"
+        )
+        hint = "freeze the layers that stay in the model"
+        refs = tuple(event.replaced for event in replaced if event.replaced is not None)
+        yield Candidate(
+            CODE, freeze.site, freeze.site, f"{message}; {hint}", hint, NothingFrozen(refs), speculative=False
+        )
+
+
+def _replaced_after(
+    history: ModelHistory, index: int, parameters: tuple[ParameterRef, ...]
+) -> list[SetModule]:
+    """The replacements behind `index` that throw away all of these parameters; empty if some were not."""
+    left = set(parameters)
+    found: list[SetModule] = []
+    for event in history.events[index + 1 :]:
+        if isinstance(event, SetModule) and event.replaced is not None:
+            prefix = event.replaced
+            gone = {p for p in left if p.object == prefix.object and _is_below(prefix, p)}
+            if gone:
+                left -= gone
+                found.append(event)
+    return [] if left else found
+
+
+def _is_below(module: ModuleRef, parameter: ParameterRef) -> bool:
+    return not module.path or parameter.path.startswith(f"{module.path}.")
+
+
+def _unfrozen_before(history: ModelHistory, index: int, replaced: list[SetModule], freeze: SetFlag) -> bool:
+    """Whether the code itself takes the freeze back before it throws the layer away."""
+    last = history.events.index(replaced[-1])
+    frozen = set(freeze.parameters)
+    return any(
+        isinstance(event, SetFlag) and event.value and frozen.intersection(event.parameters)
+        for event in history.events[index + 1 : last]
+    )
+
+
+def _place(history: ModelHistory, event: SetModule) -> str:
+    return joined(place_of(history, event.target) or "", event.name)

@@ -1,0 +1,154 @@
+"""What checks ask about places: how code spells them, which are heads, what arrives at them and fits them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import libcst as cst
+
+from headlint.flow import modules
+from headlint.flow.histories import ModelHistory
+from headlint.flow.state import LayerObject, ZooObject
+from headlint.history import Argument, MakeLayer, ModuleRef, SetModule, SymbolicSize
+from headlint.torchlib.layers import REQUIRED, find_layer
+from headlint.torchlib.shapes import SIZED, Refused, Shape, behind
+
+
+def spelled(place: str) -> str:
+    """A place as code writes it: `classifier[6]` for `classifier.6`."""
+    text = ""
+    for step in place.split("."):
+        text += f"[{step}]" if step.isdigit() else f".{step}" if text else step
+    return text
+
+
+def place_of(history: ModelHistory, ref: ModuleRef) -> str | None:
+    """Where a module stands in the model at the end of the history, None if it stands there no longer."""
+    return history.places.get(ref)
+
+
+def joined(target: str, name: str) -> str:
+    """The place of `name` in the module at `target`."""
+    return f"{target}.{name}" if target else name
+
+
+def head_places(history: ModelHistory) -> tuple[str, ...]:
+    """Where the builder puts its main head."""
+    return tuple(head.place for head in history.builder.heads if not head.auxiliary)
+
+
+def is_about_head(history: ModelHistory, place: str) -> bool:
+    """Whether a place is the head, is in it, or holds it."""
+    return any(
+        head == place or head.startswith(f"{place}.") or place.startswith(f"{head}.") for head in head_places(history)
+    )
+
+
+def placements(history: ModelHistory) -> Iterator[tuple[SetModule, str]]:
+    """Every module put into the model that still stands there at the end, with its place."""
+    for event in history.events:
+        if isinstance(event, SetModule) and event.value is not None:
+            target = place_of(history, event.target)
+            if target is None:
+                continue
+            place = joined(target, event.name)
+            if history.places.get(event.value) == place or _stands(history, event):
+                yield event, place
+
+
+def _stands(history: ModelHistory, event: SetModule) -> bool:
+    return dict(modules.children_of(history.state, event.target)).get(event.name) == event.value
+
+
+def has_parameters(history: ModelHistory, ref: ModuleRef) -> bool:
+    """Whether a module holds parameters, as far as that is known."""
+    return any(True for _ in modules.parameters_of(history.state, ref))
+
+
+def making_site(history: ModelHistory, ref: ModuleRef) -> cst.CSTNode | None:
+    """The call in the code that made a layer."""
+    for event in history.events:
+        if isinstance(event, MakeLayer) and event.object == ref.object and not ref.path:
+            return event.site
+    return None
+
+
+# -- shapes ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """`layer` refuses what arrives; `behind_new` says that a sized layer of the new head stands before it."""
+
+    layer: ModuleRef
+    refused: Refused
+    behind_new: bool
+
+
+@dataclass(slots=True)
+class _Passage:
+    """A shape on its way through a head, and whether a new layer has changed it."""
+
+    shape: Shape | None
+    new_layer_passed: bool = False
+    mismatch: Mismatch | None = None
+
+
+def sizes_of(history: ModelHistory, ref: ModuleRef) -> Mapping[str, Argument]:
+    """The arguments of a layer with torch's defaults, as it was made."""
+    record = history.state.heap.get(ref.object)
+    if isinstance(record, ZooObject):
+        node = record.tree.node(ref.path)
+        return node.sizes if node is not None else {}  # type: ignore[return-value]
+    if isinstance(record, LayerObject):
+        layer = find_layer(record.kind)
+        defaults = {name: value for name, value in layer.parameters if value is not REQUIRED} if layer else {}
+        return {**defaults, **dict(record.arguments)}
+    return {}
+
+
+def first_mismatch(history: ModelHistory, ref: ModuleRef, arriving: Shape) -> Mismatch | None:
+    """The first layer in a head that certainly refuses what arrives at it."""
+    passage = _Passage(arriving)
+    _pass(history, ref, passage)
+    return passage.mismatch
+
+
+def shape_behind(history: ModelHistory, ref: ModuleRef, arriving: Shape) -> Shape | None:
+    """What a head makes of a shape, None where that is not known."""
+    passage = _Passage(arriving)
+    _pass(history, ref, passage)
+    return passage.shape if passage.mismatch is None else None
+
+
+def _pass(history: ModelHistory, ref: ModuleRef, passage: _Passage) -> None:
+    kind = modules.kind_of(history.state, ref)
+    node = modules.node_of(history.state, ref)
+    if kind == "Sequential":
+        for _, child in modules.children_of(history.state, ref):
+            if passage.shape is None or passage.mismatch is not None:
+                return
+            if child is None:
+                passage.shape = None
+                return
+            _pass(history, child, passage)
+        return
+    if modules.children_of(history.state, ref) or passage.shape is None:
+        passage.shape = None
+        return
+    if node is not None and not node.qualified_type.startswith("torch.nn."):
+        passage.shape = None
+        return
+    outcome = behind(kind, sizes_of(history, ref), passage.shape)
+    if isinstance(outcome, Refused):
+        passage.mismatch = Mismatch(ref, outcome, passage.new_layer_passed)
+        return
+    passage.shape = outcome
+    if node is None and kind in SIZED:
+        passage.new_layer_passed = True
+
+
+def is_symbolic(size: object) -> bool:
+    """Whether a size is not a number."""
+    return isinstance(size, SymbolicSize)

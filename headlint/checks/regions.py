@@ -1,0 +1,99 @@
+"""The parts of a model that the code has rebuilt, with what arrives at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from headlint.checks.places import placements, sizes_of
+from headlint.flow import modules
+from headlint.flow.histories import ModelHistory
+from headlint.flow.state import ZooObject
+from headlint.history import ModuleRef, SetModule
+from headlint.torchlib.shapes import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rebuilt part: the outermost Sequential or single layer that was put in or changed.
+
+    `place` is where it stands, `arriving` the shape that the builder's model gives it there, `events` what put
+    new modules into it, and `certain` that nothing before it in the model has been changed.
+    """
+
+    ref: ModuleRef
+    place: str
+    arriving: Shape
+    events: tuple[SetModule, ...]
+    certain: bool
+
+
+def regions(history: ModelHistory) -> Iterator[Region]:
+    """Every rebuilt part of the model whose input is known."""
+    found: dict[str, list[SetModule]] = {}
+    for event, place in placements(history):
+        found.setdefault(_outermost(history, place), []).append(event)
+    for place, events in found.items():
+        ref = _standing_at(history, place)
+        node = _builder_node(history, place)
+        if ref is None or node is None or node.arrives is None:
+            continue
+        others = (other for other in found if other != place)
+        certain = all(_keeps_what_arrives(history, other) for other in others)
+        yield Region(ref, place, tuple(node.arrives), tuple(events), certain)
+
+
+def _builder_node(history: ModelHistory, place: str) -> object:
+    record = history.state.heap.get(history.build.object)
+    return record.tree.node(place) if isinstance(record, ZooObject) else None
+
+
+def _outermost(history: ModelHistory, place: str) -> str:
+    """The place of the outermost Sequential around `place`, or `place` itself."""
+    steps = place.split(".")
+    for length in range(1, len(steps)):
+        ancestor = ".".join(steps[:length])
+        ref = _standing_at(history, ancestor)
+        if ref is not None and modules.kind_of(history.state, ref) == "Sequential" and not _is_trunk(history, ancestor):
+            return ancestor
+    return place
+
+
+def _is_trunk(history: ModelHistory, place: str) -> bool:
+    """Whether a Sequential of the builder is not around a head (`features`, `layer4`)."""
+    node = _builder_node(history, place)
+    if node is None:
+        return False
+    return not any(head.place == place or head.place.startswith(f"{place}.") for head in history.builder.heads)
+
+
+def _standing_at(history: ModelHistory, place: str) -> ModuleRef | None:
+    ref: ModuleRef | None = history.model
+    for step in place.split(".") if place else ():
+        if ref is None:
+            return None
+        ref = dict(modules.children_of(history.state, ref)).get(step)
+    return ref
+
+
+def _keeps_what_arrives(history: ModelHistory, place: str) -> bool:
+    """Whether a change at `place` leaves what arrives at the heads as it was."""
+    node = _builder_node(history, place)
+    if node is None:
+        # A name the model never calls.
+        return "." not in place
+    if any(head.place == place or head.place.startswith(f"{place}.") for head in history.builder.heads):
+        # Another head: auxiliary ones come after nothing that the main one needs.
+        return True
+    ref = _standing_at(history, place)
+    if ref is None or place != history.builder.stem:
+        return False
+    ours, theirs = sizes_of(history, ref), node.sizes  # type: ignore[attr-defined]
+    names = ("out_channels", "kernel_size", "stride", "padding", "dilation")
+    return all(_pair(ours.get(name)) == _pair(theirs.get(name)) for name in names)
+
+
+def _pair(size: object) -> object:
+    return (size, size) if isinstance(size, int) else size
+
+

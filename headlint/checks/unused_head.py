@@ -1,0 +1,85 @@
+"""HL101: a layer is assigned to a name that forward never calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headlint.checks.candidate import Candidate
+from headlint.checks.places import head_places, place_of, placements, spelled
+from headlint.claims import NeverUsed
+from headlint.flow import modules
+from headlint.flow.histories import ModelHistory
+from headlint.flow.state import ZooObject
+from headlint.history import MakeContainer, SetAttribute, SetModule
+
+CODE = "HL101"
+
+
+def check(history: ModelHistory) -> Iterator[Candidate]:
+    """Modules put under a name that the builder's model does not have."""
+    if any(isinstance(event, SetAttribute) and event.name.startswith(("forward", "_forward")) for event in history.events):
+        return
+    for event, place in placements(history):
+        if _is_foreign(history, event) and not _stands_elsewhere(history, event):
+            yield _candidate(history, event, place)
+
+
+def _is_foreign(history: ModelHistory, event: SetModule) -> bool:
+    """Whether nothing in the code of the target's class can know the name."""
+    record = history.state.heap.get(event.target.object)
+    kind = modules.kind_of(history.state, event.target)
+    if kind in modules.WRAPPERS:
+        return event.name != "module"
+    if not isinstance(record, ZooObject):
+        return False
+    node = record.tree.node(event.target.path)
+    if node is None or event.name in node.children or record.tree.has_attribute(event.target.path, event.name):
+        return False
+    # These run whatever is put into them.
+    return not {node.type, *(base.rpartition(".")[2] for base in node.bases)} & {"Sequential", "ModuleList", "ModuleDict"}
+
+
+def _stands_elsewhere(history: ModelHistory, event: SetModule) -> bool:
+    """Whether the new layer is also a part of something else, which may run it."""
+    for other in history.events:
+        if isinstance(other, MakeContainer) and any(child == event.value for _, child in other.children):
+            return True
+        if isinstance(other, SetModule) and other is not event and other.value == event.value:
+            return True
+    return False
+
+
+def _candidate(history: ModelHistory, event: SetModule, place: str) -> Candidate:
+    assert event.value is not None
+    assert event.site is not None
+    name, builder = spelled(place), history.builder
+    heads = head_places(history)
+    consequence = "the new layer is unused"
+    hint = ""
+    if heads:
+        untouched = all(place_of(history, ref) is not None for ref in _original_heads(history))
+        if untouched:
+            consequence += f" and the model still returns {_classes(history)} classes"
+            hint = f"replace '{spelled(heads[0])}', which forward calls"
+        if untouched and heads[0] != place:
+            consequence += f"; replace '{spelled(heads[0])}'"
+    if modules.kind_of(history.state, event.target) in modules.WRAPPERS:
+        name = event.name
+        message = f"the wrapper around {builder.name} never calls '{name}': {consequence} through '.module'"
+    else:
+        message = f"{builder.name} never calls '{name}': {consequence}"
+    return Candidate(
+        CODE, event.site, event.site, message, hint, NeverUsed(event.value), speculative=False
+    )
+
+
+def _original_heads(history: ModelHistory) -> Iterator[modules.ModuleRef]:
+    for place in head_places(history):
+        yield modules.ModuleRef(history.build.object, place)
+
+
+def _classes(history: ModelHistory) -> object:
+    given = dict(history.build.arguments).get("num_classes", history.builder.classes)
+    return getattr(given, "text", given)
+
+

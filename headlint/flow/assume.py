@@ -1,0 +1,125 @@
+"""What a path assumes: truth of conditions, constants that symbols are pinned to, and what follows from them."""
+
+from __future__ import annotations
+
+from headlint.flow.operations import TESTS, apply, truth_of
+from headlint.flow.state import State
+from headlint.flow.value import NONE, Constant, Symbol, Tuple, Value
+
+
+def simplify(state: State, value: Value) -> Value:
+    """`value` with everything put in that the path assumes."""
+    if not isinstance(value, Symbol) or not state.assumptions:
+        return value
+    return _simplify(state.assumptions, value)
+
+
+def _simplify(assumptions: dict[Symbol, Value], symbol: Symbol, own: bool = True) -> Value:
+    if own:
+        known = assumptions.get(symbol)
+        if known is not None:
+            return known
+    if symbol.op == "name":
+        return symbol
+    operands = tuple(_inside(assumptions, operand) for operand in symbol.operands)
+    if all(new is old for new, old in zip(operands, symbol.operands, strict=True)):
+        return symbol
+    if symbol.op == "choice":
+        truth = truth_of(operands[0])
+        return Symbol("choice", operands, symbol.text) if truth is None else operands[1 if truth else 2]
+    if symbol.op in ("attr", "call", "bool"):
+        if symbol.op == "bool":
+            truth = truth_of(operands[0])
+            return Symbol("bool", operands, symbol.text) if truth is None else Constant(truth)
+        return symbol
+    return apply(symbol.op, operands, symbol.text)
+
+
+def _inside(assumptions: dict[Symbol, Value], operand: object) -> Value:
+    if isinstance(operand, Symbol):
+        return _simplify(assumptions, operand)
+    if isinstance(operand, Tuple):
+        items = tuple(_inside(assumptions, item) for item in operand.items)
+        return operand if all(new is old for new, old in zip(items, operand.items, strict=True)) else Tuple(items)
+    return operand  # type: ignore[return-value]
+
+
+def _as_test(symbol: Symbol) -> Symbol:
+    return symbol if symbol.op in TESTS else Symbol("bool", (symbol,), symbol.text)
+
+
+def known_truth(state: State, value: Value) -> bool | None:
+    """Whether `value` is true on this path, None where both may be."""
+    value = simplify(state, value)
+    if not isinstance(value, Symbol):
+        return truth_of(value)
+    if value.op == "not":
+        inner = known_truth(state, value.operands[0])  # type: ignore[arg-type]
+        return None if inner is None else not inner
+    test = simplify(state, _as_test(value))
+    return truth_of(test)
+
+
+def assume(state: State, symbol: Symbol, truth: bool) -> State | None:
+    """A fork of `state` on which `symbol` is true (or false), None if no run can get there."""
+    value = simplify(state, symbol)
+    while isinstance(value, Symbol) and value.op == "not":
+        truth = not truth
+        value = simplify(state, value.operands[0])  # type: ignore[arg-type]
+    if not isinstance(value, Symbol):
+        return state.fork() if truth_of(value) in (truth, None) else None
+    test = _as_test(value)
+    path = state.fork()
+    path.assumptions[test] = Constant(truth)
+    path.conditions = (*path.conditions, (test, truth))
+    if truth:
+        pinned = _pinned(test)
+        if pinned is not None:
+            path.assumptions[pinned[0]] = pinned[1]
+    return path if _is_consistent(path.assumptions) and _narrow(path) else None
+
+
+def _pinned(test: Symbol) -> tuple[Symbol, Value] | None:
+    """The symbol that must have one constant value if `test` holds."""
+    if test.op in ("==", "is"):
+        left, right = test.operands
+        if isinstance(left, Symbol) and isinstance(right, (Constant, Tuple)):
+            return left, right
+        if isinstance(right, Symbol) and isinstance(left, (Constant, Tuple)):
+            return right, left
+    return None
+
+
+def _is_consistent(assumptions: dict[Symbol, Value]) -> bool:
+    """Whether no assumption contradicts what the others give for it."""
+    for symbol, value in assumptions.items():
+        if symbol.op == "name":
+            continue
+        found = _simplify(assumptions, symbol, own=False)
+        if not isinstance(found, Symbol):
+            if symbol.op in TESTS:
+                truth = truth_of(found)
+                if truth is not None and truth != truth_of(value):
+                    return False
+            elif isinstance(found, Constant) and isinstance(value, Constant) and found != value:
+                return False
+    return True
+
+
+def _narrow(path: State) -> bool:
+    """Pin symbols known to be one of several constants of which only one is left; False if none is."""
+    for symbol, value in list(path.assumptions.items()):
+        if symbol.op != "in" or truth_of(value) is not True:
+            continue
+        wanted, choices = symbol.operands
+        if not isinstance(wanted, Symbol) or not isinstance(choices, Tuple) or wanted in path.assumptions:
+            continue
+        left = [item for item in choices.items if _is_consistent({**path.assumptions, wanted: item})]
+        if not left:
+            return False
+        if len(left) == 1 and isinstance(left[0], Constant):
+            path.assumptions[wanted] = left[0]
+    return True
+
+
+__all__ = ["NONE", "assume", "known_truth", "simplify"]

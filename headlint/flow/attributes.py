@@ -1,0 +1,235 @@
+"""Attributes: `value.name`, `value.name = ...` and `del value.name` for every kind of value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from headlint.flow import modules
+from headlint.flow.state import InstanceRecord, State
+from headlint.flow.value import (
+    NONE,
+    Class,
+    Constant,
+    DictRef,
+    External,
+    Function,
+    Instance,
+    Iterator,
+    ListRef,
+    Method,
+    Module,
+    Optimizer,
+    Parameter,
+    Super,
+    Symbol,
+    Tuple,
+    Unknown,
+    Value,
+)
+from headlint.history import DeleteModule
+from headlint.source.nodes import text_of
+from headlint.torchlib.names import MODULE_CLASSES, MODULE_METHODS
+
+if TYPE_CHECKING:
+    from headlint.flow.interpreter import Interpreter
+
+
+def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTNode) -> Value:
+    """What `owner.name` gives; a read that certainly raises in a module ends the path."""
+    match owner:
+        case External():
+            return External(f"{owner.name}.{name}")
+        case Module():
+            return _read_module(run, state, owner, name, node)
+        case Instance():
+            return _read_instance(run, state, owner, name, node)
+        case Class():
+            found = class_attribute(state, owner, name)
+            return Unknown(f"'{name}' is not in the class") if found is None else found
+        case Super():
+            found = inherited(state, owner.owner, name)
+            if isinstance(found, Function):
+                return Method(owner.receiver, name, found)
+            return Method(owner, name)
+        case Parameter():
+            return _read_parameter(state, owner, name)
+        case Symbol():
+            return Symbol("attr", (owner, Constant(name)), f"{owner.text}.{name}")
+        case Constant() | Tuple() | Iterator() | ListRef() | DictRef() | Optimizer():
+            return Method(owner, name)
+    return Unknown(f"'.{name}' of something unknown")
+
+
+def _read_module(run: Interpreter, state: State, owner: Module, name: str, node: cst.CSTNode) -> Value:
+    if name in MODULE_METHODS and (owner.ref, name) not in state.attributes:
+        return Method(owner, name)
+    if name == "__dict__":
+        return Unknown("the attributes of a module")
+    found = modules.read_attribute(state, owner.ref, name)
+    if isinstance(found, modules.Missing):
+        run.raises_reading(state, owner.ref, name, node)
+    return Unknown(f"'.{name}' of a module") if found is None else found
+
+
+def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, node: cst.CSTNode) -> Value:
+    record = state.heap.get(owner.identity)
+    if not isinstance(record, InstanceRecord):
+        return Unknown("an object that is not known")
+    for known, value in record.attributes:
+        if known == name:
+            return value
+    found = class_attribute(state, record.owner, name)
+    if isinstance(found, Function):
+        return _bound(run, state, owner, name, found, node)
+    if found is not None:
+        return found
+    if name in MODULE_METHODS and is_module_class(state, record.owner):
+        return Method(owner, name)
+    if name == "__class__":
+        return record.owner
+    # Bases out of sight may define it: the same name read twice is the same value all the same.
+    return Symbol("attr", (owner, Constant(name)), text_of(node))
+
+
+def _bound(
+    run: Interpreter, state: State, owner: Instance, name: str, function: Function, node: cst.CSTNode
+) -> Value:
+    words = decorators(function)
+    if "staticmethod" in words:
+        return function
+    if "property" in words or "cached_property" in words:
+        return run.call(state, Method(owner, name, function), (), node)
+    if "classmethod" in words:
+        record = state.heap[owner.identity]
+        assert isinstance(record, InstanceRecord)
+        return Method(record.owner, name, function)
+    return Method(owner, name, function)
+
+
+def decorators(function: Function) -> frozenset[str]:
+    """The last names of a function's decorators."""
+    if not isinstance(function.node, cst.FunctionDef):
+        return frozenset()
+    return frozenset(text_of(d.decorator).rpartition(".")[2] for d in function.node.decorators)
+
+
+def class_attribute(state: State, owner: Class, name: str) -> Value | None:
+    """What a class of the file or its bases in the file define under `name`."""
+    value = state.frames.get(owner.namespace, {}).get(name)
+    return inherited(state, owner, name) if value is None else value
+
+
+def inherited(state: State, owner: Class, name: str) -> Value | None:
+    """The same, behind the class itself."""
+    for base in owner.bases:
+        if isinstance(base, Class):
+            value = class_attribute(state, base, name)
+            if value is not None:
+                return value
+    return None
+
+
+def is_module_class(state: State, owner: Class) -> bool:
+    """Whether a class of the file is an `nn.Module` by its bases."""
+    return any(
+        is_module_class(state, base) if isinstance(base, Class) else isinstance(base, External) and _is_module(base)
+        for base in owner.bases
+    )
+
+
+def _is_module(base: External) -> bool:
+    return base.name in MODULE_CLASSES
+
+
+def _read_parameter(state: State, owner: Parameter, name: str) -> Value:
+    if name == "requires_grad":
+        flag = state.flags.get(owner.ref, True)
+        return Unknown("a flag that differs between paths") if flag is None else Constant(flag)
+    if name == "shape":
+        shape = modules.parameter_shape(state, owner.ref)
+        return Unknown("a shape that is not known") if shape is None else modules.from_argument(shape)
+    return Method(owner, name)
+
+
+def write(run: Interpreter, state: State, owner: Value, name: str, value: Value, site: cst.CSTNode) -> None:
+    """`owner.name = value`."""
+    match owner:
+        case Module():
+            write_module(run, state, owner, name, value, site)
+        case Instance():
+            set_instance_attribute(state, owner, name, value)
+        case Parameter():
+            if name == "requires_grad":
+                flag = value.value if isinstance(value, Constant) and isinstance(value.value, bool) else None
+                modules.set_flags(state, (owner.ref,), flag, site)
+        case Symbol():
+            _write_symbol(state, owner, name, value)
+        case Class():
+            state.frames.get(owner.namespace, {})[name] = value
+        case _:
+            run.hand_over(state, value, "put into something unknown", site)
+
+
+def write_module(
+    run: Interpreter, state: State, owner: Module, name: str, value: Value, site: cst.CSTNode
+) -> None:
+    """An assignment to an attribute of a module: a module, a plain value, or something unknown."""
+    new = modules.module_ref(value)
+    known_child = any(child == name for child, _ in modules.children_of(state, owner.ref))
+    if new is not None:
+        modules.set_module(state, owner.ref, name, new, "attribute", site)
+    elif known_child and value == NONE:
+        modules.set_module(state, owner.ref, name, None, "attribute", site)
+    elif known_child:
+        opaque = modules.make_opaque(state, "something unknown", site)
+        modules.set_module(state, owner.ref, name, opaque.ref, "attribute", site)
+    else:
+        if name in MODULE_METHODS or _is_method(state, owner, name):
+            modules.escape(state, owner.ref, f"its '{name}' is replaced", site)
+        modules.set_plain(state, owner.ref, name, value, site)
+
+
+def _is_method(state: State, owner: Module, name: str) -> bool:
+    """Whether the model itself has something under `name` that is neither size nor module: likely code."""
+    node = modules.node_of(state, owner.ref)
+    if node is None or name in node.sizes or name in node.parameters:
+        return False
+    return modules.read_attribute(state, owner.ref, name) is None and (owner.ref, name) not in state.attributes
+
+
+def set_instance_attribute(state: State, owner: Instance, name: str, value: Value) -> None:
+    """An attribute of an instance of a class of the file."""
+    record = state.heap.get(owner.identity)
+    if isinstance(record, InstanceRecord):
+        attributes = dict(record.attributes)
+        attributes[name] = value
+        state.heap[owner.identity] = InstanceRecord(record.owner, tuple(attributes.items()), record.escaped)
+
+
+def _write_symbol(state: State, owner: Symbol, name: str, value: Value) -> None:
+    """Assigning to an attribute of something unknown: reading it again gives the value, old tests on it are void."""
+    attribute = Symbol("attr", (owner, Constant(name)), f"{owner.text}.{name}")
+    state.assumptions = {key: known for key, known in state.assumptions.items() if not _mentions(key, attribute)}
+    state.assumptions[attribute] = value
+
+
+def _mentions(symbol: object, wanted: Symbol) -> bool:
+    if isinstance(symbol, Tuple):
+        return any(_mentions(item, wanted) for item in symbol.items)
+    return isinstance(symbol, Symbol) and (symbol == wanted or any(_mentions(o, wanted) for o in symbol.operands))
+
+
+def delete(state: State, owner: Value, name: str, site: cst.CSTNode) -> None:
+    """`del owner.name`."""
+    if isinstance(owner, Module):
+        inside = modules.children_of(state, owner.ref)
+        state.children[owner.ref] = tuple((child, ref) for child, ref in inside if child != name)
+        state.attributes[owner.ref, name] = Unknown("deleted")
+        state.trace.append(DeleteModule(owner.ref, name, site=site))
+    elif isinstance(owner, Instance):
+        record = state.heap.get(owner.identity)
+        if isinstance(record, InstanceRecord):
+            left = tuple(pair for pair in record.attributes if pair[0] != name)
+            state.heap[owner.identity] = InstanceRecord(record.owner, left, record.escaped)

@@ -1,0 +1,316 @@
+"""Calls: evaluating arguments, following functions and classes of the file, and finding who answers the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from headlint.flow.attributes import class_attribute, inherited, is_module_class
+from headlint.flow.items import iterate
+from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State, merge_equal
+from headlint.flow.value import (
+    NONE,
+    Class,
+    Constant,
+    DictRef,
+    External,
+    Function,
+    Instance,
+    ListRef,
+    Method,
+    Module,
+    Partial,
+    Super,
+    Symbol,
+    Tuple,
+    Unknown,
+    Value,
+)
+from headlint.history import MakeOpaque
+from headlint.source.nodes import parts, text_of
+
+if TYPE_CHECKING:
+    from headlint.flow.interpreter import Interpreter
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What a call is given.
+
+    `complete` is False where a `*` or `**` of unknown content was among it, and `outside` says that the caller
+    is not in the file: then numbers that have a default keep it, and all else may be anything.
+    """
+
+    positional: tuple[Value, ...]
+    keywords: tuple[tuple[str, Value], ...] = ()
+    complete: bool = True
+    outside: bool = False
+
+    def get(self, position: int | None, name: str) -> Value | None:
+        """The argument for a parameter that stands at `position` (None: keyword only) and is called `name`."""
+        if position is not None and position < len(self.positional):
+            return self.positional[position]
+        for keyword, value in self.keywords:
+            if keyword == name:
+                return value
+        return None
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """Every argument."""
+        return (*self.positional, *(value for _, value in self.keywords))
+
+
+NO_ARGUMENTS = Arguments(())
+
+
+def evaluate_arguments(run: Interpreter, state: State, nodes: Sequence[cst.Arg]) -> Arguments:
+    """Evaluate the arguments of a call in order."""
+    positional: list[Value] = []
+    keywords: dict[str, Value] = {}
+    complete = True
+    for node in nodes:
+        value = run.evaluate(state, node.value)
+        if node.star == "*":
+            items = iterate(state, value)
+            complete = complete and items is not None
+            positional.extend(items or ())
+        elif node.star == "**":
+            record = state.heap.get(value.identity) if isinstance(value, DictRef) else None
+            pairs = record.items if isinstance(record, DictRecord) and record.complete else None
+            complete = complete and pairs is not None
+            for key, inside in pairs or ():
+                if isinstance(key, Constant) and isinstance(key.value, str):
+                    keywords[key.value] = inside
+        elif node.keyword is not None:
+            keywords[node.keyword.value] = value
+        else:
+            positional.append(value)
+    return Arguments(tuple(positional), tuple(keywords.items()), complete)
+
+
+def call(run: Interpreter, state: State, function: Value, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """The value of calling `function`, with the effects of the call done to `state`."""
+    from headlint.flow.externals import call_external
+    from headlint.flow.methods import call_method, symbol_method
+
+    match function:
+        case Function():
+            return call_function(run, state, function, arguments, node)
+        case Method() if function.function is not None:
+            bound = replace(arguments, positional=(function.receiver, *arguments.positional))
+            return call_function(run, state, function.function, bound, node)
+        case Method():
+            return call_method(run, state, function, arguments, node)
+        case Class():
+            return instantiate(run, state, function, arguments, node)
+        case External():
+            return call_external(run, state, function.name, arguments, node)
+        case Partial():
+            keywords = {**dict(function.keywords), **dict(arguments.keywords)}
+            positional = (*function.arguments, *arguments.positional)
+            given = Arguments(positional, tuple(keywords.items()), arguments.complete)
+            return call(run, state, function.function, given, node)
+        case Module() | Instance():
+            return call_instance(run, state, function, arguments, node)
+        case Symbol(op="attr", operands=(owner, _)):
+            assert isinstance(owner, Symbol)
+            known = symbol_method(state, owner, function.text.rpartition(".")[2], arguments, node)
+            if known is not None:
+                return known
+    for value in arguments.values:
+        run.hand_over(state, value, f"'{text_of(node)}' is called with it", node)
+    return state.origin(node, text_of(node))
+
+
+def call_instance(
+    run: Interpreter, state: State, function: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    """`model(x)` runs forward; an instance of another class of the file runs its `__call__`."""
+    if isinstance(function, Instance):
+        record = state.heap.get(function.identity)
+        if isinstance(record, InstanceRecord) and not is_module_class(state, record.owner):
+            found = class_attribute(state, record.owner, "__call__")
+            if isinstance(found, Function):
+                return call(run, state, Method(function, "__call__", found), arguments, node)
+    return state.origin(node, text_of(node))
+
+
+def call_function(
+    run: Interpreter, state: State, function: Function, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    """Follow a call into a function of the file; where that is not possible everything given escapes."""
+    key = id(function.node)
+    run.called.add(key)
+    if len(run.stack) >= run.deepest_call or run.stack.count(key) > 1 or _is_generator(run, function):
+        for value in arguments.values:
+            run.hand_over(state, value, f"'{text_of(node)}' is not followed", node)
+        return state.origin(node, text_of(node))
+
+    def make() -> list[tuple[State, Value]]:
+        run.stack.append(key)
+        try:
+            return [(path, path.returned) for path in _run_body(run, state, function, arguments, node)]
+        finally:
+            run.stack.pop()
+
+    value = run.choose(state, make)
+    state.returned = NONE
+    return value
+
+
+def _run_body(
+    run: Interpreter, state: State, function: Function, arguments: Arguments, node: cst.CSTNode
+) -> list[State]:
+    inner = state.fork()
+    number = inner.identity()
+    inner.frames[number] = _bind_parameters(run, inner, function, arguments, node)
+    inner.parents[number] = function.frame
+    inner.frame = number
+    paths: list[State]
+    if isinstance(function.node, cst.Lambda):
+        body = function.node.body
+        paths = []
+        for path, value in run.ways(inner, body, lambda s: run.evaluate(s, body)):
+            path.returned = NONE if value is None else value
+            paths.append(path)
+    else:
+        paths = run.block(function.node.body.body, [inner])
+    for path in paths:
+        if path.completion != "return" and not isinstance(function.node, cst.Lambda):
+            path.returned = NONE
+        if path.completion != "raise":
+            path.completion = None
+        path.frame = state.frame
+        if not _is_captured(path, number):
+            del path.frames[number], path.parents[number]
+    return merge_equal(paths) if len(paths) > 1 else paths
+
+
+def _is_captured(path: State, frame: int) -> bool:
+    """Whether a function or class made in `frame` can outlive it."""
+    return any(
+        isinstance(value, (Function, Class)) and (path.parents.get(getattr(value, "namespace", -1)) == frame
+        or getattr(value, "frame", None) == frame)
+        for value in (*path.frames[frame].values(), path.returned)
+    )
+
+
+def _bind_parameters(
+    run: Interpreter, state: State, function: Function, arguments: Arguments, node: cst.CSTNode
+) -> dict[str, Value]:
+    """The frame a function's body starts with."""
+    parameters = function.node.params
+    defaults = dict(function.defaults)
+    given = dict(arguments.keywords)
+    names: dict[str, Value] = {}
+    if function.owner is not None and arguments.positional:
+        names["__class__"], names["__self__"] = function.owner, arguments.positional[0]
+    ordered = (*parameters.posonly_params, *parameters.params)
+    for position, parameter in enumerate(ordered):
+        name = parameter.name.value
+        if position < len(arguments.positional):
+            names[name] = arguments.positional[position]
+        elif name in given:
+            names[name] = given.pop(name)
+        elif name in defaults and (arguments.complete or (arguments.outside and _is_number(defaults[name]))):
+            names[name] = defaults[name]
+        else:
+            names[name] = state.origin(parameter, name)
+    for parameter in parameters.kwonly_params:
+        name = parameter.name.value
+        missing = defaults.get(name) if arguments.complete else None
+        names[name] = given.pop(name, None) or missing or state.origin(parameter, name)
+    if isinstance(parameters.star_arg, cst.Param):
+        rest = arguments.positional[len(ordered) :]
+        star = Tuple(rest) if arguments.complete else Unknown("arguments that are not known")
+        names[parameters.star_arg.name.value] = star
+    if parameters.star_kwarg is not None:
+        identity = state.identity()
+        pairs = tuple((Constant(name), value) for name, value in given.items())
+        state.heap[identity] = DictRecord(pairs, arguments.complete)
+        names[parameters.star_kwarg.name.value] = DictRef(identity)
+    return names
+
+
+def _is_number(value: Value) -> bool:
+    """Whether a default is a number: a size, where all other defaults are choices."""
+    return isinstance(value, Constant) and type(value.value) in (int, float)
+
+
+def _is_generator(run: Interpreter, function: Function) -> bool:
+    key = -id(function.node)
+    known = run.facts.get(key)
+    if known is None:
+        known = run.facts[key] = _has_yield(function.node)
+    return known
+
+
+def _has_yield(function: cst.CSTNode) -> bool:
+    pending = list(parts(function))
+    while pending:
+        here = pending.pop()
+        if isinstance(here, cst.Yield):
+            return True
+        if not isinstance(here, (cst.FunctionDef, cst.ClassDef, cst.Lambda)):
+            pending.extend(parts(here))
+    return False
+
+
+def instantiate(run: Interpreter, state: State, owner: Class, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """A new instance of a class of the file, its `__init__` followed."""
+    identity = state.identity()
+    instance = Instance(identity)
+    state.heap[identity] = InstanceRecord(owner, ())
+    run.instantiated.add(id(owner.node))
+    if is_module_class(state, owner):
+        state.trace.append(MakeOpaque(identity, owner.node.name.value, site=node))
+    initializer = class_attribute(state, owner, "__init__")
+    if isinstance(initializer, Function):
+        call_function(run, state, initializer, replace(arguments, positional=(instance, *arguments.positional)), node)
+    elif "dataclass" in {text_of(d.decorator).rpartition(".")[2].partition("(")[0] for d in owner.node.decorators}:
+        _fill_dataclass(state, instance, owner, arguments)
+    else:
+        for value in arguments.values:
+            run.hand_over(state, value, f"'{text_of(node)}' is called with it", node)
+    return instance
+
+
+def _fill_dataclass(state: State, instance: Instance, owner: Class, arguments: Arguments) -> None:
+    record = state.heap[instance.identity]
+    assert isinstance(record, InstanceRecord)
+    attributes: list[tuple[str, Value]] = []
+    fields = [
+        small.target.value
+        for line in owner.node.body.body
+        if isinstance(line, cst.SimpleStatementLine)
+        for small in line.body
+        if isinstance(small, cst.AnnAssign) and isinstance(small.target, cst.Name)
+    ]
+    for position, name in enumerate(fields):
+        value = arguments.get(position, name) or class_attribute(state, owner, name)
+        if value is not None and not isinstance(value, Unknown):
+            attributes.append((name, value))
+    state.heap[instance.identity] = InstanceRecord(owner, tuple(attributes))
+
+
+def call_super(
+    run: Interpreter, state: State, receiver: Super, name: str, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    """`super().name(...)` where no class of the file defines it."""
+    if name == "__init__":
+        return NONE
+    found = inherited(state, receiver.owner, name)
+    if isinstance(found, Function):
+        return call(run, state, Method(receiver.receiver, name, found), arguments, node)
+    return call(run, state, Method(receiver.receiver, name), arguments, node)
+
+
+def as_list(state: State, items: Sequence[Value]) -> ListRef:
+    """A new list in the heap."""
+    identity = state.identity()
+    state.heap[identity] = ListRecord(tuple(items))
+    return ListRef(identity)

@@ -1,0 +1,322 @@
+"""What an expression evaluates to on one path. Dispatch is a table by node type."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from headlint.flow.assume import simplify
+from headlint.flow.attributes import read
+from headlint.flow.calls import call, evaluate_arguments
+from headlint.flow.items import item, iterate
+from headlint.flow.operations import apply
+from headlint.flow.scope import bind_target, look_up
+from headlint.flow.state import DictRecord, ListRecord, State
+from headlint.flow.value import (
+    NONE,
+    Constant,
+    DictRef,
+    Function,
+    Iterator,
+    ListRef,
+    Slice,
+    Symbol,
+    Tuple,
+    Unknown,
+    Value,
+)
+from headlint.source.nodes import operator_text, text_of
+
+if TYPE_CHECKING:
+    from headlint.flow.interpreter import Interpreter
+
+
+def evaluate(run: Interpreter, state: State, node: cst.BaseExpression) -> Value:
+    """The value of `node` on the path `state`, with its effects done to `state`."""
+    evaluator = _TABLE.get(type(node))
+    return Unknown(f"a {type(node).__name__} is not followed") if evaluator is None else evaluator(run, state, node)
+
+
+def _name(run: Interpreter, state: State, node: cst.Name) -> Value:
+    value = look_up(state, node.value)
+    return simplify(state, value) if isinstance(value, Symbol) else value
+
+
+def _literal(run: Interpreter, state: State, node: cst.Integer | cst.Float | cst.SimpleString) -> Value:
+    try:
+        return Constant(ast.literal_eval(node.value))
+    except (ValueError, SyntaxError):
+        return Unknown("a literal that cannot be read")
+
+
+def _ellipsis(run: Interpreter, state: State, node: cst.Ellipsis) -> Value:
+    return Constant(...)
+
+
+def _concatenated(run: Interpreter, state: State, node: cst.ConcatenatedString) -> Value:
+    left, right = evaluate(run, state, node.left), evaluate(run, state, node.right)
+    return apply("+", (left, right), text_of(node))
+
+
+def _formatted(run: Interpreter, state: State, node: cst.FormattedString) -> Value:
+    text: Value = Constant("")
+    for part in node.parts:
+        piece: Value
+        if isinstance(part, cst.FormattedStringText):
+            piece = Constant(part.value.replace("{{", "{").replace("}}", "}"))
+        elif isinstance(part, cst.FormattedStringExpression):
+            piece = run.settle(state, evaluate(run, state, part.expression))
+            if part.format_spec or part.conversion:
+                piece = Unknown("a formatted value")
+            else:
+                piece = apply("str", (piece,), "f-string")
+        text = apply("+", (text, piece), "f-string")
+    return text
+
+
+def _attribute(run: Interpreter, state: State, node: cst.Attribute) -> Value:
+    owner = evaluate(run, state, node.value)
+    value = read(run, state, owner, node.attr.value, node)
+    return simplify(state, value) if isinstance(value, Symbol) else value
+
+
+def _subscript(run: Interpreter, state: State, node: cst.Subscript) -> Value:
+    owner = evaluate(run, state, node.value)
+    keys = [_index(run, state, element.slice) for element in node.slice]
+    return item(run, state, owner, keys[0] if len(keys) == 1 else Tuple(tuple(keys)), node)
+
+
+def _index(run: Interpreter, state: State, node: cst.BaseSlice) -> Value:
+    if isinstance(node, cst.Index):
+        return run.settle(state, evaluate(run, state, node.value))
+    assert isinstance(node, cst.Slice)
+    bounds = [NONE if part is None else evaluate(run, state, part) for part in (node.lower, node.upper, node.step)]
+    return Slice(*bounds)
+
+
+def _call(run: Interpreter, state: State, node: cst.Call) -> Value:
+    function = evaluate(run, state, node.func)
+    return call(run, state, function, evaluate_arguments(run, state, node.args), node)
+
+
+def _binary(run: Interpreter, state: State, node: cst.BinaryOperation) -> Value:
+    left = run.settle(state, evaluate(run, state, node.left))
+    right = run.settle(state, evaluate(run, state, node.right))
+    return binary(state, operator_text(node.operator), left, right, node)
+
+
+def binary(state: State, op: str, left: Value, right: Value, node: cst.CSTNode) -> Value:
+    """A binary operation; lists are concatenated and repeated in the heap."""
+    if isinstance(left, (ListRef, Iterator)) and isinstance(right, (ListRef, Iterator)) and op == "+":
+        first, second = iterate(state, left), iterate(state, right)
+        if first is None or second is None:
+            return new_list(state, (), complete=False)
+        return new_list(state, (*first, *second))
+    if isinstance(left, Tuple) and isinstance(right, Tuple) and op == "+":
+        return Tuple((*left.items, *right.items))
+    return apply(op, (left, right), text_of(node))
+
+
+def _unary(run: Interpreter, state: State, node: cst.UnaryOperation) -> Value:
+    value = evaluate(run, state, node.expression)
+    op = operator_text(node.operator)
+    if op == "not":
+        truth = run.truth(state, value)
+        return apply("not", (value,), text_of(node)) if truth is None else Constant(not truth)
+    return apply("u" + op, (run.settle(state, value),), text_of(node))
+
+
+def _boolean(run: Interpreter, state: State, node: cst.BooleanOperation) -> Value:
+    left = evaluate(run, state, node.left)
+    wants_more = isinstance(node.operator, cst.And)
+    return evaluate(run, state, node.right) if run.decide(state, left) is wants_more else left
+
+
+def _comparison(run: Interpreter, state: State, node: cst.Comparison) -> Value:
+    left = run.settle(state, evaluate(run, state, node.left))
+    outcome: Value = NONE
+    for position, target in enumerate(node.comparisons):
+        if position and not run.decide(state, outcome):
+            return outcome
+        right = run.settle(state, evaluate(run, state, target.comparator))
+        op = operator_text(target.operator)
+        outcome = apply(op, (frozen(state, left), frozen(state, right)), text_of(node))
+        left = right
+    return simplify(state, outcome)
+
+
+def frozen(state: State, value: Value) -> Value:
+    """A list whose items are known as a tuple, a dict as the tuple of its keys: for `in` and `==`."""
+    if isinstance(value, (ListRef, Iterator, DictRef)):
+        items = iterate(state, value)
+        return Unknown("a list that is not known") if items is None else Tuple(items)
+    return value
+
+
+def _conditional(run: Interpreter, state: State, node: cst.IfExp) -> Value:
+    condition = evaluate(run, state, node.test)
+    truth = run.truth(state, condition)
+    if truth is None and isinstance(condition, Symbol) and _is_literal(node.body) and _is_literal(node.orelse):
+        # Two constants: go both ways only if somebody ever asks which one it is.
+        first, second = evaluate(run, state, node.body), evaluate(run, state, node.orelse)
+        return first if first == second else Symbol("choice", (condition, first, second), text_of(node))
+    if truth is None:
+        truth = run.decide(state, condition)
+    return evaluate(run, state, node.body if truth else node.orelse)
+
+
+def _is_literal(node: cst.BaseExpression) -> bool:
+    return isinstance(node, (cst.SimpleString, cst.Integer, cst.Float)) or (
+        isinstance(node, cst.Name) and node.value in ("None", "True", "False")
+    )
+
+
+def _elements(run: Interpreter, state: State, elements: Any) -> tuple[tuple[Value, ...], bool]:
+    """The items of a display, and whether these are all."""
+    items: list[Value] = []
+    complete = True
+    for element in elements:
+        value = evaluate(run, state, element.value)
+        if isinstance(element, cst.StarredElement):
+            inside = iterate(state, value)
+            complete = complete and inside is not None
+            items.extend(inside or ())
+        else:
+            items.append(value)
+    return tuple(items), complete
+
+
+def _tuple(run: Interpreter, state: State, node: cst.Tuple) -> Value:
+    items, complete = _elements(run, state, node.elements)
+    return Tuple(items) if complete else Unknown("a tuple of unknown length")
+
+
+def _list(run: Interpreter, state: State, node: cst.List | cst.Set) -> Value:
+    items, complete = _elements(run, state, node.elements)
+    return new_list(state, items, complete)
+
+
+def new_list(state: State, items: tuple[Value, ...], complete: bool = True) -> ListRef:
+    """A new list in the heap."""
+    identity = state.identity()
+    state.heap[identity] = ListRecord(items, complete)
+    return ListRef(identity)
+
+
+def new_dict(state: State, items: tuple[tuple[Value, Value], ...], complete: bool = True) -> DictRef:
+    """A new dict in the heap."""
+    identity = state.identity()
+    state.heap[identity] = DictRecord(items, complete)
+    return DictRef(identity)
+
+
+def _dict(run: Interpreter, state: State, node: cst.Dict) -> Value:
+    items: dict[Value, Value] = {}
+    complete = True
+    for element in node.elements:
+        value = evaluate(run, state, element.value)
+        if isinstance(element, cst.DictElement):
+            items[run.settle(state, evaluate(run, state, element.key))] = value
+        else:
+            record = state.heap.get(value.identity) if isinstance(value, DictRef) else None
+            complete = complete and isinstance(record, DictRecord) and record.complete
+            items.update(record.items if isinstance(record, DictRecord) else ())
+    complete = complete and not any(isinstance(key, Unknown) for key in items)
+    return new_dict(state, tuple(items.items()), complete)
+
+
+def _comprehension(run: Interpreter, state: State, node: Any) -> Value:
+    results: list[Value] = []
+    names = state.frames[state.frame]
+    before = dict(names)
+
+    def collect() -> None:
+        if isinstance(node, cst.DictComp):
+            results.append(Tuple((evaluate(run, state, node.key), evaluate(run, state, node.value))))
+        else:
+            results.append(evaluate(run, state, node.elt))
+
+    complete = _loop(run, state, node.for_in, collect)
+    names = state.frames[state.frame]
+    for name in names.keys() - before.keys():
+        del names[name]
+    names.update(before)
+    if isinstance(node, cst.DictComp):
+        pairs = tuple((pair.items[0], pair.items[1]) for pair in results if isinstance(pair, Tuple))
+        return new_dict(state, tuple(dict(pairs).items()), complete)
+    if isinstance(node, cst.GeneratorExp):
+        return Iterator(tuple(results)) if complete else Unknown("a generator over something unknown")
+    return new_list(state, tuple(results), complete)
+
+
+def _loop(run: Interpreter, state: State, clause: cst.CompFor, collect: Callable[[], None]) -> bool:
+    """Run one `for ... in ... if ...` clause and those inside it; whether every round is known."""
+    items = iterate(state, evaluate(run, state, clause.iter))
+    if items is None or len(items) > MOST_ITEMS:
+        return False
+    complete = True
+    for value in items:
+        bind_target(run, state, clause.target, value, clause)
+        if all(run.decide(state, evaluate(run, state, test.test)) for test in clause.ifs):
+            if clause.inner_for_in is not None:
+                complete = _loop(run, state, clause.inner_for_in, collect) and complete
+            else:
+                collect()
+    return complete
+
+
+# Loops and comprehensions over more items than this are not run item by item.
+MOST_ITEMS = 4_000
+
+
+def _lambda(run: Interpreter, state: State, node: cst.Lambda) -> Value:
+    return Function(node, state.frame, evaluate_defaults(run, state, node.params))
+
+
+def evaluate_defaults(run: Interpreter, state: State, parameters: cst.Parameters) -> tuple[tuple[str, Value], ...]:
+    """The default values of a function's parameters, evaluated where it is defined."""
+    every = (*parameters.posonly_params, *parameters.params, *parameters.kwonly_params)
+    return tuple((p.name.value, evaluate(run, state, p.default)) for p in every if p.default is not None)
+
+
+def _walrus(run: Interpreter, state: State, node: cst.NamedExpr) -> Value:
+    value = evaluate(run, state, node.value)
+    bind_target(run, state, node.target, value, node)
+    return value
+
+
+def _await(run: Interpreter, state: State, node: cst.Await) -> Value:
+    return evaluate(run, state, node.expression)
+
+
+_TABLE: dict[type[cst.CSTNode], Callable[[Interpreter, State, Any], Value]] = {
+    cst.Name: _name,
+    cst.Integer: _literal,
+    cst.Float: _literal,
+    cst.SimpleString: _literal,
+    cst.Ellipsis: _ellipsis,
+    cst.ConcatenatedString: _concatenated,
+    cst.FormattedString: _formatted,
+    cst.Attribute: _attribute,
+    cst.Subscript: _subscript,
+    cst.Call: _call,
+    cst.BinaryOperation: _binary,
+    cst.UnaryOperation: _unary,
+    cst.BooleanOperation: _boolean,
+    cst.Comparison: _comparison,
+    cst.IfExp: _conditional,
+    cst.Tuple: _tuple,
+    cst.List: _list,
+    cst.Set: _list,
+    cst.Dict: _dict,
+    cst.ListComp: _comprehension,
+    cst.SetComp: _comprehension,
+    cst.GeneratorExp: _comprehension,
+    cst.DictComp: _comprehension,
+    cst.Lambda: _lambda,
+    cst.NamedExpr: _walrus,
+    cst.Await: _await,
+}

@@ -1,0 +1,181 @@
+"""From ended paths to histories: one for every torchvision model on every path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import libcst as cst
+
+from headlint.flow import modules
+from headlint.flow.calls import Arguments, instantiate
+from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget
+from headlint.flow.state import InstanceRecord, State, ZooObject
+from headlint.flow.value import Class, Function, Instance, Method, Symbol, Value
+from headlint.history import AnyEvent, Build, ModuleRef, modules_of
+from headlint.zoo import Builder
+
+# Entry points analysed for one file; a file of more functions than this is a library, not a training script.
+MOST_ENTRIES = 400
+
+
+@dataclass(frozen=True)
+class ModelHistory:
+    """What one path of the code does to one model, and how everything stands at its end."""
+
+    build: Build
+    builder: Builder
+    events: tuple[AnyEvent, ...]
+    conditions: tuple[tuple[Symbol, bool], ...]
+    complete: bool
+    state: State
+
+    @property
+    def model(self) -> ModuleRef:
+        """The model itself."""
+        return ModuleRef(self.build.object, "")
+
+    @property
+    def escaped(self) -> str | None:
+        """To whom the model was handed out of sight, None if it never was."""
+        return self.state.escaped.get(self.build.object)
+
+    @cached_property
+    def places(self) -> dict[ModuleRef, str]:
+        """Where every module of the model stands at the end."""
+        return {ref: path for path, ref in modules.walk(self.state, self.model)}
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """The histories of one program; `note` says why some may be missing, and is empty otherwise."""
+
+    histories: tuple[ModelHistory, ...]
+    note: str
+
+
+def analyse(tree: cst.Module) -> Analysis:
+    """Follow a program from its first line, then every function and class that nothing in it uses."""
+    run = Interpreter()
+    note = ""
+    try:
+        _whole_program(run, tree)
+    except OutOfBudget:
+        note = "too many paths to follow them all"
+        run.ended = [EndedPath(path.state, complete=False) for path in run.ended]
+    except RecursionError:
+        note = "nested too deeply to be followed"
+        run.ended = []
+    return Analysis(tuple(_histories(run.ended)), note)
+
+
+def _whole_program(run: Interpreter, tree: cst.Module) -> None:
+    ends = [path for path in run.block(tree.body, [State()]) if path.completion is None]
+    exited_only = not ends
+    if exited_only:
+        # A script that ends in sys.exit(main()) has come to its end all the same.
+        run.ended = [EndedPath(path.state, complete=True) for path in run.ended]
+    for path in ends:
+        run.ended.append(EndedPath(path, complete=True))
+    start = _start_of_entries(run, ends)
+    entries = 0
+    while entries < MOST_ENTRIES:
+        waiting = [key for key in (*run.functions, *run.classes) if key not in run.called and key not in run.visited]
+        if not waiting:
+            break
+        for key in waiting:
+            entries += 1
+            run.visited.add(key)
+            if key in run.classes:
+                _enter_class(run, start, run.classes[key])
+            elif run.functions[key].owner is None and not _is_method(run, key):
+                _enter_function(run, start, run.functions[key])
+
+
+def _start_of_entries(run: Interpreter, ends: Sequence[State]) -> State:
+    """What holds at module level when somebody calls a function from outside."""
+    if not ends:
+        return run.ended[-1].state.fork() if run.ended else State()
+    start = ends[0]
+    for other in ends[1:]:
+        start = run.join(start, other)
+    return start.fork()
+
+
+def _is_method(run: Interpreter, key: int) -> bool:
+    """Whether a function stands in a class body: it is entered with its class."""
+    return key in run.methods
+
+
+def _enter_function(run: Interpreter, start: State, function: Function) -> None:
+    node = function.node
+    for path, value in run.ways_of_call(start.fork(), function, (), node):
+        _leave(run, path, value, node)
+
+
+def _leave(run: Interpreter, path: State, value: Value, node: cst.CSTNode) -> None:
+    run.hand_over(path, value, "it is returned to a caller that is not visible", node)
+    run.ended.append(EndedPath(path, complete=True))
+
+
+def _enter_class(run: Interpreter, start: State, owner: Class) -> None:
+    """Every method of a class that nothing calls, on an instance as the program makes it or a new one."""
+    node = owner.node
+    known = [
+        (start, Instance(identity))
+        for identity, record in start.heap.items()
+        if isinstance(record, InstanceRecord) and record.owner == owner
+    ][:1]
+    made = known or [
+        (path, value)
+        for path, value in run.ways_of(start.fork(), lambda s: instantiate(run, s, owner, _ANYTHING, node))
+        if path.completion is None and isinstance(value, Instance)
+    ]
+    for path, instance in made:
+        if not known:
+            ended = path.fork()
+            run.hand_over(ended, instance, "its class is used out of sight", node)
+            run.ended.append(EndedPath(ended, complete=True))
+        names = path.frames.get(owner.namespace, {})
+        for name, value in list(names.items()):
+            if isinstance(value, Function) and name != "__init__" and id(value.node) not in run.called:
+                method = Method(instance, name, value)
+                for out, result in run.ways_of_call(path.fork(), method, (), node):
+                    run.hand_over(out, instance, "its class is used out of sight", node)
+                    _leave(run, out, result, node)
+
+
+_ANYTHING = Arguments((), (), complete=False, outside=True)
+
+
+def _histories(ended: Sequence[EndedPath]) -> Iterator[ModelHistory]:
+    seen: set[tuple[object, ...]] = set()
+    for path in ended:
+        trace = path.state.trace
+        for event in trace:
+            if not isinstance(event, Build):
+                continue
+            events = _about(event.object, trace)
+            escaped = path.state.escaped.get(event.object)
+            key = (event.object, id(event.site), events, path.complete, escaped, path.state.conditions)
+            if key in seen:
+                continue
+            seen.add(key)
+            record = path.state.heap.get(event.object)
+            if isinstance(record, ZooObject):
+                yield ModelHistory(event, record.builder, events, path.state.conditions, path.complete, path.state)
+
+
+def _about(number: int, trace: Sequence[AnyEvent]) -> tuple[AnyEvent, ...]:
+    """The events that concern object `number` or anything that comes together with it."""
+    together = {number}
+    touched = [frozenset(modules_of(event)) for event in trace]
+    grown = True
+    while grown:
+        grown = False
+        for objects in touched:
+            if not objects <= together and not together.isdisjoint(objects):
+                together |= objects
+                grown = True
+    return tuple(event for event, objects in zip(trace, touched, strict=True) if objects and objects & together)

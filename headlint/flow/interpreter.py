@@ -1,0 +1,338 @@
+"""Walks a program along its paths: blocks, budget and bounds, and the entry points nobody in the file calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar
+
+import libcst as cst
+
+from headlint.flow import calls, expressions, modules, scope
+from headlint.flow.assume import assume, known_truth, simplify
+from headlint.flow.choice import Infeasible, Raised, TooManyWays, each_way
+from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State, join_states, merge_equal
+from headlint.flow.statements import execute
+from headlint.flow.value import (
+    FALSE,
+    TRUE,
+    Class,
+    DictRef,
+    Function,
+    Instance,
+    Iterator,
+    ListRef,
+    Method,
+    Module,
+    Parameter,
+    Symbol,
+    Tuple,
+    Unknown,
+    Value,
+    join,
+)
+from headlint.history import ModuleRef, Read
+from headlint.source.nodes import parts, text_of
+
+# More paths than this at one point of the program are joined.
+MOST_PATHS = 24
+# Statements interpreted for one file, all paths and calls together, before the analysis gives the file up.
+MOST_STEPS = 60_000
+# Calls inside calls that are followed.
+DEEPEST_CALL = 12
+
+Result = TypeVar("Result")
+
+
+class OutOfBudget(Exception):  # noqa: N818
+    """The file asks for more steps than one file may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedPath:
+    """A path at its end; `complete` is False where the program goes on but the analysis does not."""
+
+    state: State
+    complete: bool
+
+
+class Interpreter:
+    """The interpretation of one program: what every statement and expression shares."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.ended: list[EndedPath] = []
+        self.called: set[int] = set()
+        self.functions: dict[int, Function] = {}
+        self.classes: dict[int, Class] = {}
+        self.methods: set[int] = set()
+        self.visited: set[int] = set()
+        self.instantiated: set[int] = set()
+        self.stack: list[int] = []
+        self.facts: dict[int, bool] = {}
+        self.deepest_call = DEEPEST_CALL
+        self._may_choose: dict[int, bool] = {}
+
+    # -- paths ---------------------------------------------------------------------------------------------
+
+    def block(self, body: Sequence[cst.CSTNode], states: list[State]) -> list[State]:
+        """Run statements one after the other; states that complete early (return, raise ...) come first."""
+        running, done = states, []
+        for statement in body:
+            following: list[State] = []
+            for state in running:
+                self.steps += 1
+                if self.steps > MOST_STEPS:
+                    raise OutOfBudget
+                for out in execute(self, statement, state):
+                    (done if out.completion else following).append(out)
+            running = self.bounded(following)
+            if not running:
+                break
+        return self.bounded(done) + running
+
+    def bounded(self, states: list[State]) -> list[State]:
+        """At most `MOST_PATHS` states: equal ones become one, then the last ones are joined."""
+        if len(states) <= MOST_PATHS:
+            return states
+        states = merge_equal(states)
+        index = len(states) - 1
+        while len(states) > MOST_PATHS and index > 0:
+            # Paths with one history lose only values when they are joined.
+            for other in range(index):
+                if states[other].completion == states[index].completion and states[other].trace == states[index].trace:
+                    states[other] = self.join(states[other], states.pop(index))
+                    break
+            index -= 1
+        while len(states) > MOST_PATHS:
+            last = states.pop()
+            same = [i for i, state in enumerate(states) if state.completion == last.completion]
+            if not same:
+                states.append(last)
+                break
+            states[same[-1]] = self.join(states[same[-1]], last)
+        return states
+
+    def join(self, left: State, right: State) -> State:
+        """One state for both; histories that the joined state no longer carries are kept as unfinished paths."""
+        joined = join_states(left, right)
+        for state in (left, right):
+            if len(state.trace) > len(joined.trace):
+                self.abandon(state)
+        return joined
+
+    def abandon(self, state: State) -> None:
+        """Keep a path's history up to here, for what is certain already."""
+        self.ended.append(EndedPath(state.fork(), complete=False))
+
+    # -- ways through one statement ----------------------------------------------------------------------------
+
+    def ways(
+        self, state: State, node: cst.CSTNode, action: Callable[[State], Result]
+    ) -> list[tuple[State, Result | None]]:
+        """Run `action`, which evaluates `node`, once for every way through it."""
+        if not self.may_choose(node):
+            try:
+                return [(state, action(state))]
+            except Raised:
+                state.completion = "raise"
+                return [(state, None)]
+            except Infeasible:
+                return []
+        try:
+            ways = each_way(state, action)
+        except TooManyWays:
+            state.completion = "raise"
+            self.abandon(state)
+            return []
+        return ways
+
+    def ways_of(
+        self, state: State, action: Callable[[State], Value]
+    ) -> list[tuple[State, Value | None]]:
+        """Every way through `action`; one that goes too many ways is kept as an unfinished path."""
+        try:
+            return each_way(state, action)
+        except TooManyWays:
+            self.abandon(state)
+            return []
+
+    def ways_of_call(
+        self, state: State, function: Value, arguments: Sequence[Value], node: cst.CSTNode
+    ) -> list[tuple[State, Value]]:
+        """The paths behind a call from outside the file, which may give anything it likes."""
+        given = calls.Arguments(tuple(arguments), (), complete=False, outside=True)
+        ways = self.ways_of(state, lambda s: calls.call(self, s, function, given, node))
+        return [(path, value) for path, value in ways if path.completion is None and value is not None]
+
+    def may_choose(self, node: cst.CSTNode) -> bool:
+        """Whether evaluating `node` can fork, judged by its shape; only a hint, forks elsewhere are joined."""
+        key = id(node)
+        known = self._may_choose.get(key)
+        if known is None:
+            known = self._may_choose[key] = _has_choice(node)
+        return known
+
+    def choose(self, state: State, make: Callable[[], list[tuple[State, Value]]]) -> Value:
+        """Go on as one of the alternatives that `make` gives, and return its value.
+
+        Where the statement cannot fork, go on as all of them joined.
+        """
+        if state.choices is None:
+            return self._choose_all(state, make())
+        if state.cursor >= len(state.choices):
+            state.choices.append((make(), 0))
+        alternatives, index = state.choices[state.cursor]
+        state.cursor += 1
+        if not alternatives:
+            raise Infeasible
+        path, value = alternatives[index]
+        state.become(path)
+        if state.completion == "raise":
+            state.completion = None
+            raise Raised
+        return value
+
+    def _choose_all(self, state: State, alternatives: list[tuple[State, Value]]) -> Value:
+        going_on = [(path, value) for path, value in alternatives if path.completion != "raise"]
+        if not going_on:
+            raise Raised
+        path, value = going_on[0]
+        for other, other_value in going_on[1:]:
+            path, value = self.join(path, other), join(value, other_value)
+        state.become(path)
+        return value
+
+    def decide(self, state: State, value: Value) -> bool:
+        """Whether `value` is true, going both ways where that is not known."""
+        truth = self.truth(state, value)
+        if truth is None:
+            truth = self.choose(state, lambda: self.both_ways(state, value)) == TRUE
+        return truth
+
+    def truth(self, state: State, value: Value) -> bool | None:
+        """Whether `value` is true on this path, None where that is not known."""
+        if isinstance(value, (ListRef, DictRef)):
+            record = state.heap.get(value.identity)
+            if isinstance(record, (ListRecord, DictRecord)) and (record.complete or record.items):
+                return bool(record.items)
+            return None
+        return known_truth(state, value)
+
+    def both_ways(self, state: State, value: Value) -> list[tuple[State, Value]]:
+        """The paths on which `value` is true and false, as far as there can be such."""
+        if not isinstance(value, Symbol):
+            return [(state.fork(), TRUE), (state.fork(), FALSE)]
+        ways: list[tuple[State, Value]] = []
+        for truth, answer in ((True, TRUE), (False, FALSE)):
+            path = assume(state, value, truth)
+            if path is not None:
+                ways.append((path, answer))
+        return ways
+
+    def settle(self, state: State, value: Value) -> Value:
+        """The value behind a conditional expression over constants, going both ways if need be."""
+        value = simplify(state, value)
+        while isinstance(value, Symbol) and value.op == "choice":
+            if state.choices is None:
+                return Unknown("one of several constants")
+            condition, first, second = value.operands
+            value = simplify(state, first if self.decide(state, condition) else second)  # type: ignore[arg-type]
+        return value
+
+
+    # -- what statements and expressions ask of each other -----------------------------------------------------------
+
+    def evaluate(self, state: State, node: cst.BaseExpression) -> Value:
+        """The value of an expression, with its effects done to `state`."""
+        return expressions.evaluate(self, state, node)
+
+    def call(self, state: State, function: Value, arguments: Sequence[Value], node: cst.CSTNode) -> Value:
+        """The value of calling `function` with positional arguments."""
+        return calls.call(self, state, function, calls.Arguments(tuple(arguments)), node)
+
+    def call_method(self, state: State, receiver: Value, name: str, argument: Value, node: cst.CSTNode) -> Value:
+        """The value of `receiver.name(argument)`."""
+        return calls.call(self, state, Method(receiver, name), calls.Arguments((argument,)), node)
+
+    def forget(self, state: State, target: cst.BaseExpression, value: Value, site: cst.CSTNode) -> None:
+        """Bind a target, and every name inside it, to something unknown."""
+        if isinstance(target, (cst.Tuple, cst.List)):
+            for element in target.elements:
+                self.forget(state, element.value, state.origin(element, text_of(element.value)), site)
+        else:
+            scope.bind_target(self, state, target, value, site)
+
+    def hand_over(self, state: State, value: Value, reason: str, site: cst.CSTNode) -> None:
+        """`value` goes to code out of sight: whatever it leads to may change there."""
+        match value:
+            case Module():
+                modules.escape(state, value.ref, reason, site)
+            case Instance():
+                self._hand_over_instance(state, value, reason, site)
+            case Parameter():
+                state.flags[value.ref] = None
+            case Tuple() | Iterator():
+                for item in value.items:
+                    self.hand_over(state, item, reason, site)
+            case ListRef():
+                record = state.heap.get(value.identity)
+                if isinstance(record, ListRecord) and record.items:
+                    state.heap[value.identity] = ListRecord((), complete=False)
+                    for item in record.items:
+                        self.hand_over(state, item, reason, site)
+            case DictRef():
+                record = state.heap.get(value.identity)
+                if isinstance(record, DictRecord) and record.items:
+                    state.heap[value.identity] = DictRecord((), complete=False)
+                    for _, item in record.items:
+                        self.hand_over(state, item, reason, site)
+            case Method() if not isinstance(value.receiver, Method):
+                self.hand_over(state, value.receiver, reason, site)
+            case _:
+                pass
+
+    def _hand_over_instance(self, state: State, value: Instance, reason: str, site: cst.CSTNode) -> None:
+        record = state.heap.get(value.identity)
+        if isinstance(record, InstanceRecord) and not record.escaped:
+            state.heap[value.identity] = InstanceRecord(record.owner, record.attributes, escaped=True)
+            for _, attribute in record.attributes:
+                self.hand_over(state, attribute, reason, site)
+
+    def raises_reading(self, state: State, target: ModuleRef, step: str | int, site: cst.CSTNode) -> NoReturn:
+        """The analysed code reads what a module does not have: its path ends here."""
+        if not state.guarded:
+            state.trace.append(Read(target, (step,), site=site))
+            self.abandon(state)
+        raise Raised
+
+    def exits(self, state: State) -> NoReturn:
+        """The program ends here on purpose."""
+        self.abandon(state)
+        raise Raised
+
+
+# Calls by these names are taken not to fork; a call that does so all the same is joined.
+_PLAIN_CALLS = frozenset(
+    """
+    parameters named_parameters children named_children modules named_modules append requires_grad_ print len range
+    enumerate zip list tuple isinstance startswith endswith split lower upper replace format items keys values
+    train eval to cuda cpu zero_grad step backward item numel size Linear Conv2d Dropout ReLU BatchNorm1d BatchNorm2d
+    Identity Flatten Softmax LogSoftmax Sigmoid Sequential CrossEntropyLoss
+    """.split()
+)
+
+
+def _has_choice(node: cst.CSTNode) -> bool:
+    pending: list[cst.CSTNode] = [node]
+    while pending:
+        here = pending.pop()
+        if isinstance(here, cst.Call):
+            function = here.func
+            name = function.attr.value if isinstance(function, cst.Attribute) else getattr(function, "value", None)
+            if name not in _PLAIN_CALLS:
+                return True
+        elif isinstance(here, (cst.IfExp, cst.BooleanOperation, cst.CompFor, cst.Lambda, cst.Assert)):
+            return True
+        pending.extend(parts(here))
+    return False

@@ -1,0 +1,195 @@
+"""Items and iteration: `value[key]`, `value[key] = ...`, and what a loop over a value runs through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from headlint.flow import modules
+from headlint.flow.operations import apply
+from headlint.flow.state import DictRecord, ListRecord, State
+from headlint.flow.value import (
+    NONE,
+    Constant,
+    DictRef,
+    External,
+    Iterator,
+    ListRef,
+    Module,
+    Slice,
+    Symbol,
+    Tuple,
+    Unknown,
+    Value,
+)
+from headlint.source.nodes import text_of
+
+if TYPE_CHECKING:
+    from headlint.flow.interpreter import Interpreter
+
+
+def iterate(state: State, value: Value) -> tuple[Value, ...] | None:
+    """The values that iterating over `value` gives, None where they are not known."""
+    match value:
+        case Tuple() | Iterator():
+            return value.items
+        case ListRef():
+            record = state.heap.get(value.identity)
+            return record.items if isinstance(record, ListRecord) and record.complete else None
+        case DictRef():
+            record = state.heap.get(value.identity)
+            if isinstance(record, DictRecord) and record.complete:
+                return tuple(key for key, _ in record.items)
+            return None
+        case Constant(str() as text):
+            return tuple(Constant(letter) for letter in text)
+        case Module():
+            if modules.kind_of(state, value.ref) in modules.LIST_CONTAINERS and value.ref.object not in state.escaped:
+                return tuple(modules.as_value(state, child) for _, child in modules.children_of(state, value.ref))
+    return None
+
+
+def item(run: Interpreter, state: State, owner: Value, key: Value, node: cst.Subscript) -> Value:
+    """What `owner[key]` gives; a read that certainly raises in a module ends the path."""
+    match owner:
+        case Tuple() | ListRef() | Iterator():
+            return _sequence_item(state, owner, key)
+        case DictRef():
+            return _dict_item(run, state, owner, key, node)
+        case Module():
+            if isinstance(key, Slice):
+                return _module_slice(state, owner, key, node)
+            found = modules.read_item(state, owner.ref, key)
+            if isinstance(found, modules.Missing):
+                assert isinstance(key, Constant)
+                assert isinstance(key.value, int)
+                run.raises_reading(state, owner.ref, key.value, node)
+            return Unknown("an item of a module") if found is None else found
+        case External():
+            if owner.name.endswith(".__dict__") and isinstance(key, Constant):
+                return External(f"{owner.name.removesuffix('.__dict__')}.{key.value}")
+            return Unknown("an item of something imported")
+        case Symbol() | Constant():
+            found_value = apply("item", (owner, key), text_of(node))
+            return state.origin(node, text_of(node)) if isinstance(found_value, Unknown) else found_value
+    return Unknown("an item of something unknown")
+
+
+def _sequence_item(state: State, owner: Value, key: Value) -> Value:
+    items = iterate(state, owner)
+    if items is None:
+        return Unknown("an item of a list that is not known")
+    if isinstance(key, Constant) and isinstance(key.value, int):
+        return items[key.value] if -len(items) <= key.value < len(items) else Unknown("out of range")
+    bounds = slice_bounds(key)
+    if bounds is None:
+        return Unknown("an index that is not known")
+    if isinstance(owner, Tuple):
+        return Tuple(items[bounds])
+    identity = state.identity()
+    state.heap[identity] = ListRecord(items[bounds])
+    return ListRef(identity)
+
+
+def slice_bounds(key: Value) -> slice | None:
+    """A slice of known whole numbers as Python's own."""
+    if not isinstance(key, Slice):
+        return None
+    bounds: list[int | None] = []
+    for bound in (key.start, key.stop, key.step):
+        if not isinstance(bound, Constant) or not (bound.value is None or isinstance(bound.value, int)):
+            return None
+        bounds.append(bound.value)
+    return slice(*bounds)
+
+
+def _dict_item(run: Interpreter, state: State, owner: DictRef, key: Value, node: cst.CSTNode) -> Value:
+    record = state.heap.get(owner.identity)
+    if not isinstance(record, DictRecord):
+        return Unknown("an item of a dict that is not known")
+    if isinstance(key, Symbol) and record.complete and all(isinstance(known, Constant) for known, _ in record.items):
+        return _dispatch(run, state, record, key)
+    for known, value in record.items:
+        if known == key:
+            return value
+    return Unknown("a key that is not known")
+
+
+def _dispatch(run: Interpreter, state: State, record: DictRecord, key: Symbol) -> Value:
+    """A dict of known constants asked with a symbol: go each way on which the symbol is one of the keys."""
+    for known, value in record.items:
+        if run.decide(state, apply("==", (key, known), f"{key.text} == {text_of_constant(known)}")):
+            return value
+    return Unknown("a key that the dict does not have")
+
+
+def text_of_constant(value: Value) -> str:
+    """A constant as the code would write it."""
+    return repr(value.value) if isinstance(value, Constant) else "..."
+
+
+def _module_slice(state: State, owner: Module, key: Slice, node: cst.CSTNode) -> Value:
+    kind = modules.kind_of(state, owner.ref)
+    bounds = slice_bounds(key)
+    if kind not in modules.LIST_CONTAINERS or bounds is None or owner.ref.object in state.escaped:
+        return Unknown("a slice of a module")
+    inside = modules.children_of(state, owner.ref)[bounds]
+    # torch keeps the names of the children in a sliced Sequential.
+    names = [name for name, _ in inside] if kind == "Sequential" else [str(i) for i in range(len(inside))]
+    renamed = tuple((name, child) for name, (_, child) in zip(names, inside, strict=True))
+    return modules.make_container(state, kind, renamed, node)
+
+
+def write_item(
+    run: Interpreter, state: State, owner: Value, key: Value, value: Value, site: cst.CSTNode
+) -> None:
+    """`owner[key] = value`."""
+    match owner:
+        case ListRef():
+            record = state.heap.get(owner.identity)
+            if not isinstance(record, ListRecord):
+                return
+            known = isinstance(key, Constant) and isinstance(key.value, int) and record.complete
+            if known and -len(record.items) <= key.value < len(record.items):  # type: ignore[union-attr,operator]
+                items = list(record.items)
+                items[key.value] = value  # type: ignore[union-attr,index]
+                state.heap[owner.identity] = ListRecord(tuple(items))
+            else:
+                state.heap[owner.identity] = ListRecord(record.items, complete=False)
+        case DictRef():
+            record = state.heap.get(owner.identity)
+            if not isinstance(record, DictRecord):
+                return
+            if isinstance(key, Constant):
+                items_by_key = dict(record.items)
+                items_by_key[key] = value
+                state.heap[owner.identity] = DictRecord(tuple(items_by_key.items()), record.complete)
+            else:
+                state.heap[owner.identity] = DictRecord(record.items, complete=False)
+        case Module():
+            _write_module_item(run, state, owner, key, value, site)
+        case _:
+            run.hand_over(state, value, "put into something unknown", site)
+
+
+def _write_module_item(
+    run: Interpreter, state: State, owner: Module, key: Value, value: Value, site: cst.CSTNode
+) -> None:
+    kind = modules.kind_of(state, owner.ref)
+    inside = modules.children_of(state, owner.ref)
+    name: str | None = None
+    if kind in modules.LIST_CONTAINERS and isinstance(key, Constant) and isinstance(key.value, int):
+        if -len(inside) <= key.value < len(inside):
+            name = inside[key.value][0]
+        else:
+            run.raises_reading(state, owner.ref, key.value, site)
+    elif kind == "ModuleDict" and isinstance(key, Constant) and isinstance(key.value, str):
+        name = key.value
+    if name is None:
+        modules.escape(state, owner.ref, "an item is set that is not known", site)
+        return
+    new = modules.module_ref(value)
+    if new is None and value != NONE:
+        new = modules.make_opaque(state, "something unknown", site).ref
+    modules.set_module(state, owner.ref, name, new, "item", site)

@@ -1,0 +1,123 @@
+"""`torch.nn` layers and containers made by the code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from headlint.flow import modules
+from headlint.flow.calls import Arguments
+from headlint.flow.items import iterate
+from headlint.flow.state import Children, DictRecord, State
+from headlint.flow.value import NONE, Constant, DictRef, ListRef, Module, Tuple, Unknown, Value
+from headlint.history import Argument, ModuleRef, SymbolicSize
+from headlint.source.nodes import text_of
+from headlint.torchlib.layers import REQUIRED, find_layer
+
+if TYPE_CHECKING:
+    from headlint.flow.interpreter import Interpreter
+
+# Where these are not known the layer's shapes are the same all the same, and torch's default stands in.
+_NO_SIZE = frozenset("p inplace dim negative_slope eps momentum approximate dropout min_val max_val beta".split())
+
+
+def make_module(run: Interpreter, state: State, kind: str, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """A layer or container of `torch.nn`; an opaque module where its arguments are not understood."""
+    if kind in modules.WRAPPERS:
+        return _wrap(run, state, kind, arguments, node)
+    if kind in ("Sequential", "ModuleList", "ModuleDict"):
+        children = _children(state, kind, arguments, node)
+        if children is None:
+            return _opaque(run, state, arguments, node)
+        return modules.make_container(state, kind, children, node)
+    if kind == "Module":
+        return modules.make_opaque(state, "nn.Module()", node)
+    if any(modules.module_ref(value) is not None for value in arguments.values):
+        return _opaque(run, state, arguments, node)
+    given = _bound(run, state, kind, arguments)
+    if given is None:
+        return modules.make_opaque(state, text_of(node), node)
+    return modules.make_layer(state, kind, given, node)
+
+
+def _opaque(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Module:
+    for value in arguments.values:
+        run.hand_over(state, value, f"'{text_of(node)}' is not followed", node)
+    return modules.make_opaque(state, text_of(node), node)
+
+
+def _bound(
+    run: Interpreter, state: State, kind: str, arguments: Arguments
+) -> tuple[tuple[str, Argument], ...] | None:
+    """The arguments of a layer by name, None where they do not fit its signature or are not known."""
+    layer = find_layer(kind)
+    if layer is None or not arguments.complete or len(arguments.positional) > len(layer.parameters):
+        return None
+    known = [name for name, _ in layer.parameters]
+    given = dict(zip(known, arguments.positional, strict=False))
+    for name, value in arguments.keywords:
+        if name in ("device", "dtype"):
+            continue
+        if name not in known or name in given:
+            return None
+        given[name] = value
+    bound: list[tuple[str, Argument]] = []
+    for name, default in layer.parameters:
+        if name not in given:
+            if default is REQUIRED:
+                return None
+            continue
+        argument = modules.as_argument(run.settle(state, given[name]))
+        if isinstance(argument, Unknown):
+            if name not in _NO_SIZE:
+                return None
+        elif isinstance(argument, SymbolicSize) and default is not REQUIRED:
+            if name not in _NO_SIZE and name != "bias":
+                return None
+        else:
+            bound.append((name, argument))
+    return tuple(bound)
+
+
+def _wrap(run: Interpreter, state: State, kind: str, arguments: Arguments, node: cst.CSTNode) -> Value:
+    inner = arguments.get(0, "module")
+    ref = None if inner is None else modules.module_ref(inner)
+    if ref is None:
+        return state.origin(node, text_of(node))
+    return modules.make_container(state, kind, (("module", ref),), node)
+
+
+def _children(state: State, kind: str, arguments: Arguments, node: cst.CSTNode) -> Children | None:
+    """Names and modules that a container is given, None where they are not known."""
+    if not arguments.complete or arguments.keywords:
+        return None
+    values: tuple[Value, ...] | None = arguments.positional
+    assert values is not None
+    if len(values) == 1 and isinstance(values[0], DictRef):
+        record = state.heap.get(values[0].identity)
+        if not isinstance(record, DictRecord) or not record.complete:
+            return None
+        named: list[tuple[str, ModuleRef | None]] = []
+        for key, value in record.items:
+            if not isinstance(key, Constant) or not isinstance(key.value, str):
+                return None
+            named.append((key.value, _module(state, value, node)))
+        return tuple(named)
+    if kind == "ModuleList":
+        values = iterate(state, values[0]) if values else ()
+    elif kind == "ModuleDict":
+        return () if not values else None
+    elif any(isinstance(value, (ListRef, Tuple)) for value in values):
+        # torch raises: a list is not a Module subclass.
+        return None
+    if values is None:
+        return None
+    return tuple((str(index), _module(state, value, node)) for index, value in enumerate(values))
+
+
+def _module(state: State, value: Value, node: cst.CSTNode) -> ModuleRef | None:
+    if value == NONE:
+        return None
+    ref = modules.module_ref(value)
+    return ref if ref is not None else modules.make_opaque(state, "something unknown", node).ref

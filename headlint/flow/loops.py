@@ -1,0 +1,183 @@
+"""Loops: run item by item over what is known, and once for all rounds over what is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from headlint.flow.items import iterate
+from headlint.flow.scope import bind_target
+from headlint.flow.state import State, merge_equal
+from headlint.flow.value import Constant, ListRef, Symbol, Unknown, Value
+from headlint.source.nodes import text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from headlint.flow.interpreter import Interpreter
+
+# Rounds after which names that still change are taken for unknown.
+MOST_ROUNDS = 3
+# Counting loops longer than this are run for all rounds at once, as are those whose rounds change no model.
+MOST_COUNTED = 64
+MOST_ITEMS = 4_000
+
+
+def for_loop(run: Interpreter, node: cst.For, state: State) -> list[State]:
+    """`for target in iter: ... else: ...`."""
+    paths: list[State] = []
+    for path, value in run.ways(state, node.iter, lambda s: run.evaluate(s, node.iter)):
+        if path.completion is not None or value is None:
+            paths.append(path)
+            continue
+        items = iterate(path, value)
+        if items is None or len(items) > MOST_ITEMS:
+            paths.extend(_all_rounds(run, path, node.body.body, lambda s: _next_item(run, s, node)))
+        elif items and all(isinstance(item, Constant) and isinstance(item.value, int) for item in items):
+            paths.extend(_counting(run, path, node, items))
+        else:
+            paths.extend(_each_item(run, path, node, items))
+    return _behind(run, paths, node.orelse)
+
+
+def _next_item(run: Interpreter, state: State, node: cst.For) -> list[State]:
+    run.forget(state, node.target, state.origin(node.target, text_of(node.target)), node)
+    return [state]
+
+
+def _each_item(run: Interpreter, state: State, node: cst.For, items: tuple[Value, ...]) -> list[State]:
+    """One round after the other."""
+    running, left = [state], []
+    for item in items:
+        for path in running:
+            bind_target(run, path, node.target, item, node)
+        running = run.block(node.body.body, running)
+        left.extend(path for path in running if path.completion not in (None, "continue"))
+        running = [path for path in running if path.completion in (None, "continue")]
+        for path in running:
+            path.completion = None
+        if not running:
+            break
+        if len(running) > 1:
+            running = run.bounded(merge_equal(running))
+    return left + running
+
+
+def _counting(run: Interpreter, state: State, node: cst.For, items: tuple[Value, ...]) -> list[State]:
+    """A loop over numbers: item by item only if a round changes models or builds lists of them."""
+    trial = state.fork()
+    ended = len(run.ended)
+    rounds = _all_rounds(run, trial, node.body.body, lambda s: _next_item(run, s, node))
+    touched = any(len(path.trace) != len(state.trace) or _holds_models(state, path) for path in rounds)
+    if not touched or len(items) > MOST_COUNTED:
+        return rounds
+    del run.ended[ended:]
+    return _each_item(run, state, node, items)
+
+
+def _holds_models(before: State, after: State) -> bool:
+    """Whether a round changed a list, dict or instance other than by something unknown."""
+    for identity, record in after.heap.items():
+        if before.heap.get(identity) != record:
+            items = getattr(record, "items", None)
+            if items and any(not isinstance(item, (Unknown, Symbol, Constant, ListRef)) for item in items):
+                return True
+    return False
+
+
+def while_loop(run: Interpreter, node: cst.While, state: State) -> list[State]:
+    """`while test: ... else: ...`."""
+    from headlint.flow.statements import tested
+
+    def enter(path: State) -> list[State]:
+        return [way for way, truth in tested(run, path, node.test) if truth]
+
+    never = [way for way, truth in tested(run, state.fork(), node.test) if not truth]
+    known = run.truth(state, run.evaluate(state.fork(), node.test)) if not run.may_choose(node.test) else None
+    if known is False:
+        return _behind(run, never, node.orelse)
+    return _behind(run, _all_rounds(run, state, node.body.body, enter), node.orelse)
+
+
+def _all_rounds(
+    run: Interpreter, state: State, body: tuple[cst.CSTNode, ...], enter: Callable[[State], list[State]]
+) -> list[State]:
+    """The paths behind a loop of unknown length, which is taken to run at least once.
+
+    A round is run until what it starts from holds for every round: names that change from round to round are
+    unknown. Paths that differ only in what may differ from round to round are joined behind the loop.
+    """
+    start = state
+    outside = set(state.assumptions)
+    ended = len(run.ended)
+    for round_number in range(MOST_ROUNDS + 1):
+        del run.ended[ended:]
+        paths = run.block(body, enter(start.fork()))
+        if round_number == MOST_ROUNDS or not _widened(run, start, paths):
+            break
+        start = _widen(start, paths)
+    left = [path for path in paths if path.completion in ("return", "raise")]
+    running = [path for path in paths if path.completion not in ("return", "raise")]
+    for path in running:
+        path.completion = None
+    return left + _join_rounds(run, running, outside)
+
+
+def _widened(run: Interpreter, start: State, paths: list[State]) -> bool:
+    return any(_changes(start, path) for path in paths if path.completion in (None, "continue"))
+
+
+def _changes(start: State, path: State) -> list[tuple[int, str]]:
+    """The names that had a value before the round and have another one behind it."""
+    changed: list[tuple[int, str]] = []
+    for number, names in start.frames.items():
+        after = path.frames.get(number, {})
+        for name, value in names.items():
+            if not isinstance(value, Unknown) and after.get(name, value) != value:
+                changed.append((number, name))
+    return changed
+
+
+def _widen(start: State, paths: list[State]) -> State:
+    """`start` with everything unknown that a round changes and that is no model."""
+    from headlint.flow.state import DictRecord, ListRecord
+
+    widened = start.fork()
+    for path in paths:
+        for number, name in _changes(start, path):
+            widened.frames[number][name] = Unknown(f"'{name}' changes from round to round")
+        for identity, record in start.heap.items():
+            after = path.heap.get(identity)
+            if after != record and isinstance(record, ListRecord):
+                widened.heap[identity] = ListRecord(record.items, complete=False)
+            elif after != record and isinstance(record, DictRecord):
+                widened.heap[identity] = DictRecord(record.items, complete=False)
+    return widened
+
+
+def _join_rounds(run: Interpreter, paths: list[State], outside: set[Symbol]) -> list[State]:
+    """One path for each set of assumptions made outside: what differs otherwise differs between rounds."""
+    groups: dict[tuple[tuple[Symbol, Value], ...], State] = {}
+    for path in merge_equal(paths):
+        key = tuple((symbol, path.assumptions[symbol]) for symbol in path.assumptions if _is_stable(symbol, outside))
+        known = groups.get(key)
+        groups[key] = path if known is None else run.join(known, path)
+    return list(groups.values())
+
+
+def _is_stable(symbol: Symbol, outside: set[Symbol]) -> bool:
+    return symbol in outside
+
+
+def _behind(run: Interpreter, paths: list[State], orelse: cst.Else | None) -> list[State]:
+    """Paths behind a loop: those that broke out skip its `else`."""
+    normal = [path for path in paths if path.completion is None]
+    rest = [path for path in paths if path.completion is not None]
+    if orelse is not None and normal:
+        normal = run.block(orelse.body.body, normal)
+    behind = rest + normal
+    for path in behind:
+        if path.completion in ("break", "continue"):
+            path.completion = None
+    return behind

@@ -1,0 +1,417 @@
+"""Methods of known kinds of value: modules, parameters, lists, dicts, strings and optimizers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from headlint.flow import modules
+from headlint.flow.attributes import read, write_module
+from headlint.flow.calls import Arguments, as_list, call, call_instance, call_super
+from headlint.flow.externals import parameters_in
+from headlint.flow.items import iterate
+from headlint.flow.operations import STRING_METHODS, apply
+from headlint.flow.state import DictRecord, ListRecord, OptimizerRecord, State
+from headlint.flow.value import (
+    NONE,
+    TRUE,
+    Constant,
+    DictRef,
+    Instance,
+    Iterator,
+    ListRef,
+    Method,
+    Module,
+    Optimizer,
+    Parameter,
+    Super,
+    Symbol,
+    Tuple,
+    Unknown,
+    Value,
+)
+from headlint.history import LoadState, ModuleRef, ParameterRef, SetMode
+from headlint.source.nodes import text_of
+
+if TYPE_CHECKING:
+    from headlint.flow.interpreter import Interpreter
+
+ModuleHandler = Callable[["Interpreter", State, "Module | Instance", Arguments, cst.CSTNode], Value]
+
+
+def call_method(run: Interpreter, state: State, method: Method, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """The value of `receiver.name(...)`, with its effects done to `state`."""
+    receiver, name = method.receiver, method.name
+    match receiver:
+        case Module() | Instance():
+            handler = _MODULE.get(name)
+            if handler is not None:
+                return handler(run, state, receiver, arguments, node)
+            return _unknown_module_method(run, state, receiver, name, arguments, node)
+        case Super():
+            return call_super(run, state, receiver, name, arguments, node)
+        case ListRef():
+            return _list_method(run, state, receiver, name, arguments, node)
+        case DictRef():
+            return _dict_method(run, state, receiver, name, arguments, node)
+        case Constant(str()):
+            return _string_method(run, state, receiver, name, arguments, node)
+        case Parameter():
+            return _parameter_method(state, receiver, name, arguments, node)
+        case Optimizer():
+            return _optimizer_method(state, receiver, name, arguments, node)
+    return state.origin(node, text_of(node))
+
+
+# -- modules ---------------------------------------------------------------------------------------------------
+
+
+def _ref(receiver: Module | Instance) -> ModuleRef:
+    return receiver.ref if isinstance(receiver, Module) else ModuleRef(receiver.identity, "")
+
+
+def _visible(state: State, receiver: Module | Instance) -> bool:
+    """Whether the analysis knows all that stands in a module."""
+    return all(inside.object not in state.escaped for _, inside in modules.walk(state, _ref(receiver)))
+
+
+def _parameters(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    if arguments.values or not _visible(state, receiver):
+        return Unknown("the parameters of a module that is not known")
+    return Iterator(tuple(Parameter(parameter) for _, parameter in modules.parameters_of(state, _ref(receiver))))
+
+
+def _named_parameters(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    if arguments.values or not _visible(state, receiver):
+        return Unknown("the parameters of a module that is not known")
+    pairs: list[Value] = []
+    for name, parameter in modules.parameters_of(state, _ref(receiver)):
+        known = not name.endswith(modules.ALL_PARAMETERS)
+        shown: Value = Constant(name) if known else Unknown("the name of a parameter that is not known")
+        pairs.append(Tuple((shown, Parameter(parameter))))
+    return Iterator(tuple(pairs))
+
+
+def _children(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    if _ref(receiver).object in state.escaped:
+        return Unknown("the children of a module that is not known")
+    inside = modules.children_of(state, _ref(receiver))
+    return Iterator(tuple(modules.as_value(state, child) for _, child in inside if child is not None))
+
+
+def _named_children(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    if _ref(receiver).object in state.escaped:
+        return Unknown("the children of a module that is not known")
+    inside = modules.children_of(state, _ref(receiver))
+    named = ((name, child) for name, child in inside if child is not None)
+    return Iterator(tuple(Tuple((Constant(name), modules.as_value(state, child))) for name, child in named))
+
+
+def _modules(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    if not _visible(state, receiver):
+        return Unknown("the modules of a module that is not known")
+    return Iterator(tuple(modules.as_value(state, inside) for _, inside in modules.walk(state, _ref(receiver))))
+
+
+def _named_modules(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    if arguments.values or not _visible(state, receiver):
+        return Unknown("the modules of a module that is not known")
+    pairs = modules.walk(state, _ref(receiver))
+    return Iterator(tuple(Tuple((Constant(path), modules.as_value(state, inside))) for path, inside in pairs))
+
+
+def _requires_grad(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    value = run.settle(state, arguments.get(0, "requires_grad") or TRUE)
+    flag = run.truth(state, value)
+    parameters = tuple(parameter for _, parameter in modules.parameters_of(state, _ref(receiver)))
+    modules.set_flags(state, parameters, flag, node)
+    return receiver
+
+
+def _mode(training: bool) -> ModuleHandler:
+    def handler(
+        run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+    ) -> Value:
+        wanted = run.truth(state, arguments.get(0, "mode") or TRUE) if training else False
+        if wanted is not None:
+            event = SetMode(_ref(receiver), wanted, site=node)
+            if not state.trace or state.trace[-1] != event:
+                state.trace.append(event)
+        return receiver
+
+    return handler
+
+
+def _itself(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    return receiver
+
+
+def _load_state(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    state.trace.append(LoadState(_ref(receiver), site=node))
+    return state.origin(node, text_of(node))
+
+
+def _add_module(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    name, value = arguments.get(0, "name"), arguments.get(1, "module")
+    name = None if name is None else run.settle(state, name)
+    if value is None or not isinstance(name, Constant) or not isinstance(name.value, str):
+        run.hand_over(state, receiver, "a module is added under a name that is not known", node)
+        return NONE
+    if isinstance(receiver, Instance):
+        from headlint.flow.attributes import set_instance_attribute
+
+        set_instance_attribute(state, receiver, name.value, value)
+        return NONE
+    ref = modules.module_ref(value)
+    if ref is None and value != NONE:
+        write_module(run, state, receiver, name.value, value, node)
+    else:
+        modules.set_module(state, receiver.ref, name.value, ref, "add_module", node)
+    return NONE
+
+
+def _append(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    if isinstance(receiver, Module) and modules.kind_of(state, receiver.ref) in modules.LIST_CONTAINERS:
+        name = str(len(modules.children_of(state, receiver.ref)))
+        given = Arguments((Constant(name), *arguments.positional))
+        _add_module(run, state, receiver, given, node)
+    return receiver
+
+
+def _apply(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    """`apply(f)` calls `f` on every module, children first; an initialiser changes no structure and no flag."""
+    if arguments.positional:
+        inside = [module for _, module in modules.walk(state, _ref(receiver))]
+        for module in reversed(inside):
+            call(run, state, arguments.positional[0], Arguments((modules.as_value(state, module),)), node)
+    return receiver
+
+
+def _get_submodule(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    path = arguments.get(0, "target")
+    path = None if path is None else run.settle(state, path)
+    if not isinstance(path, Constant) or not isinstance(path.value, str):
+        return Unknown("a place that is not known")
+    value: Value = receiver
+    for step in path.value.split(".") if path.value else ():
+        if isinstance(value, (Module, Instance)):
+            inside = dict(modules.children_of(state, _ref(value)))
+            if step in inside:
+                value = modules.as_value(state, inside[step])
+                continue
+        return read(run, state, value, step, node)
+    return value
+
+
+def _forward(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    return call_instance(run, state, receiver, arguments, node)
+
+
+def _unknown_module_method(
+    run: Interpreter, state: State, receiver: Module | Instance, name: str, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    if name in _CHANGING:
+        modules.escape(state, _ref(receiver), f"'{name}' is not followed", node)
+    return state.origin(node, text_of(node))
+
+
+_CHANGING = frozenset(
+    "clear extend insert pop update register_parameter register_buffer set_submodule register_forward_hook"
+    " register_forward_pre_hook".split()
+) - {"register_buffer", "register_forward_hook", "register_forward_pre_hook"}
+
+_MODULE: dict[str, ModuleHandler] = {
+    "parameters": _parameters,
+    "named_parameters": _named_parameters,
+    "children": _children,
+    "named_children": _named_children,
+    "modules": _modules,
+    "named_modules": _named_modules,
+    "requires_grad_": _requires_grad,
+    "train": _mode(True),
+    "eval": _mode(False),
+    "load_state_dict": _load_state,
+    "add_module": _add_module,
+    "register_module": _add_module,
+    "append": _append,
+    "apply": _apply,
+    "get_submodule": _get_submodule,
+    "forward": _forward,
+    **dict.fromkeys(
+        "to cuda cpu half float double bfloat16 type xpu share_memory compile to_empty".split(), _itself
+    ),
+}
+
+
+# -- everything else ---------------------------------------------------------------------------------------------
+
+
+def _list_method(
+    run: Interpreter, state: State, receiver: ListRef, name: str, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    record = state.heap.get(receiver.identity)
+    if not isinstance(record, ListRecord):
+        return Unknown("a list that is not known")
+    items = list(record.items)
+    complete = record.complete
+    position = arguments.positional[0] if arguments.positional else None
+    if name in ("append", "add") and position is not None:
+        items.append(position)
+    elif name in ("extend", "update") and position is not None:
+        more = iterate(state, position)
+        complete = complete and more is not None
+        items.extend(more or ())
+    elif name == "insert" and isinstance(position, Constant) and isinstance(position.value, int):
+        items.insert(position.value, arguments.positional[1])
+    elif name == "pop" and complete and items and (position is None or isinstance(position, Constant)):
+        index = -1 if position is None else position.value
+        if isinstance(index, int) and -len(items) <= index < len(items):
+            value = items.pop(index)
+            state.heap[receiver.identity] = ListRecord(tuple(items), complete)
+            return value
+        complete = False
+    elif name == "reverse":
+        items.reverse()
+    elif name == "copy":
+        return as_list(state, items) if complete else Unknown("a list that is not known")
+    elif name == "clear":
+        items, complete = [], True
+    elif name not in ("index", "count"):
+        complete = False
+    state.heap[receiver.identity] = ListRecord(tuple(items), complete)
+    return state.origin(node, text_of(node)) if name in ("index", "count", "pop") else NONE
+
+
+def _dict_method(
+    run: Interpreter, state: State, receiver: DictRef, name: str, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    record = state.heap.get(receiver.identity)
+    if not isinstance(record, DictRecord):
+        return Unknown("a dict that is not known")
+    if name in ("keys", "values", "items"):
+        if not record.complete:
+            return Unknown("a dict that is not known")
+        picked: dict[str, tuple[Value, ...]] = {
+            "keys": tuple(key for key, _ in record.items),
+            "values": tuple(value for _, value in record.items),
+            "items": tuple(Tuple(pair) for pair in record.items),
+        }
+        return Iterator(picked[name])
+    if name == "get" and arguments.positional:
+        key = run.settle(state, arguments.positional[0])
+        for known, value in record.items:
+            if known == key:
+                return value
+        if record.complete and isinstance(key, Constant):
+            return arguments.positional[1] if len(arguments.positional) > 1 else NONE
+        return Unknown("a key that is not known")
+    if name == "update":
+        items = dict(record.items)
+        other = arguments.positional[0] if arguments.positional else None
+        more = state.heap.get(other.identity) if isinstance(other, DictRef) else None
+        complete = record.complete and (other is None or (isinstance(more, DictRecord) and more.complete))
+        items.update(more.items if isinstance(more, DictRecord) else ())
+        items.update((Constant(key), value) for key, value in arguments.keywords)
+        state.heap[receiver.identity] = DictRecord(tuple(items.items()), complete)
+        return NONE
+    if name == "copy":
+        identity = state.identity()
+        state.heap[identity] = record
+        return DictRef(identity)
+    state.heap[receiver.identity] = DictRecord(record.items, complete=False)
+    return state.origin(node, text_of(node))
+
+
+def _string_method(
+    run: Interpreter, state: State, receiver: Constant, name: str, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    if name in STRING_METHODS and not arguments.keywords and arguments.complete:
+        operands: list[Value] = [receiver]
+        for value in arguments.positional:
+            items = iterate(state, value) if isinstance(value, (ListRef, Iterator)) else None
+            operands.append(run.settle(state, value) if items is None else Tuple(items))
+        result = apply(f".{name}", tuple(operands), text_of(node))
+        if not isinstance(result, Unknown):
+            return result
+    return state.origin(node, text_of(node))
+
+
+def _parameter_method(
+    state: State, receiver: Parameter, name: str, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    if name == "requires_grad_":
+        value = arguments.get(0, "requires_grad") or TRUE
+        flag = value.value if isinstance(value, Constant) and isinstance(value.value, bool) else None
+        modules.set_flags(state, (receiver.ref,), flag, node)
+        return receiver
+    if name in ("size", "numel", "dim"):
+        return _parameter_size(state, receiver.ref, name, arguments, node)
+    return state.origin(node, text_of(node))
+
+
+def _parameter_size(
+    state: State, parameter: ParameterRef, name: str, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    shape = modules.parameter_shape(state, parameter)
+    if shape is None:
+        return state.origin(node, text_of(node))
+    sizes = modules.from_argument(shape)
+    assert isinstance(sizes, Tuple)
+    if name == "dim":
+        return Constant(len(sizes.items))
+    if name == "size":
+        axis = arguments.get(0, "dim")
+        if axis is None:
+            return sizes
+        if isinstance(axis, Constant) and isinstance(axis.value, int) and -len(shape) <= axis.value < len(shape):
+            return sizes.items[axis.value]
+    return state.origin(node, text_of(node))
+
+
+def _optimizer_method(
+    state: State, receiver: Optimizer, name: str, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    record = state.heap.get(receiver.identity)
+    if name == "add_param_group" and isinstance(record, OptimizerRecord):
+        more = parameters_in(state, arguments.positional[0]) if arguments.positional else None
+        known = None if more is None or record.parameters is None else (*record.parameters, *more)
+        state.heap[receiver.identity] = OptimizerRecord(known)
+    return state.origin(node, text_of(node))
+
+
+def symbol_method(state: State, owner: Symbol, name: str, arguments: Arguments, node: cst.CSTNode) -> Value | None:
+    """A string method of a symbol as a symbol, None if it may be any other method."""
+    if name not in STRING_METHODS or arguments.keywords or not arguments.complete:
+        return None
+    result = apply(f".{name}", (owner, *arguments.values), text_of(node))
+    return None if isinstance(result, Unknown) else result

@@ -1,0 +1,348 @@
+"""Modules inside a state: what stands where, what it holds, and what changing it records.
+
+Reads answer from the zoo's trees and the layers the code made, with the changes of this path laid over
+them; writes change the tables of the state and append to its history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from headlint.flow.state import (
+    Children,
+    ContainerObject,
+    InstanceRecord,
+    LayerObject,
+    OpaqueObject,
+    State,
+    ZooObject,
+)
+from headlint.flow.value import NONE, Constant, Instance, Module, Parameter, Symbol, Tuple, Unknown, Value
+from headlint.history import (
+    Argument,
+    Escape,
+    MakeContainer,
+    MakeLayer,
+    MakeOpaque,
+    ModuleRef,
+    ParameterRef,
+    SetAttribute,
+    SetFlag,
+    SetModule,
+    SymbolicSize,
+)
+from headlint.torchlib.layers import find_layer
+from headlint.torchlib.parameters import parameter_shapes
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    import libcst as cst
+
+    from headlint.zoo import Node
+
+# Every parameter of an object whose parameters are not known one by one.
+ALL_PARAMETERS = "*"
+
+RUNNING_CONTAINERS = frozenset({"Sequential"})
+LIST_CONTAINERS = frozenset({"Sequential", "ModuleList"})
+WRAPPERS = frozenset({"DataParallel", "DistributedDataParallel"})
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The module certainly has no such attribute or item; `error` is the exception's type."""
+
+    error: str
+
+
+def node_of(state: State, ref: ModuleRef) -> Node | None:
+    """The zoo's facts about a module, None for one that the code made."""
+    record = state.heap.get(ref.object)
+    return record.tree.node(ref.path) if isinstance(record, ZooObject) else None
+
+
+def kind_of(state: State, ref: ModuleRef) -> str:
+    """The class name of a module ("Linear", "ResNet"), "" where it is not known."""
+    record = state.heap.get(ref.object)
+    if isinstance(record, ZooObject):
+        node = record.tree.node(ref.path)
+        return node.type if node is not None else ""
+    if isinstance(record, (LayerObject, ContainerObject)):
+        return record.kind
+    return ""
+
+
+def children_of(state: State, ref: ModuleRef) -> Children:
+    """Names and modules directly inside `ref`, in order, as they are on this path."""
+    changed = state.children.get(ref)
+    if changed is not None:
+        return changed
+    node = node_of(state, ref)
+    if node is not None:
+        prefix = f"{ref.path}." if ref.path else ""
+        return tuple((name, ModuleRef(ref.object, prefix + name)) for name in node.children)
+    record = state.heap.get(ref.object)
+    if isinstance(record, InstanceRecord):
+        inside = ((name, module_ref(value)) for name, value in record.attributes)
+        return tuple((name, child) for name, child in inside if child is not None)
+    return ()
+
+
+def module_ref(value: Value) -> ModuleRef | None:
+    """The module that a value is, if it is one."""
+    if isinstance(value, Module):
+        return value.ref
+    if isinstance(value, Instance):
+        return ModuleRef(value.identity, "")
+    return None
+
+
+def as_value(state: State, ref: ModuleRef | None) -> Value:
+    """The value that reading a child gives."""
+    if ref is None:
+        return NONE
+    if isinstance(state.heap.get(ref.object), InstanceRecord):
+        return Instance(ref.object)
+    return Module(ref)
+
+
+def walk(state: State, ref: ModuleRef) -> Iterator[tuple[str, ModuleRef]]:
+    """Every module in `ref` with its path now, itself first, each once, as `named_modules` gives them."""
+    seen: set[ModuleRef] = set()
+    pending: list[tuple[str, ModuleRef]] = [("", ref)]
+    while pending:
+        path, here = pending.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        yield path, here
+        prefix = f"{path}." if path else ""
+        inside = [(prefix + name, child) for name, child in children_of(state, here) if child is not None]
+        pending.extend(reversed(inside))
+
+
+def own_parameters(state: State, ref: ModuleRef) -> Iterator[tuple[str, ParameterRef]]:
+    """The parameters that stand directly in a module, with their names."""
+    record = state.heap.get(ref.object)
+    prefix = f"{ref.path}." if ref.path else ""
+    names: Iterator[str]
+    if isinstance(record, ZooObject):
+        node = record.tree.node(ref.path)
+        names = iter(node.parameters if node is not None else ())
+    elif isinstance(record, LayerObject):
+        shapes = parameter_shapes(record.kind, dict(record.arguments))
+        names = iter((ALL_PARAMETERS,) if shapes is None else shapes)
+    elif isinstance(record, OpaqueObject):
+        names = iter((ALL_PARAMETERS,))
+    else:
+        return
+    for name in names:
+        if state.attributes.get((ref, name)) != NONE:
+            yield name, ParameterRef(ref.object, prefix + name)
+
+
+def parameters_of(state: State, ref: ModuleRef) -> Iterator[tuple[str, ParameterRef]]:
+    """Every parameter in a module with its name now, in the order of `named_parameters`."""
+    if ref.object not in _changed_objects(state):
+        record = state.heap.get(ref.object)
+        if isinstance(record, ZooObject):
+            start = len(ref.path) + 1 if ref.path else 0
+            for path in record.tree.parameters(ref.path):
+                yield path[start:], ParameterRef(ref.object, path)
+            return
+    for path, inside in walk(state, ref):
+        prefix = f"{path}." if path else ""
+        for name, parameter in own_parameters(state, inside):
+            yield prefix + name, parameter
+
+
+def _changed_objects(state: State) -> set[int]:
+    changed = {ref.object for ref in state.children}
+    changed.update(ref.object for ref, _ in state.attributes)
+    return changed
+
+
+def parameter_shape(state: State, parameter: ParameterRef) -> tuple[Argument, ...] | None:
+    """The shape of a parameter, None where it is not known."""
+    owner, _, name = parameter.path.rpartition(".")
+    record = state.heap.get(parameter.object)
+    if isinstance(record, ZooObject):
+        node = record.tree.node(owner)
+        return node.parameters.get(name) if node is not None else None
+    if isinstance(record, LayerObject):
+        return (parameter_shapes(record.kind, dict(record.arguments)) or {}).get(name)
+    return None
+
+
+def as_argument(value: Value) -> Argument | Unknown:
+    """A value as a layer's or builder's argument, Unknown where it cannot be one."""
+    if isinstance(value, Constant):
+        plain = value.value
+        return plain if plain is None or isinstance(plain, (bool, int, float, str)) else Unknown("not a plain value")
+    if isinstance(value, Symbol):
+        return SymbolicSize(value, value.text)
+    if isinstance(value, Tuple):
+        items: list[Argument] = []
+        for item in value.items:
+            argument = as_argument(item)
+            if isinstance(argument, Unknown):
+                return argument
+            items.append(argument)
+        return tuple(items)
+    return Unknown("not a plain value")
+
+
+def from_argument(argument: object) -> Value:
+    """The value that reading a size gives."""
+    if isinstance(argument, SymbolicSize):
+        assert isinstance(argument.key, Symbol)
+        return argument.key
+    if isinstance(argument, (tuple, list)):
+        return Tuple(tuple(from_argument(item) for item in argument))
+    if argument is None or isinstance(argument, (bool, int, float, str)):
+        return Constant(argument)
+    return Unknown("a size that is a multiple of something unknown")
+
+
+def read_attribute(state: State, ref: ModuleRef, name: str) -> Value | Missing | None:
+    """What `module.name` gives; None for an attribute that exists and of which nothing is known."""
+    known = state.attributes.get((ref, name))
+    if known is not None:
+        return known
+    for child_name, child in children_of(state, ref):
+        if child_name == name:
+            return as_value(state, child)
+    if ref.object in state.escaped:
+        return None
+    record = state.heap.get(ref.object)
+    prefix = f"{ref.path}." if ref.path else ""
+    if isinstance(record, ZooObject):
+        node = record.tree.node(ref.path)
+        if node is None:
+            return None
+        if name in node.sizes:
+            return from_argument(node.sizes[name])
+        if name in node.parameters:
+            return Parameter(ParameterRef(ref.object, prefix + name))
+        exists = name not in node.children and record.tree.has_attribute(ref.path, name)
+        return None if exists else Missing("AttributeError")
+    if isinstance(record, LayerObject):
+        shapes = parameter_shapes(record.kind, dict(record.arguments))
+        for argument, value in record.arguments:
+            if argument == name and argument != "bias":
+                return from_argument(value)
+        if shapes is not None and name in shapes:
+            return Parameter(ParameterRef(ref.object, name))
+    if isinstance(record, (LayerObject, ContainerObject)):
+        layer = find_layer(record.kind)
+        if layer is None or name in layer.attributes or record.kind == "ModuleDict":
+            return None
+        return Missing("AttributeError")
+    return None
+
+
+def read_item(state: State, ref: ModuleRef, key: Value) -> Value | Missing | None:
+    """What `module[key]` gives; None where that is not known."""
+    if ref.object in state.escaped:
+        return None
+    kind = kind_of(state, ref)
+    inside = children_of(state, ref)
+    if kind in LIST_CONTAINERS and isinstance(key, Constant) and isinstance(key.value, int):
+        position = key.value
+        if -len(inside) <= position < len(inside):
+            return as_value(state, inside[position][1])
+        return Missing("IndexError")
+    if kind == "ModuleDict" and isinstance(key, Constant):
+        for name, child in inside:
+            if name == key.value:
+                return as_value(state, child)
+        return None
+    layer = find_layer(kind) if kind else None
+    if layer is not None and not layer.is_container and "__getitem__" not in layer.attributes:
+        return Missing("TypeError")
+    return None
+
+
+def make_layer(state: State, kind: str, arguments: tuple[tuple[str, Argument], ...], site: cst.CSTNode) -> Module:
+    """A new layer."""
+    identity = state.identity()
+    state.heap[identity] = LayerObject(kind, arguments)
+    state.trace.append(MakeLayer(identity, kind, arguments, site=site))
+    return Module(ModuleRef(identity, ""))
+
+
+def make_container(state: State, kind: str, children: Children, site: cst.CSTNode) -> Module:
+    """A new container over modules that exist."""
+    identity = state.identity()
+    ref = ModuleRef(identity, "")
+    state.heap[identity] = ContainerObject(kind)
+    state.children[ref] = children
+    present = tuple((name, child) for name, child in children if child is not None)
+    state.trace.append(MakeContainer(identity, kind, present, site=site))
+    return Module(ref)
+
+
+def make_opaque(state: State, description: str, site: cst.CSTNode) -> Module:
+    """A new module of which nothing more is known."""
+    identity = state.identity()
+    state.heap[identity] = OpaqueObject(description)
+    state.trace.append(MakeOpaque(identity, description, site=site))
+    return Module(ModuleRef(identity, ""))
+
+
+def set_module(
+    state: State,
+    target: ModuleRef,
+    name: str,
+    value: ModuleRef | None,
+    how: Literal["attribute", "item", "add_module"],
+    site: cst.CSTNode,
+) -> None:
+    """Put a module (or None) under `name`, in the place of what stood there or behind the others."""
+    inside = children_of(state, target)
+    replaced: ModuleRef | None = None
+    changed: list[tuple[str, ModuleRef | None]] = []
+    found = False
+    for child_name, child in inside:
+        if child_name == name:
+            found, replaced = True, child
+            changed.append((name, value))
+        else:
+            changed.append((child_name, child))
+    if not found:
+        changed.append((name, value))
+    state.children[target] = tuple(changed)
+    state.attributes.pop((target, name), None)
+    state.trace.append(SetModule(target, name, value, replaced, how, site=site))
+
+
+def set_plain(state: State, target: ModuleRef, name: str, value: Value, site: cst.CSTNode) -> None:
+    """Assign something that is no module to an attribute."""
+    state.attributes[target, name] = value
+    argument = as_argument(value)
+    if not isinstance(argument, Unknown):
+        state.trace.append(SetAttribute(target, name, argument, site=site))
+
+
+def set_flags(state: State, parameters: tuple[ParameterRef, ...], value: bool | None, site: cst.CSTNode) -> None:
+    """`requires_grad` of these parameters becomes `value` (None: not known). Loops at one site make one event."""
+    for parameter in parameters:
+        state.flags[parameter] = value
+    if value is None or not parameters:
+        return
+    last = state.trace[-1] if state.trace else None
+    if isinstance(last, SetFlag) and last.site is site and last.value is value:
+        state.trace[-1] = SetFlag((*last.parameters, *parameters), value, site=site)
+    else:
+        state.trace.append(SetFlag(parameters, value, site=site))
+
+
+def escape(state: State, ref: ModuleRef, reason: str, site: cst.CSTNode) -> None:
+    """A module and all in it are handed to code out of sight."""
+    for number in {inside.object for _, inside in walk(state, ref)}:
+        if number not in state.escaped:
+            state.escaped[number] = reason
+            state.trace.append(Escape(ModuleRef(number, ""), reason, site=site))

@@ -1,0 +1,195 @@
+"""Pure operations of Python over abstract values: arithmetic, comparison and string methods.
+
+On constants they are computed, on symbols they give a symbol, on anything else Unknown. The same table
+serves evaluation and the simplification of symbols once more is known.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from headlint.flow.value import Class, Constant, External, Function, Module, Symbol, Tuple, Unknown, Value
+
+BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+    "&": operator.and_,
+    "|": operator.or_,
+    "^": operator.xor,
+    "<<": operator.lshift,
+    ">>": operator.rshift,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+TESTS = frozenset({"==", "!=", "<", "<=", ">", ">=", "in", "not in", "is", "is not", "not", "bool"})
+STRING_METHODS = frozenset(
+    "capitalize casefold count endswith find format index isalnum isalpha isdigit islower isupper join lower"
+    " lstrip partition removeprefix removesuffix replace rfind rpartition rsplit rstrip split startswith strip"
+    " swapcase title upper zfill".split()
+)
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "abs": abs,
+    "bool": bool,
+    "float": float,
+    "int": int,
+    "len": len,
+    "max": max,
+    "min": min,
+    "round": round,
+    "str": str,
+    "sum": sum,
+}
+# Beyond these sizes a computed constant is of no use and could be made to exhaust memory.
+_LONGEST_TEXT = 10_000
+_LARGEST_NUMBER = 1 << 80
+
+
+def apply(op: str, operands: tuple[Value, ...], text: str) -> Value:
+    """The value of a pure operation; Unknown where it would raise or is not understood."""
+    if op == "not":
+        return _negate(operands[0], text)
+    if op in ("is", "is not", "in", "not in"):
+        truth = _test(op, operands[0], operands[1])
+        if truth is not None:
+            return Constant(truth)
+    elif op in ("==", "!="):
+        truth = _equal(operands[0], operands[1])
+        if truth is not None:
+            return Constant(truth if op == "==" else not truth)
+    plain = [_plain(operand) for operand in operands]
+    if all(value is not _NOT_PLAIN for value in plain):
+        try:
+            return _checked(_compute(op, plain))
+        except Exception:  # noqa: BLE001  (whatever Python raises here, the analysed code would too)
+            return Unknown(f"'{text}' cannot be computed")
+    if all(_is_stable(operand) for operand in operands):
+        if op in ("!=", "not in", "is not"):
+            positive = {"!=": "==", "not in": "in", "is not": "is"}[op]
+            return Symbol("not", (Symbol(positive, operands, text),), text)
+        return Symbol(op, operands, text)
+    return Unknown(f"'{text}' depends on something unknown")
+
+
+def _compute(op: str, plain: list[Any]) -> Any:
+    if op in BINARY:
+        left, right = plain
+        if op in ("**", "<<") and isinstance(right, int) and abs(right) > 64:
+            raise OverflowError
+        if op == "*" and (isinstance(left, (str, tuple)) or isinstance(right, (str, tuple))):
+            size = len(left) * right if isinstance(left, (str, tuple)) else len(right) * left
+            if size > _LONGEST_TEXT:
+                raise OverflowError
+        return BINARY[op](left, right)
+    if op == "in":
+        return plain[0] in plain[1]
+    if op == "is":
+        return plain[0] is plain[1]
+    if op == "u-":
+        return -plain[0]
+    if op == "u+":
+        return +plain[0]
+    if op == "u~":
+        return ~plain[0]
+    if op == "item":
+        return plain[0][plain[1]]
+    if op in FUNCTIONS:
+        return FUNCTIONS[op](*plain)
+    if op.startswith(".") and op[1:] in STRING_METHODS and isinstance(plain[0], str):
+        return getattr(plain[0], op[1:])(*plain[1:])
+    if op == "format":
+        return format(*plain)
+    raise TypeError(op)
+
+
+class _NotPlain:
+    pass
+
+
+_NOT_PLAIN = _NotPlain()
+
+
+def _plain(value: Value) -> Any:
+    if isinstance(value, Constant):
+        return value.value
+    if isinstance(value, Tuple):
+        items = [_plain(item) for item in value.items]
+        return _NOT_PLAIN if any(item is _NOT_PLAIN for item in items) else tuple(items)
+    return _NOT_PLAIN
+
+
+def _checked(result: Any) -> Value:
+    if isinstance(result, (list, tuple)):
+        return Tuple(tuple(_checked(item) for item in result))
+    if isinstance(result, str) and len(result) > _LONGEST_TEXT:
+        raise OverflowError
+    if isinstance(result, int) and abs(result) > _LARGEST_NUMBER:
+        raise OverflowError
+    if isinstance(result, (str, int, float, bool, bytes)) or result is None:
+        return Constant(result)
+    raise TypeError
+
+
+def _negate(value: Value, text: str) -> Value:
+    if isinstance(value, Symbol):
+        return value.operands[0] if value.op == "not" and _is_test(value.operands[0]) else Symbol("not", (value,), text)  # type: ignore[return-value]
+    truth = truth_of(value)
+    return Unknown(f"'{text}' is not known") if truth is None else Constant(not truth)
+
+
+def _is_test(value: object) -> bool:
+    return isinstance(value, Symbol) and value.op in TESTS
+
+
+def truth_of(value: Value) -> bool | None:
+    """Whether a value is true as Python sees it, None where that is not known."""
+    if isinstance(value, Constant):
+        return bool(value.value)
+    if isinstance(value, Tuple):
+        return bool(value.items)
+    if isinstance(value, (Module, Function, Class)):
+        return True
+    return None
+
+
+def _is_stable(value: Value) -> bool:
+    """Whether equal operands give equal results: nothing mutable and nothing unknown inside."""
+    if isinstance(value, Tuple):
+        return all(_is_stable(item) for item in value.items)
+    return isinstance(value, (Constant, Symbol, External, Class, Function))
+
+
+def _equal(left: Value, right: Value) -> bool | None:
+    if isinstance(left, Symbol) and left == right:
+        return True
+    if isinstance(left, (External, Class, Function)) and isinstance(right, (External, Class, Function)):
+        return True if left == right else None
+    return None
+
+
+def _test(op: str, left: Value, right: Value) -> bool | None:
+    negative = op in ("is not", "not in")
+    truth: bool | None = None
+    if op in ("is", "is not"):
+        none_right = isinstance(right, Constant) and right.value is None
+        if none_right and not isinstance(left, (Symbol, Unknown, External)):
+            truth = isinstance(left, Constant) and left.value is None
+        elif isinstance(left, Constant) and isinstance(right, Constant):
+            if left.value is None or isinstance(left.value, bool) or type(left.value) is not type(right.value):
+                truth = left == right
+        elif isinstance(left, (Module, Class, Function)) and type(left) is type(right):
+            truth = left == right
+    elif isinstance(right, Tuple):
+        if any(_equal(left, item) for item in right.items):
+            truth = True
+    return None if truth is None else truth is not negative

@@ -1,0 +1,108 @@
+"""Names: looking them up through the frames, and binding targets of every form."""
+
+from __future__ import annotations
+
+import builtins
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from headlint.flow.attributes import write
+from headlint.flow.items import iterate, write_item
+from headlint.flow.state import ListRecord, State
+from headlint.flow.value import Constant, External, ListRef, Tuple, Unknown, Value
+from headlint.source.nodes import text_of
+
+if TYPE_CHECKING:
+    from headlint.flow.interpreter import Interpreter
+
+# Under this name a frame keeps the packages it has imported everything from.
+STAR_IMPORTS = "*"
+# Under this name a frame keeps the names that `global` and `nonlocal` give to another frame.
+ELSEWHERE = "global"
+
+_BUILTINS = frozenset(name for name in vars(builtins) if not name.startswith("_")) - {"Ellipsis", "NotImplemented"}
+
+
+def look_up(state: State, name: str) -> Value:
+    """What a name stands for here."""
+    frame: int | None = state.frame
+    while frame is not None:
+        names = state.frames.get(frame)
+        if names is None:
+            break
+        value = names.get(name)
+        if value is not None:
+            return value
+        frame = state.parents.get(frame)
+    if name == "__name__":
+        return Constant("__main__")
+    if name in _BUILTINS:
+        return External(f"builtins.{name}")
+    return _from_star_imports(state, name)
+
+
+def _from_star_imports(state: State, name: str) -> Value:
+    from headlint.torchlib.names import is_known
+
+    packages = state.frames[0].get(STAR_IMPORTS)
+    if isinstance(packages, Tuple):
+        for package in packages.items:
+            if isinstance(package, External) and is_known(f"{package.name}.{name}"):
+                return External(f"{package.name}.{name}")
+    return Unknown(f"'{name}' is not bound in this file")
+
+
+def bind(state: State, name: str, value: Value) -> None:
+    """Give a name its value in the frame it belongs to."""
+    names = state.frames[state.frame]
+    elsewhere = names.get(ELSEWHERE)
+    if isinstance(elsewhere, Tuple) and Constant(name) in elsewhere.items:
+        names = state.frames[0]
+    names[name] = value
+
+
+def bind_target(run: Interpreter, state: State, target: cst.CSTNode, value: Value, site: cst.CSTNode) -> None:
+    """Assign `value` to a target: a name, an attribute, an item, or several of them."""
+    match target:
+        case cst.Name():
+            bind(state, target.value, value)
+        case cst.Attribute():
+            write(run, state, run.evaluate(state, target.value), target.attr.value, value, site)
+        case cst.Subscript():
+            owner = run.evaluate(state, target.value)
+            index = target.slice[0].slice
+            key: Value = Unknown("a slice")
+            if len(target.slice) == 1 and isinstance(index, cst.Index):
+                key = run.settle(state, run.evaluate(state, index.value))
+            write_item(run, state, owner, key, value, site)
+        case cst.Tuple() | cst.List():
+            _unpack(run, state, target.elements, value, site)
+        case _:
+            pass
+
+
+def _unpack(
+    run: Interpreter, state: State, elements: object, value: Value, site: cst.CSTNode
+) -> None:
+    assert isinstance(elements, (list, tuple))
+    items = iterate(state, value)
+    starred = [index for index, element in enumerate(elements) if isinstance(element, cst.StarredElement)]
+    if items is None or (len(items) != len(elements) if not starred else len(items) < len(elements) - 1):
+        for element in elements:
+            name = text_of(element.value)
+            run.forget(state, element.value, state.origin(element, name), site)
+        return
+    if starred:
+        first, behind = starred[0], len(elements) - starred[0] - 1
+        middle = items[first : len(items) - behind]
+        identity = state.identity()
+        state.heap[identity] = ListRecord(tuple(middle))
+        items = (*items[:first], ListRef(identity), *items[len(items) - behind :])
+    for element, item in zip(elements, items, strict=True):
+        bind_target(run, state, element.value, item, site)
+
+
+def unbind(state: State, name: str) -> None:
+    """`del name`."""
+    state.frames[state.frame].pop(name, None)

@@ -1,0 +1,286 @@
+"""One way through the code: names, heap, models, history and what was assumed on the way.
+
+A `State` belongs to one path and is changed only by the interpreter that walks it; forking copies it.
+Everything it holds is immutable, so a fork shares all values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias, Union
+
+from headlint.flow.value import NONE, Class, Symbol, Unknown, Value, join
+from headlint.history import AnyEvent, Argument, ModuleRef, ParameterRef
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from headlint.zoo import Builder, Tree
+
+
+@dataclass(frozen=True, slots=True)
+class ListRecord:
+    """The items of a list or set; `complete` is False once more or other items may be in it."""
+
+    items: tuple[Value, ...]
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DictRecord:
+    """The items of a dict in order; `complete` is False once more or other items may be in it."""
+
+    items: tuple[tuple[Value, Value], ...]
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRecord:
+    """An instance of a class of the file: its attributes, and whether code out of sight may change them."""
+
+    owner: Class
+    attributes: tuple[tuple[str, Value], ...]
+    escaped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerRecord:
+    """The parameters an optimizer holds, None where they are not known."""
+
+    parameters: tuple[ParameterRef, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ZooObject:
+    """A torchvision model as its builder made it."""
+
+    builder: Builder
+    tree: Tree
+    weighted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LayerObject:
+    """A `torch.nn` layer made by the code."""
+
+    kind: str
+    arguments: tuple[tuple[str, Argument], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerObject:
+    """A container made by the code; its children are in the state's table."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpaqueObject:
+    """A module whose inside is not understood."""
+
+    description: str
+
+
+ModuleObject: TypeAlias = Union[ZooObject, LayerObject, ContainerObject, OpaqueObject]
+Record: TypeAlias = Union[ListRecord, DictRecord, InstanceRecord, OptimizerRecord, ModuleObject]
+Completion: TypeAlias = Literal["return", "break", "continue", "raise"]
+Choice: TypeAlias = tuple[list[tuple["State", Value]], int]
+Children: TypeAlias = tuple[tuple[str, "ModuleRef | None"], ...]
+
+
+@dataclass(slots=True)
+class State:
+    """One path. `frames` maps a frame's number to its names, `parents` to the frame that encloses it."""
+
+    frames: dict[int, dict[str, Value]] = field(default_factory=lambda: {0: {}})
+    parents: dict[int, int | None] = field(default_factory=lambda: {0: None})
+    frame: int = 0
+    heap: dict[int, Record] = field(default_factory=dict)
+    children: dict[ModuleRef, Children] = field(default_factory=dict)
+    attributes: dict[tuple[ModuleRef, str], Value] = field(default_factory=dict)
+    flags: dict[ParameterRef, bool | None] = field(default_factory=dict)
+    escaped: dict[int, str] = field(default_factory=dict)
+    trace: list[AnyEvent] = field(default_factory=list)
+    assumptions: dict[Symbol, Value] = field(default_factory=dict)
+    conditions: tuple[tuple[Symbol, bool], ...] = ()
+    completion: Completion | None = None
+    returned: Value = NONE
+    counts: dict[int, int] = field(default_factory=dict)
+    next_identity: int = 0
+    guarded: int = 0
+    # The choices of the statement under way, None where it cannot fork; they belong to the run, not to the path.
+    choices: list[Choice] | None = None
+    cursor: int = 0
+
+    def fork(self) -> State:
+        """A path of its own that has come the same way."""
+        return State(
+            {number: dict(names) for number, names in self.frames.items()},
+            dict(self.parents),
+            self.frame,
+            dict(self.heap),
+            dict(self.children),
+            dict(self.attributes),
+            dict(self.flags),
+            dict(self.escaped),
+            list(self.trace),
+            dict(self.assumptions),
+            self.conditions,
+            self.completion,
+            self.returned,
+            dict(self.counts),
+            self.next_identity,
+            self.guarded,
+        )
+
+    def become(self, other: State) -> None:
+        """Go on as `other` does, which stays as it is; the choices of the statement under way are kept."""
+        copy = other.fork()
+        for name in _PATH_FIELDS:
+            setattr(self, name, getattr(copy, name))
+
+    def identity(self) -> int:
+        """A number for something new in the heap."""
+        number = self.next_identity
+        self.next_identity = number + 1
+        return number
+
+    def origin(self, node: cst.CSTNode, text: str) -> Symbol:
+        """A new symbol for the value that `node` gives this time."""
+        key = id(node)
+        count = self.counts.get(key, 0)
+        self.counts[key] = count + 1
+        return Symbol("name", (key, count), text)
+
+    def same_as(self, other: State) -> bool:
+        """Whether both paths have come to the same point with the same values and the same histories."""
+        return (
+            self.completion == other.completion
+            and self.returned == other.returned
+            and self.frames == other.frames
+            and self.heap == other.heap
+            and self.children == other.children
+            and self.attributes == other.attributes
+            and self.flags == other.flags
+            and self.escaped == other.escaped
+            and len(self.trace) == len(other.trace)
+            and self.trace == other.trace
+        )
+
+
+_PATH_FIELDS = (
+    "frames",
+    "parents",
+    "frame",
+    "heap",
+    "children",
+    "attributes",
+    "flags",
+    "escaped",
+    "trace",
+    "assumptions",
+    "conditions",
+    "completion",
+    "returned",
+    "counts",
+    "next_identity",
+    "guarded",
+)
+
+
+def merge_equal(states: list[State]) -> list[State]:
+    """One state for every group that differs only in its assumptions; what they disagree on is forgotten."""
+    merged: list[State] = []
+    for state in states:
+        for index, kept in enumerate(merged):
+            if kept.same_as(state):
+                merged[index] = _forget_differences(kept, state)
+                break
+        else:
+            merged.append(state)
+    return merged
+
+
+def _forget_differences(left: State, right: State) -> State:
+    """`left` with only the assumptions and conditions that `right` shares."""
+    shared = {key: value for key, value in left.assumptions.items() if right.assumptions.get(key) == value}
+    left.assumptions = shared
+    left.conditions = tuple(condition for condition in left.conditions if condition in right.conditions)
+    left.next_identity = max(left.next_identity, right.next_identity)
+    for key, count in right.counts.items():
+        if count > left.counts.get(key, 0):
+            left.counts[key] = count
+    return left
+
+
+def join_states(left: State, right: State) -> State:
+    """The most that is true on both paths: values that differ become Unknown, objects that differ escape.
+
+    Pure: both arguments stay as they are.
+    """
+    joined = _forget_differences(left.fork(), right)
+    for number in [number for number in joined.frames if number not in right.frames]:
+        del joined.frames[number]
+    for number, names in joined.frames.items():
+        other = right.frames[number]
+        for name in names.keys() | other.keys():
+            here, there = names.get(name), other.get(name)
+            if here is None or there is None:
+                names[name] = Unknown("bound on some paths only")
+            elif here is not there:
+                names[name] = join(here, there)
+    joined.returned = join(left.returned, right.returned)
+    for identity in left.heap.keys() | right.heap.keys():
+        mine, its = left.heap.get(identity), right.heap.get(identity)
+        if mine != its:
+            joined.heap[identity] = _join_records(mine, its)
+    for ref in left.children.keys() | right.children.keys():
+        if left.children.get(ref) != right.children.get(ref):
+            joined.escaped[ref.object] = "changed on some paths only"
+    for place in left.attributes.keys() | right.attributes.keys():
+        if left.attributes.get(place) != right.attributes.get(place):
+            joined.attributes[place] = Unknown("set on some paths only")
+    for parameter in left.flags.keys() | right.flags.keys():
+        if left.flags.get(parameter, True) != right.flags.get(parameter, True):
+            joined.flags[parameter] = None
+    for identity, reason in right.escaped.items():
+        joined.escaped.setdefault(identity, reason)
+    if left.trace != right.trace:
+        common = 0
+        for here_event, there_event in zip(left.trace, right.trace, strict=False):
+            if here_event != there_event:
+                break
+            common += 1
+        for event in (*left.trace[common:], *right.trace[common:]):
+            from headlint.history import modules_of
+
+            for number in modules_of(event):
+                joined.escaped.setdefault(number, "changed on some paths only")
+        joined.trace = left.trace[:common]
+    return joined
+
+
+def _join_records(left: Record | None, right: Record | None) -> Record:
+    """What is known of a heap object that two paths know differently."""
+    match left, right:
+        case ListRecord(), _:
+            return ListRecord((), complete=False)
+        case DictRecord(), _:
+            return DictRecord((), complete=False)
+        case InstanceRecord(), InstanceRecord():
+            theirs = dict(right.attributes)
+            names = dict.fromkeys((*dict(left.attributes), *theirs))
+            mine = dict(left.attributes)
+            missing = Unknown("set on some paths only")
+            attributes = tuple((name, join(mine.get(name, missing), theirs.get(name, missing))) for name in names)
+            return InstanceRecord(left.owner, attributes, left.escaped or right.escaped)
+        case OptimizerRecord(), _:
+            return OptimizerRecord(None)
+        case None, None:
+            raise AssertionError("a record that neither path has")
+        case None, record:
+            return record
+        case record, None:
+            return record
+        case _:
+            return OpaqueObject("differs between paths")

@@ -1,0 +1,363 @@
+"""What a statement does to a path. Dispatch is a table by node type; every handler gives the paths behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from headlint.flow.attributes import delete
+from headlint.flow.choice import Raised
+from headlint.flow.expressions import binary, evaluate_defaults
+from headlint.flow.loops import for_loop, while_loop
+from headlint.flow.operations import apply
+from headlint.flow.scope import ELSEWHERE, STAR_IMPORTS, bind, bind_target, unbind
+from headlint.flow.state import State, merge_equal
+from headlint.flow.value import (
+    NONE,
+    Class,
+    Constant,
+    External,
+    Function,
+    Iterator,
+    ListRef,
+    Symbol,
+    Tuple,
+    Unknown,
+    Value,
+)
+from headlint.source.nodes import operator_text, text_of
+
+if TYPE_CHECKING:
+    from headlint.flow.interpreter import Interpreter
+
+
+def execute(run: Interpreter, node: cst.CSTNode, state: State) -> list[State]:
+    """The paths behind a statement that begins on `state`."""
+    if isinstance(node, cst.SimpleStatementLine):
+        body = node.body
+        if len(body) == 1:
+            return _small(run, body[0], state)
+        return run.block(body, [state])
+    compound = _COMPOUND.get(type(node))
+    if compound is not None:
+        paths = compound(run, node, state)
+        return merge_equal(paths) if len(paths) > 1 else paths
+    return _small(run, node, state)
+
+
+def _small(run: Interpreter, node: Any, state: State) -> list[State]:
+    """A simple statement: run once for each way through its expressions."""
+    handler = _SMALL.get(type(node))
+    if handler is None:
+        return [state]
+    paths = [path for path, _ in run.ways(state, node, lambda s: handler(run, s, node))]
+    return merge_equal(paths) if len(paths) > 1 else paths
+
+
+# -- simple statements -------------------------------------------------------------------------------------------
+
+
+def _expression(run: Interpreter, state: State, node: cst.Expr) -> None:
+    run.evaluate(state, node.value)
+
+
+def _assign(run: Interpreter, state: State, node: cst.Assign) -> None:
+    value = run.evaluate(state, node.value)
+    for target in node.targets:
+        bind_target(run, state, target.target, value, node)
+
+
+def _annotated(run: Interpreter, state: State, node: cst.AnnAssign) -> None:
+    if node.value is not None:
+        bind_target(run, state, node.target, run.evaluate(state, node.value), node)
+
+
+def _augmented(run: Interpreter, state: State, node: cst.AugAssign) -> None:
+    left = run.settle(state, run.evaluate(state, node.target))
+    right = run.settle(state, run.evaluate(state, node.value))
+    op = operator_text(node.operator)
+    if isinstance(left, ListRef) and isinstance(right, (ListRef, Iterator, Tuple)) and op == "+":
+        run.call_method(state, left, "extend", right, node)
+        return
+    bind_target(run, state, node.target, binary(state, op, left, right, node), node)
+
+
+def _return(run: Interpreter, state: State, node: cst.Return) -> None:
+    state.returned = NONE if node.value is None else run.evaluate(state, node.value)
+    state.completion = "return"
+
+
+def _break(run: Interpreter, state: State, node: cst.Break) -> None:
+    state.completion = "break"
+
+
+def _continue(run: Interpreter, state: State, node: cst.Continue) -> None:
+    state.completion = "continue"
+
+
+def _raise(run: Interpreter, state: State, node: cst.Raise) -> None:
+    raise Raised
+
+
+def _assert(run: Interpreter, state: State, node: cst.Assert) -> None:
+    if not run.decide(state, run.evaluate(state, node.test)):
+        raise Raised
+
+
+def _del(run: Interpreter, state: State, node: cst.Del) -> None:
+    targets = [element.value for element in node.target.elements] if isinstance(node.target, cst.Tuple) else []
+    for target in targets or [node.target]:
+        if isinstance(target, cst.Name):
+            unbind(state, target.value)
+        elif isinstance(target, cst.Attribute):
+            delete(state, run.evaluate(state, target.value), target.attr.value, node)
+        elif isinstance(target, cst.Subscript):
+            run.hand_over(state, run.evaluate(state, target.value), "an item is deleted", node)
+
+
+def _global(run: Interpreter, state: State, node: cst.Global | cst.Nonlocal) -> None:
+    names = tuple(Constant(item.name.value) for item in node.names)
+    if isinstance(node, cst.Global):
+        before = state.frames[state.frame].get(ELSEWHERE)
+        state.frames[state.frame][ELSEWHERE] = Tuple((*(before.items if isinstance(before, Tuple) else ()), *names))
+
+
+def _import(run: Interpreter, state: State, node: cst.Import) -> None:
+    for alias in node.names:
+        dotted = text_of(alias.name)
+        if alias.asname is not None:
+            bind_target(run, state, alias.asname.name, External(dotted), node)
+        else:
+            bind(state, dotted.partition(".")[0], External(dotted.partition(".")[0]))
+
+
+def _import_from(run: Interpreter, state: State, node: cst.ImportFrom) -> None:
+    package = "." * len(node.relative) + (text_of(node.module) if node.module is not None else "")
+    if isinstance(node.names, cst.ImportStar):
+        before = state.frames[0].get(STAR_IMPORTS)
+        known = before.items if isinstance(before, Tuple) else ()
+        state.frames[0][STAR_IMPORTS] = Tuple((*known, External(package)))
+        return
+    for alias in node.names:
+        name = text_of(alias.name)
+        target = alias.asname.name if alias.asname is not None else alias.name
+        bind_target(run, state, target, External(f"{package}.{name}"), node)
+
+
+# -- compound statements -----------------------------------------------------------------------------------------
+
+
+def body_of(suite: cst.BaseSuite) -> Any:
+    """The statements of a block, indented or behind the colon."""
+    return suite.body
+
+
+def tested(run: Interpreter, state: State, test: cst.BaseExpression) -> list[tuple[State, bool]]:
+    """The paths behind a condition with its truth on each."""
+    ways: list[tuple[State, bool]] = []
+    for path, value in run.ways(state, test, lambda s: run.evaluate(s, test)):
+        if path.completion is not None or value is None:
+            continue
+        truth = run.truth(path, value)
+        if truth is not None:
+            ways.append((path, truth))
+        else:
+            ways.extend((way, answer == Constant(True)) for way, answer in run.both_ways(path, value))
+    return ways
+
+
+def _if(run: Interpreter, node: cst.If, state: State) -> list[State]:
+    paths: list[State] = []
+    for path, truth in tested(run, state, node.test):
+        if truth:
+            paths.extend(run.block(body_of(node.body), [path]))
+        elif isinstance(node.orelse, cst.If):
+            paths.extend(_if(run, node.orelse, path))
+        elif node.orelse is not None:
+            paths.extend(run.block(body_of(node.orelse.body), [path]))
+        else:
+            paths.append(path)
+    return paths
+
+
+def _with(run: Interpreter, node: cst.With, state: State) -> list[State]:
+    paths = [state]
+    for item in node.items:
+        following: list[State] = []
+        for path in paths:
+            following.extend(way for way, _ in run.ways(path, item, lambda s, i=item: _enter(run, s, i)))
+        paths = following
+    entered = [path for path in paths if path.completion is None]
+    return [path for path in paths if path.completion] + run.block(body_of(node.body), entered)
+
+
+def _enter(run: Interpreter, state: State, item: cst.WithItem) -> None:
+    value = run.evaluate(state, item.item)
+    if item.asname is not None:
+        target = item.asname.name
+        # What a context manager gives is its own business, except that tools like tqdm give themselves.
+        given = value if isinstance(value, Symbol) else state.origin(target, text_of(target))
+        bind_target(run, state, target, given, item)
+
+
+def _try(run: Interpreter, node: cst.Try | cst.TryStar, state: State) -> list[State]:
+    before = state.fork()
+    if node.handlers:
+        state.guarded += 1
+    tried = run.block(body_of(node.body), [state])
+    for path in tried:
+        path.guarded = before.guarded
+    raised = [path for path in tried if path.completion == "raise"]
+    going_on = [path for path in tried if path.completion != "raise"]
+    if node.orelse is not None:
+        normal = [path for path in going_on if path.completion is None]
+        rest = [path for path in going_on if path.completion is not None]
+        going_on = rest + run.block(body_of(node.orelse.body), normal)
+    for handler in node.handlers:
+        going_on.extend(_handle(run, handler, before, raised or tried))
+    if not node.handlers:
+        going_on.extend(raised)
+    if node.finalbody is not None:
+        going_on = _finally(run, node.finalbody, going_on)
+    return going_on
+
+
+def _handle(run: Interpreter, handler: Any, before: State, tried: list[State]) -> list[State]:
+    """A handler begins somewhere between the start of the block and its end."""
+    entry = before.fork()
+    for path in tried:
+        completed = path.fork()
+        completed.completion = None
+        entry = run.join(entry, completed)
+    if handler.name is not None:
+        bind_target(run, entry, handler.name.name, Unknown("an exception"), handler)
+    return run.block(body_of(handler.body), [entry])
+
+
+def _finally(run: Interpreter, node: cst.Finally, paths: list[State]) -> list[State]:
+    behind: list[State] = []
+    for path in paths:
+        completion, returned = path.completion, path.returned
+        path.completion = None
+        for out in run.block(body_of(node.body), [path]):
+            if out.completion is None:
+                out.completion, out.returned = completion, returned
+            behind.append(out)
+    return behind
+
+
+def _function(run: Interpreter, node: cst.FunctionDef, state: State) -> list[State]:
+    function = Function(node, state.frame, evaluate_defaults(run, state, node.params))
+    run.functions.setdefault(id(node), function)
+    bind(state, node.name.value, function)
+    return [state]
+
+
+def _class(run: Interpreter, node: cst.ClassDef, state: State) -> list[State]:
+    bases = tuple(run.evaluate(state, base.value) for base in node.bases)
+    number = state.identity()
+    outer = state.frame
+    state.frames[number] = {}
+    state.parents[number] = outer
+    state.frame = number
+    paths = run.block(body_of(node.body), [state])
+    for path in paths:
+        path.frame = outer
+        owner = Class(node, number, bases)
+        names = path.frames[number]
+        for name, value in names.items():
+            if isinstance(value, Function) and value.owner is None:
+                run.methods.add(id(value.node))
+                # Methods do not see the names of the class body.
+                names[name] = Function(value.node, outer, value.defaults, owner)
+        run.classes.setdefault(id(node), owner)
+        bind(path, node.name.value, owner)
+    return paths
+
+
+def _match(run: Interpreter, node: cst.Match, state: State) -> list[State]:
+    done: list[State] = []
+    subjects = [
+        (path, value)
+        for path, value in run.ways(state, node.subject, lambda s: run.evaluate(s, node.subject))
+        if value is not None
+    ]
+    for case in node.cases:
+        unmatched: list[tuple[State, Value]] = []
+        for path, subject in subjects:
+            for way, truth in _matches(run, path, subject, case.pattern):
+                if truth and case.guard is not None:
+                    for guarded, holds in tested(run, way, case.guard):
+                        if holds:
+                            done.extend(run.block(body_of(case.body), [guarded]))
+                        else:
+                            unmatched.append((guarded, subject))
+                elif truth:
+                    done.extend(run.block(body_of(case.body), [way]))
+                else:
+                    unmatched.append((way, subject))
+        subjects = unmatched
+    return done + [path for path, _ in subjects]
+
+
+def _matches(
+    run: Interpreter, state: State, subject: Value, pattern: cst.MatchPattern
+) -> list[tuple[State, bool]]:
+    match pattern:
+        case cst.MatchAs(pattern=None):
+            if pattern.name is not None:
+                bind(state, pattern.name.value, subject)
+            return [(state, True)]
+        case cst.MatchOr():
+            ways, pending = [], [state]
+            for choice in pattern.patterns:
+                outcomes = [way for path in pending for way in _matches(run, path, subject, choice.pattern)]
+                ways.extend(way for way in outcomes if way[1])
+                pending = [path for path, truth in outcomes if not truth]
+            return [*ways, *((path, False) for path in pending)]
+        case cst.MatchValue():
+            wanted = run.evaluate(state, pattern.value)
+            return _both(run, state, apply("==", (subject, wanted), f"... == {text_of(pattern.value)}"))
+        case cst.MatchSingleton():
+            wanted = run.evaluate(state, pattern.value)
+            return _both(run, state, apply("is", (subject, wanted), f"... is {pattern.value.value}"))
+        case _:
+            return [(state.fork(), True), (state.fork(), False)]
+
+
+def _both(run: Interpreter, state: State, value: Value) -> list[tuple[State, bool]]:
+    truth = run.truth(state, value)
+    if truth is not None:
+        return [(state, truth)]
+    return [(way, answer == Constant(True)) for way, answer in run.both_ways(state, value)]
+
+
+_SMALL: dict[type[cst.CSTNode], Callable[[Interpreter, State, Any], None]] = {
+    cst.Expr: _expression,
+    cst.Assign: _assign,
+    cst.AnnAssign: _annotated,
+    cst.AugAssign: _augmented,
+    cst.Return: _return,
+    cst.Break: _break,
+    cst.Continue: _continue,
+    cst.Raise: _raise,
+    cst.Assert: _assert,
+    cst.Del: _del,
+    cst.Global: _global,
+    cst.Nonlocal: _global,
+    cst.Import: _import,
+    cst.ImportFrom: _import_from,
+}
+_COMPOUND: dict[type[cst.CSTNode], Callable[[Interpreter, Any, State], list[State]]] = {
+    cst.If: _if,
+    cst.For: for_loop,
+    cst.While: while_loop,
+    cst.With: _with,
+    cst.Try: _try,
+    cst.TryStar: _try,
+    cst.FunctionDef: _function,
+    cst.ClassDef: _class,
+    cst.Match: _match,
+}

@@ -1,0 +1,198 @@
+"""Abstract values: what the analysis knows of an expression. All frozen; mutable things live in the state's heap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias, Union
+
+from headlint.history import ModuleRef, ParameterRef
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nothing is known, and not even that two readings are the same; `reason` says why."""
+
+    reason: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constant:
+    """A plain Python value: number, string, bytes, bool, None or Ellipsis."""
+
+    value: object
+
+    def __eq__(self, other: object) -> bool:
+        """Equal only with equal types: `True` is not `1` here."""
+        return isinstance(other, Constant) and type(self.value) is type(other.value) and self.value == other.value
+
+    def __hash__(self) -> int:
+        """Agree with equality."""
+        return hash(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A value the code does not give but that stays the same: equal operation and operands, equal value.
+
+    `op` "name" marks an origin (a parameter, the result of a call that is not visible); every other `op`
+    is a pure operation over its operands ("attr", "//", "==", "startswith", "choice" ...).
+    """
+
+    op: str
+    operands: tuple[object, ...]
+    text: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple:
+    """A tuple of known length."""
+
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Iterator:
+    """A generator, view or iterator over known items: `parameters()`, `range`, `zip`, `filter` ..."""
+
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """`start:stop:step` inside an index."""
+
+    start: Value
+    stop: Value
+    step: Value
+
+
+@dataclass(frozen=True, slots=True)
+class ListRef:
+    """A list, set or other mutable sequence; its items are in the heap."""
+
+    identity: int
+
+
+@dataclass(frozen=True, slots=True)
+class DictRef:
+    """A dict (also OrderedDict); its items are in the heap."""
+
+    identity: int
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """Something imported, by its dotted name: `torchvision.models.resnet18`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function or lambda of this file, with the frame it was defined in and its evaluated defaults."""
+
+    node: cst.FunctionDef | cst.Lambda
+    frame: int
+    defaults: tuple[tuple[str, Value], ...]
+    owner: Class | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """A class of this file; `namespace` is the frame its body filled."""
+
+    node: cst.ClassDef
+    namespace: int
+    bases: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An instance of a class of this file; its attributes are in the heap."""
+
+    identity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Super:
+    """`super()` inside a method: attributes are looked up behind `owner`."""
+
+    owner: Class
+    receiver: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A bound method: of a known kind of value by name, or of an instance by function."""
+
+    receiver: Value
+    name: str
+    function: Function | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """`functools.partial(function, *arguments, **keywords)`."""
+
+    function: Value
+    arguments: tuple[Value, ...]
+    keywords: tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """An `nn.Module` whose making the analysis followed."""
+
+    ref: ModuleRef
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of such a module."""
+
+    ref: ParameterRef
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """An optimizer over known or unknown parameters."""
+
+    identity: int
+
+
+Value: TypeAlias = Union[
+    Unknown,
+    Constant,
+    Symbol,
+    Tuple,
+    Iterator,
+    Slice,
+    ListRef,
+    DictRef,
+    External,
+    Function,
+    Class,
+    Instance,
+    Super,
+    Method,
+    Partial,
+    Module,
+    Parameter,
+    Optimizer,
+]
+
+NONE = Constant(None)
+TRUE = Constant(True)
+FALSE = Constant(False)
+
+
+def join(left: Value, right: Value) -> Value:
+    """The most that is true of both values."""
+    if left == right:
+        return left
+    if isinstance(left, Tuple) and isinstance(right, Tuple) and len(left.items) == len(right.items):
+        return Tuple(tuple(join(a, b) for a, b in zip(left.items, right.items, strict=True)))
+    return Unknown("differs between paths")

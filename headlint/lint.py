@@ -1,0 +1,184 @@
+"""The pipeline from text to findings, and the one boundary behind which nothing raises."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from headlint.finding import Evidence, Finding, Verdict
+from headlint.relevance import concerns
+
+if TYPE_CHECKING:
+    from headlint.checks.agreement import Suspicion
+    from headlint.claims import Judgement
+    from headlint.flow.histories import ModelHistory
+    from headlint.history import Recipe
+    from headlint.probe.client import Prober
+    from headlint.source.program import Program
+
+Confirm = Literal["auto", "require", "off"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How findings are confirmed, and which rules are asked.
+
+    `confirm` is "auto" (report what cannot be confirmed with the reason), "require" (leave it out) or "off"
+    (never start a worker). `timeout` is in seconds for one replay. `select` holds codes or their beginnings;
+    None selects every rule.
+    """
+
+    confirm: Confirm = "auto"
+    python: str | None = None
+    timeout: float = 30.0
+    cache_directory: str | None = None
+    select: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What there is to say about one file.
+
+    `notes` are one-line texts on what went wrong with it, and `hidden` counts findings that were left out
+    because they could not be confirmed.
+    """
+
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    hidden: int
+
+
+class Linter:
+    """Lints any number of files with one set of settings and, once it is needed, one worker."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._prober: Prober | None = None
+
+    def __enter__(self) -> Linter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the worker, if one was started."""
+        if self._prober is not None:
+            self._prober.close()
+            self._prober = None
+
+    def lint(self, text: str, name: str) -> Report:
+        """Lint one program; never raises."""
+        if not concerns(text):
+            return Report((), (), 0)
+        try:
+            return self.lint_unguarded(text, name)
+        except Exception as error:  # noqa: BLE001  (the one boundary: a fault of ours must not end the run)
+            return Report((), (f"1:1: headlint failed on this file ({type(error).__name__}: {error})",), 0)
+
+    def lint_unguarded(self, text: str, name: str) -> Report:
+        """The same without the guard, for tests: whatever goes wrong in the analysis raises."""
+        import libcst as cst
+
+        from headlint.checks.agreement import agree
+        from headlint.flow.histories import analyse
+        from headlint.source.program import parse
+
+        if "\0" in text:
+            return Report((), ("1:1: cannot be parsed: it contains a NUL byte",), 0)
+        try:
+            program = parse(text, name)
+        except cst.ParserSyntaxError as error:
+            reason = str(error.message).splitlines()[0] if error.message else "invalid syntax"
+            return Report((), (f"{error.editor_line}:{error.editor_column}: cannot be parsed: {reason}",), 0)
+        except RecursionError:
+            return Report((), ("1:1: cannot be parsed: nested too deeply",), 0)
+        analysis = analyse(program.tree)
+        notes = (f"1:1: {analysis.note}",) if analysis.note else ()
+        groups = agree(analysis.histories, list(self._suspicions(analysis.histories)), text)
+        findings: list[Finding] = []
+        hidden = 0
+        for group in groups:
+            finding = self._decide(program, group)
+            if finding is None:
+                continue
+            if finding.verdict.kind == "unconfirmed" and self.settings.confirm == "require":
+                hidden += 1
+            else:
+                findings.append(finding)
+        findings.sort(key=lambda finding: (finding.span, finding.code, finding.message))
+        return Report(tuple(findings), notes, hidden)
+
+    def _suspicions(self, histories: Sequence[ModelHistory]) -> Iterator[Suspicion]:
+        from headlint.checks.agreement import Suspicion
+        from headlint.checks.candidate import all_checks
+
+        for code, check in all_checks():
+            if self.settings.select is None or code.startswith(tuple(self.settings.select)):
+                for history in histories:
+                    for candidate in check(history):
+                        yield Suspicion(history, candidate)
+
+    # -- verdicts ------------------------------------------------------------------------------------------------
+
+    def _decide(self, program: Program, group: Sequence[Suspicion]) -> Finding | None:
+        """The finding that a group of suspicions of the same mistake gives, None if the model refutes them."""
+        unconfirmed: tuple[Suspicion, Judgement] | None = None
+        for suspicion in group:
+            judgement, evidence = self._judge(suspicion)
+            if judgement.verdict.kind == "confirmed":
+                return _finding(program, suspicion, judgement, evidence)
+            if judgement.verdict.kind == "unconfirmed" and not suspicion.candidate.speculative:
+                unconfirmed = unconfirmed or (suspicion, judgement)
+        return None if unconfirmed is None else _finding(program, *unconfirmed, None)
+
+    def _judge(self, suspicion: Suspicion) -> tuple[Judgement, Evidence | None]:
+        from headlint.checks.recipes import recipes
+        from headlint.claims import Judgement
+        from headlint.probe.protocol import Failure
+
+        if self.settings.confirm == "off":
+            return Judgement(Verdict("unconfirmed", "confirmation is off"), ""), None
+        judgement = Judgement(Verdict("unconfirmed", ""), "")
+        for recipe in recipes(suspicion.history, suspicion.candidate.claim):
+            answer = self._observe(recipe)
+            if isinstance(answer, Failure):
+                return Judgement(Verdict("unconfirmed", answer.reason), ""), None
+            judgement = suspicion.candidate.claim.judge(recipe, answer.data)
+            if judgement.verdict.kind != "unconfirmed":
+                text = _without_witnesses(judgement.evidence, recipe)
+                text = f"{text} (torchvision {answer.versions.torchvision})"
+                return judgement, Evidence(text, answer.versions.torch, answer.versions.torchvision)
+        return judgement, None
+
+    def _observe(self, recipe: Recipe) -> Any:
+        if self._prober is None:
+            from headlint.probe.client import Prober
+
+            self._prober = Prober(self.settings.python, self.settings.timeout, self.settings.cache_directory)
+        return self._prober.observe(recipe.body)
+
+
+def _finding(program: Program, suspicion: Suspicion, judgement: Judgement, evidence: Evidence | None) -> Finding:
+    candidate = suspicion.candidate
+    return Finding(
+        code=candidate.code,
+        span=program.span(candidate.site),
+        message=" ".join(candidate.message.split()),
+        hint=candidate.hint,
+        verdict=judgement.verdict,
+        evidence=evidence,
+        fix=None,
+    )
+
+
+def _without_witnesses(text: str, recipe: Recipe) -> str:
+    """Evidence with the symbols in the place of the numbers that stood for them."""
+    for number, symbol in recipe.witnesses.texts.items():
+        text = re.sub(rf"(?<![0-9]){number}(?![0-9])", symbol, text)
+    return text

@@ -1,0 +1,1314 @@
+"""The worker: the process that has torch. It replays recipes on real models and says what happened.
+
+One self-contained file, run by the user's Python (3.8 or newer) as `python -I worker.py [DIRECTORY] [PARENT]`:
+nothing of headlint is imported, and torch comes in only when the process serves. One line of JSON in, one
+line of JSON out:
+
+    -> {"hello": 1, "python": "3.11.7", "torch": "2.13.0", "torchvision": "0.28.0"}   or {"unavailable": "..."}
+    <- {"id": 1, "recipe": {...}, "timeout": 30.0, "memory": 2147483648}
+    -> {"id": 1, "observation": {...}}             or {"id": 1, "failed": "...", "kind": "memory"}
+
+A recipe names torchvision builders and `torch.nn` layers from closed lists and gives them plain values. It is
+read as data: what is not on the lists is refused before anything runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import math
+import os
+import platform
+import re
+import shutil
+import signal
+import site
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+WORKER_VERSION = 1
+RECIPE_FORMAT = 1
+OLDEST_TORCH = (2, 0)
+
+if TYPE_CHECKING:
+    Json = Any
+    Ref = tuple[int, str]
+
+
+class NoObservation(Exception):
+    """The experiment says nothing about the code: `kind` is refused, memory, time, crash or environment."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = one_line(reason)
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """Text on one line, cut where it gets long."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 3] + "..."
+
+
+def refuse(reason: str) -> NoObservation:
+    """A recipe that is not replayed, however often it is asked for."""
+    return NoObservation("refused", reason)
+
+
+def brief(value: object) -> str:
+    """A value out of a recipe, as a reason may quote it."""
+    return f"{value!r:.60}"
+
+
+def gigabytes(size: float) -> str:
+    """A number of bytes as people read it."""
+    return f"{size / 1e9:.1f} GB"
+
+
+# -- The libraries ----------------------------------------------------------------------------------------
+
+
+class Libraries:
+    """torch and torchvision, imported once, and what is looked up in them once."""
+
+    def __init__(self, torch: Any, torchvision: Any) -> None:
+        self.torch = torch
+        self.torchvision = torchvision
+        self.nn = torch.nn
+        self.builders = frozenset(torchvision.models.list_models())
+        self.internals = frozenset(vars(torch.nn.Module())) - {"training"}
+        self.random_inits = find_random_inits(torch)
+        if not torchvision.extension._has_ops():
+            substitute_operators(torch)
+        self.opaque = opaque_class(torch)
+        self.wrappers = {name: wrapper_class(torch, name) for name in ("DataParallel", "DistributedDataParallel")}
+
+
+RANDOM_INITS = (
+    "uniform_",
+    "normal_",
+    "trunc_normal_",
+    "xavier_uniform_",
+    "xavier_normal_",
+    "kaiming_uniform_",
+    "kaiming_normal_",
+    "orthogonal_",
+    "sparse_",
+    "zeros_",
+)
+
+
+def find_random_inits(torch: Any) -> list[tuple[dict[str, Any], str, Any]]:
+    """Every place where torch or torchvision looks up a function that fills a whole tensor."""
+    originals = {name: getattr(torch.nn.init, name) for name in RANDOM_INITS}
+    places: list[tuple[dict[str, Any], str, Any]] = []
+    for module_name, module in list(sys.modules.items()):
+        if module_name.startswith(("torch.nn.", "torchvision.")):
+            names = vars(module)
+            places.extend((names, name, f) for name, f in originals.items() if names.get(name) is f)
+    return places
+
+
+def append_user_site() -> None:
+    """Give back the user's own site-packages, which `-I` removed and an ordinary start would have had."""
+    if sys.prefix == sys.base_prefix:
+        directory = site.getusersitepackages()
+        if os.path.isdir(directory) and directory not in sys.path:
+            sys.path.append(directory)
+
+
+BLOCKED_FROM_THE_START = frozenset(
+    (
+        "urllib.Request",
+        "socket.connect",
+        "socket.bind",
+        "socket.sendto",
+        "socket.sendmsg",
+        "socket.getaddrinfo",
+        "socket.gethostbyname",
+        "socket.gethostbyaddr",
+    )
+)
+BLOCKED_ONCE_IMPORTED = frozenset(
+    ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "pty.spawn")
+)
+
+
+class Guard:
+    """The audit hook: no network ever, and no other programs once the libraries are in."""
+
+    def __init__(self) -> None:
+        self.attempt: str | None = None
+        self.blocked = BLOCKED_FROM_THE_START
+
+    def __call__(self, event: str, arguments: Any) -> None:
+        if event in self.blocked:
+            self.attempt = event
+            raise PermissionError("headlint's worker does not allow " + event)
+
+
+GUARD = Guard()
+
+
+class DeferredCompiler(importlib.machinery.SourceFileLoader):
+    """Loads `torchvision.ops.roi_align` without the second it takes to import torch's compiler.
+
+    That module imports `torch._dynamo` only to ask it one question when RoIAlign runs, so the import waits
+    until then. A version that does not have exactly this line is loaded as it is.
+    """
+
+    LINE = "from torch._dynamo.utils import is_compile_supported\n"
+    LATER = (
+        "def is_compile_supported(device_type):"
+        " from torch._dynamo.utils import is_compile_supported as ask; return ask(device_type)\n"
+    )
+
+    def get_code(self, fullname: str) -> Any:
+        """The module's code, with the one line put off."""
+        path = self.get_filename(fullname)
+        source = importlib.util.decode_source(self.get_data(path))
+        if source.count(self.LINE) != 1:
+            return super().get_code(fullname)
+        return compile(source.replace(self.LINE, self.LATER), path, "exec", dont_inherit=True)
+
+
+class DeferredCompilerFinder(importlib.abc.MetaPathFinder):
+    """Finds `torchvision.ops.roi_align` for `DeferredCompiler`; leaves every other import alone."""
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: Any = None) -> Any:
+        """The spec of that one module, or None."""
+        if fullname != "torchvision.ops.roi_align":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        if spec is not None and type(spec.loader) is importlib.machinery.SourceFileLoader:
+            spec.loader = DeferredCompiler(spec.loader.name, spec.loader.path)
+        return spec
+
+
+def load_compiled_operators(torch: Any, torchvision_directory: str) -> None:
+    """Load torchvision's compiled operators, or declare those without which it does not import.
+
+    A torchvision wheel built for CUDA beside a CPU torch cannot load them, and then its Python part fails on
+    "operator torchvision::nms does not exist" although few models ever use one.
+    """
+    details = (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES)
+    spec = importlib.machinery.FileFinder(torchvision_directory, details).find_spec("_C")
+    if spec is not None and os.name != "nt":
+        try:
+            torch.ops.load_library(spec.origin)
+        except (ImportError, OSError):
+            pass
+        else:
+            return
+    if os.name == "nt" and spec is not None:
+        return
+    library = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        library.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    torch._headlint_declared_operators = library
+
+
+def substitute_operators(torch: Any) -> None:
+    """Let detection models run without compiled operators, on exact equivalents in torch.
+
+    As no backward runs, all the graph needs of RoIAlign is the edge to its input.
+    """
+    boxes: Any = sys.modules.get("torchvision.ops.boxes")
+    module: Any = sys.modules.get("torchvision.ops.roi_align")
+    if boxes is None or not hasattr(module, "_roi_align") or not hasattr(module, "is_compile_supported"):
+        return
+
+    def forward(ctx: Any, features: Any, regions: Any, *rest: Any) -> Any:
+        pieces = [aligned_regions(torch, features, piece, *rest) for piece in regions.split(64)]
+        return torch.cat(pieces) if pieces else aligned_regions(torch, features, regions, *rest)
+
+    members = {"forward": staticmethod(forward), "backward": staticmethod(never_unpacked)}
+    function: Any = type("RoIAlign", (torch.autograd.Function,), members)
+    module._roi_align = function.apply
+    module.is_compile_supported = lambda device_type: True
+    boxes.nms = lambda boxes, scores, iou_threshold: suppressed(torch, boxes, scores, iou_threshold)
+
+
+def aligned_regions(
+    torch: Any, features: Any, regions: Any, scale: float, height: int, width: int, ratio: int, aligned: bool
+) -> Any:
+    """RoIAlign of `features` (N, C, H, W) in `regions` (K, 5): batch number and corners; (K, C, height, width)."""
+    if ratio <= 0:
+        raise NotImplementedError("torchvision::roi_align with adaptive sampling")
+    corners = regions[:, 1:].view(-1, 2, 2).flip(2) * scale - (0.5 if aligned else 0.0)
+    start, size = corners[:, 0], corners[:, 1] - corners[:, 0]
+    if not aligned:
+        size = size.clamp(min=1.0)
+
+    def neighbours(axis: int, bins: int) -> list[tuple[Any, Any]]:
+        """For every sample along an axis, the two pixels around it and their weights."""
+        last = features.shape[2 + axis] - 1
+        steps = torch.arange(bins).repeat_interleave(ratio) + (torch.arange(ratio) + 0.5).repeat(bins) / ratio
+        points = start[:, axis, None] + steps * size[:, axis, None] / bins
+        inside = (points >= -1.0) & (points <= last + 1.0)
+        points = points.clamp(0.0, last)
+        low = points.long()
+        share = points - low
+        return [(low, (1 - share) * inside), ((low + 1).clamp(max=last), share * inside)]
+
+    pixels = features.permute(0, 2, 3, 1).contiguous()
+    batch = regions[:, 0].long()[:, None, None]
+    total: Any = 0
+    for rows, row_weights in neighbours(0, height):
+        for columns, column_weights in neighbours(1, width):
+            weights = row_weights[:, :, None] * column_weights[:, None, :]
+            total = total + pixels[batch, rows[:, :, None], columns[:, None, :]] * weights[..., None]
+    cells = total.view(len(regions), height, ratio, width, ratio, features.shape[1])
+    return cells.mean((2, 4)).permute(0, 3, 1, 2)
+
+
+def suppressed(torch: Any, boxes: Any, scores: Any, iou_threshold: float) -> Any:
+    """Indices of the boxes that greedy non-maximum suppression keeps, best first."""
+    boxes = boxes.detach()
+    kept = boxes.new_empty((0,), dtype=torch.int64)
+
+    def covers(these: Any, those: Any) -> Any:
+        """Which of these boxes overlap which of those by more than the threshold."""
+        first, second = boxes[these][:, None], boxes[those][None, :]
+        sides = torch.minimum(first[..., 2:], second[..., 2:]) - torch.maximum(first[..., :2], second[..., :2])
+        shared = sides.clamp(min=0).prod(-1)
+        areas = [(box[..., 2] - box[..., 0]) * (box[..., 3] - box[..., 1]) for box in (first, second)]
+        return shared / (areas[0] + areas[1] - shared) > iou_threshold
+
+    for block in scores.detach().sort(stable=True, descending=True)[1].split(1000):
+        block = block[~covers(kept, block).any(0)]
+        better_covers = covers(block, block).triu(1)
+        # A box stays if no better one that stays covers it: repeating this settles the best boxes first.
+        stays, before = torch.ones_like(block, dtype=torch.bool), None
+        while before is None or not torch.equal(stays, before):
+            before, stays = stays, ~(better_covers & stays[:, None]).any(0)
+        kept = torch.cat((kept, block[stays]))
+    return kept
+
+
+def import_libraries() -> Libraries:
+    """Import torch and torchvision, once; NoObservation says why that is not possible."""
+    for name in ("torch", "torchvision"):
+        if importlib.util.find_spec(name) is None:
+            raise NoObservation("environment", name + " is not installed")
+    try:
+        torch = importlib.import_module("torch")
+        version = tuple(int(number) for number in re.findall(r"\d+", torch.__version__)[:2])
+        if version < OLDEST_TORCH:
+            raise NoObservation("environment", f"torch {torch.__version__} is too old, 2.0 is the oldest")
+        torch.set_num_threads(1)
+        torch.set_num_interop_threads(1)
+        spec = importlib.util.find_spec("torchvision")
+        if spec is not None and spec.origin is not None:
+            load_compiled_operators(torch, os.path.dirname(spec.origin))
+        finder = DeferredCompilerFinder()
+        sys.meta_path.insert(0, finder)
+        try:
+            torchvision = importlib.import_module("torchvision")
+        finally:
+            sys.meta_path.remove(finder)
+        return Libraries(torch, torchvision)
+    except NoObservation:
+        raise
+    except Exception as error:
+        raise NoObservation(
+            "environment", f"torch and torchvision do not import: {type(error).__name__}: {error}"
+        ) from error
+
+
+# -- Stand-ins --------------------------------------------------------------------------------------------
+
+
+class OpaqueReached(Exception):
+    """Forward came to a module whose inside is not understood."""
+
+
+def opaque_class(torch: Any) -> Any:
+    """A module that can stand anywhere: it has one parameter, and forward ends where it is reached."""
+
+    def initialise(self: Any) -> None:
+        torch.nn.Module.__init__(self)
+        self.opaque = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        raise OpaqueReached
+
+    return type("Opaque", (torch.nn.Module,), {"__init__": initialise, "forward": forward})
+
+
+def wrapper_class(torch: Any, name: str) -> Any:
+    """What DataParallel and its kin are on one CPU, without devices or process groups: they call `module`."""
+
+    def initialise(self: Any, module: Any) -> None:
+        torch.nn.Module.__init__(self)
+        self.module = module
+
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.module(*args, **kwargs)
+
+    return type(name, (torch.nn.Module,), {"__init__": initialise, "forward": forward})
+
+
+class NoState(dict):  # type: ignore[type-arg]
+    """The weights that are never downloaded: `load_state_dict` takes them and does nothing."""
+
+
+# -- Building without paying for random numbers -----------------------------------------------------------
+
+
+class ZeroPool:
+    """One private zero mapping that every large parameter of a builder's model shares.
+
+    Nobody asks for the values, so memory that is never written costs nothing and initialisation no time.
+    """
+
+    LARGE = 4096
+
+    def __init__(self, torch: Any) -> None:
+        self.torch = torch
+        self.flat: Any = None
+        self.addresses: list[int] = []
+        self.grow(128 << 20)
+
+    def grow(self, count: int) -> None:
+        """Map `count` zeros."""
+        if hasattr(os, "fork"):
+            mmap = importlib.import_module("mmap")
+            mapping = mmap.mmap(-1, 4 * count, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            self.flat = self.torch.frombuffer(mapping, dtype=self.torch.float32)
+        else:
+            self.flat = self.torch.zeros(min(count, 1 << 20) if self.flat is None else count)
+        self.addresses.append(self.flat.data_ptr())
+
+    def holds(self, tensor: Any) -> bool:
+        """Whether this tensor is a view of the pool."""
+        return tensor.numel() >= self.LARGE and tensor.data_ptr() in self.addresses
+
+    def blank(self, tensor: Any) -> Any:
+        """Make `tensor` zero: a view of the pool where it is large."""
+        torch = self.torch
+        count = tensor.numel()
+        if count >= self.LARGE and tensor.dtype is torch.float32 and not tensor._is_view():
+            if count > self.flat.numel():
+                self.grow(count)
+            tensor.data = self.flat[:count].view(tensor.shape)
+            return tensor
+        with torch.no_grad():
+            return tensor.zero_()
+
+
+@contextlib.contextmanager
+def replaced_inits(libraries: Libraries, replacement: Callable[[Any], Any]) -> Iterator[None]:
+    """Within, every random initialisation is `replacement(tensor)`."""
+
+    def instead(tensor: Any, *args: Any, **kwargs: Any) -> Any:
+        return replacement(tensor)
+
+    for names, name, _ in libraries.random_inits:
+        names[name] = instead
+    try:
+        yield
+    finally:
+        for names, name, original in libraries.random_inits:
+            names[name] = original
+
+
+@contextlib.contextmanager
+def weights_without_download(libraries: Libraries) -> Iterator[None]:
+    """Within, a builder that asks for weights gets the structure they impose, and no numbers."""
+    weights_enum = libraries.torchvision.models.WeightsEnum
+    module = libraries.nn.Module
+    get, load = weights_enum.get_state_dict, module.load_state_dict
+
+    def load_unless_empty(self: Any, state: Any, *args: Any, **kwargs: Any) -> Any:
+        return None if isinstance(state, NoState) else load(self, state, *args, **kwargs)
+
+    weights_enum.get_state_dict = lambda self, *args, **kwargs: NoState()
+    module.load_state_dict = load_unless_empty
+    try:
+        yield
+    finally:
+        weights_enum.get_state_dict, module.load_state_dict = get, load
+
+
+# -- Reading a recipe -------------------------------------------------------------------------------------
+
+CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "DataParallel", "DistributedDataParallel")
+NOT_FOR_LAYERS = frozenset(("device", "dtype", "backend", "rank"))
+NOT_FOR_BUILDERS = frozenset(("weights", "weights_backbone", "pretrained", "pretrained_backbone", "progress"))
+
+
+class Recipe:
+    """Looks at a recipe before anything runs: every name and value in it is from the closed lists."""
+
+    def __init__(self, libraries: Libraries, data: Json) -> None:
+        self.libraries = libraries
+        if not isinstance(data, dict) or data.get("format") != RECIPE_FORMAT:
+            raise refuse(f"the recipe is not of format {RECIPE_FORMAT}")
+        self.events: list[dict[str, Any]] = self.list_of(data.get("events"), "events")
+        for event in self.events:
+            checker = self.CHECKS.get(event.get("do", "") if isinstance(event, dict) else "")
+            if checker is None:
+                raise refuse("unknown event " + brief(event.get("do") if isinstance(event, dict) else event))
+            checker(self, event)
+        self.model = self.ref(data.get("model"))
+        self.watch = [self.ref(item) for item in self.list_of(data.get("watch", []), "watch")]
+        self.input: list[int] | None = None
+        if data.get("input") is not None:
+            self.input = self.list_of(data["input"], "input")
+            if not 1 <= len(self.input) <= 8 or not all(type(n) is int and n > 0 for n in self.input):
+                raise refuse(f"the input {brief(self.input)} is no shape")
+
+    @staticmethod
+    def list_of(value: Json, what: str) -> list[Any]:
+        """A list."""
+        if not isinstance(value, list):
+            raise refuse(f"{what} is no list")
+        return value
+
+    @staticmethod
+    def object_number(value: Json) -> int:
+        """The number of an object."""
+        if type(value) is not int or value < 0:
+            raise refuse(f"{brief(value)} is no object number")
+        return value
+
+    def ref(self, value: Json) -> Ref:
+        """A module or parameter reference: object number and path."""
+        if not isinstance(value, list) or len(value) != 2 or not isinstance(value[1], str):
+            raise refuse(f"{brief(value)} is no reference")
+        return self.object_number(value[0]), value[1]
+
+    def name(self, value: Json, digits: bool = False) -> str:
+        """An attribute name that an ordinary program may write; no dunder, nothing of the machinery of Module."""
+        if isinstance(value, str):
+            if digits and re.match(r"-?[0-9]{1,9}\Z", value):
+                return value
+            if value.isidentifier() and not value.startswith("__") and value not in self.libraries.internals:
+                return value
+        raise refuse(f"{brief(value)} is no name that can be replayed")
+
+    def plain(self, value: Json) -> Any:
+        """A plain value; lists become tuples, as code writes sizes."""
+        if value is None or isinstance(value, (bool, str)):
+            return value
+        if isinstance(value, (int, float)):
+            if abs(value) > 1e18 and not math.isinf(value):
+                raise NoObservation("memory", f"{brief(value)} is too large a number")
+            return value
+        if isinstance(value, list):
+            return tuple(self.plain(item) for item in value)
+        raise refuse(f"{brief(value)} is no plain value")
+
+    def arguments(self, event: dict[str, Any], without: frozenset[str]) -> dict[str, Any]:
+        """Keyword arguments."""
+        given = event.get("arguments", {})
+        if not isinstance(given, dict):
+            raise refuse("arguments are no mapping")
+        for name in given:
+            if not name.isidentifier() or name.startswith("__") or name in without:
+                raise refuse(f"the argument {brief(name)} cannot be replayed")
+        return {name: self.plain(value) for name, value in given.items()}
+
+    def check_build(self, event: dict[str, Any]) -> None:
+        """A builder of torchvision's own list."""
+        self.object_number(event.get("object"))
+        builder = event.get("builder")
+        if not isinstance(builder, str) or builder not in self.libraries.builders:
+            version = self.libraries.torchvision.__version__
+            raise refuse(f"unknown builder {brief(builder)} in torchvision {version}")
+        if self.arguments(event, NOT_FOR_BUILDERS).get("quantize"):
+            raise refuse("quantized models are not replayed")
+
+    def check_layer(self, event: dict[str, Any]) -> None:
+        """A public layer of torch.nn."""
+        self.object_number(event.get("object"))
+        self.layer_class(event.get("kind"))
+        self.arguments(event, NOT_FOR_LAYERS)
+
+    def layer_class(self, kind: Json) -> Any:
+        """The class in torch.nn of that name."""
+        found = vars(self.libraries.nn).get(kind) if isinstance(kind, str) and kind[:1].isupper() else None
+        if not isinstance(found, type) or not issubclass(found, self.libraries.nn.Module):
+            raise refuse(f"unknown layer {brief(kind)} in torch {self.libraries.torch.__version__}")
+        return found
+
+    def check_container(self, event: dict[str, Any]) -> None:
+        """A container and its children."""
+        self.object_number(event.get("object"))
+        if event.get("kind") not in CONTAINERS:
+            raise refuse(f"unknown container {brief(event.get('kind'))}")
+        for child in self.list_of(event.get("children"), "children"):
+            if not isinstance(child, list) or len(child) != 2 or not isinstance(child[0], str):
+                raise refuse(f"{brief(child)} is no child")
+            self.ref(child[1])
+        if event["kind"] in self.libraries.wrappers and len(event["children"]) != 1:
+            raise refuse("{} holds one module".format(event["kind"]))
+
+    def check_opaque(self, event: dict[str, Any]) -> None:
+        """A stand-in."""
+        self.object_number(event.get("object"))
+
+    def check_copy(self, event: dict[str, Any]) -> None:
+        """A deep copy."""
+        self.object_number(event.get("object"))
+        self.ref(event.get("source"))
+
+    def check_set(self, event: dict[str, Any]) -> None:
+        """A module under a name."""
+        self.ref(event.get("target"))
+        self.name(event.get("name"), digits=True)
+        if event.get("value") is not None:
+            self.ref(event["value"])
+        if event.get("how") not in ("attribute", "item", "add_module"):
+            raise refuse(f"{brief(event.get('how'))} is no way to set a module")
+
+    def check_delete(self, event: dict[str, Any]) -> None:
+        """A name removed."""
+        self.ref(event.get("target"))
+        self.name(event.get("name"), digits=True)
+
+    def check_attribute(self, event: dict[str, Any]) -> None:
+        """A plain value under a name of a module."""
+        self.ref(event.get("target"))
+        self.name(event.get("name"))
+        self.plain(event.get("value"))
+
+    def check_flag(self, event: dict[str, Any]) -> None:
+        """requires_grad of parameters."""
+        for parameter in self.list_of(event.get("parameters"), "parameters"):
+            self.ref(parameter)
+        if type(event.get("value")) is not bool:
+            raise refuse("a flag is true or false")
+
+    def check_read(self, event: dict[str, Any]) -> None:
+        """Attribute names and indices, read one after the other."""
+        self.ref(event.get("target"))
+        for step in self.list_of(event.get("steps"), "steps"):
+            if type(step) is not int:
+                self.name(step)
+
+    CHECKS: ClassVar[dict[str, Callable[[Recipe, dict[str, Any]], None]]] = {
+        "build": check_build,
+        "layer": check_layer,
+        "container": check_container,
+        "opaque": check_opaque,
+        "copy": check_copy,
+        "set": check_set,
+        "delete": check_delete,
+        "attribute": check_attribute,
+        "flag": check_flag,
+        "read": check_read,
+    }
+
+
+# -- Replaying it -----------------------------------------------------------------------------------------
+
+OUT_OF_MEMORY = re.compile(r"can't allocate memory|not enough memory|Storage size calculation overflowed", re.I)
+NO_OPERATOR = re.compile(r"Couldn't load custom C\+\+ ops|torchvision::\w+|torch\.ops\.torchvision|'_OpNamespace'")
+
+
+def judge(error: BaseException) -> dict[str, str]:
+    """What torch raised, as evidence; NoObservation where it only tells of this machine."""
+    text = str(error)
+    if GUARD.attempt is not None:
+        raise NoObservation("environment", f"the experiment wanted {GUARD.attempt}, which is not allowed")
+    if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(text):
+        raise NoObservation("memory", "needs more memory than there is: " + text)
+    if NO_OPERATOR.search(text):
+        raise NoObservation("environment", "needs compiled operators of torchvision that do not load with this torch")
+    return {"type": type(error).__name__, "text": text if len(text) <= 2000 else text[:1997] + "..."}
+
+
+class Replay:
+    """Does to real modules what the events say, and remembers what stood where when each object was made."""
+
+    def __init__(self, libraries: Libraries, pool: ZeroPool, recipe: Recipe, memory: int) -> None:
+        self.libraries = libraries
+        self.pool = pool
+        self.recipe = recipe
+        self.memory = memory
+        self.planned = 0
+        self.modules: dict[int, dict[str, Any]] = {}
+        self.parameters: dict[int, dict[str, Any]] = {}
+        self.origins: dict[int, Ref] = {}
+
+    def run(self) -> list[dict[str, Any] | None]:
+        """Replay every event, up to the first that raises."""
+        seen: list[dict[str, Any] | None] = []
+        for event in self.recipe.events:
+            try:
+                self.ACTIONS[event["do"]](self, event)
+                if GUARD.attempt is not None:
+                    judge(PermissionError())
+            except NoObservation:
+                raise
+            except Exception as error:
+                seen.append({"raised": judge(error)})
+                break
+            seen.append(None)
+        return seen
+
+    def plan(self, size: int) -> None:
+        """Take `size` bytes into account, before they are used."""
+        self.planned += size
+        if self.planned > self.memory:
+            raise NoObservation("memory", f"needs {gigabytes(self.planned)}, the limit is {gigabytes(self.memory)}")
+
+    def remember(self, number: int, module: Any) -> None:
+        """Object `number` is made: note every module and parameter in it under its path."""
+        if number in self.modules:
+            raise refuse(f"object {number} is made twice")
+        self.modules[number] = dict(module.named_modules(remove_duplicate=False))
+        self.parameters[number] = dict(module.named_parameters(remove_duplicate=False))
+        for path, inner in self.modules[number].items():
+            self.origins.setdefault(id(inner), (number, path))
+
+    def module(self, ref: Json) -> Any:
+        """The module a reference names."""
+        try:
+            return self.modules[ref[0]][ref[1]]
+        except KeyError:
+            raise refuse(f"no module stood at {brief(ref[1])} of object {ref[0]}") from None
+
+    def build(self, event: dict[str, Any]) -> None:
+        """A torchvision model, with the structure that weights impose if they were asked for."""
+        models = self.libraries.torchvision.models
+        name = event["builder"]
+        builder = models.get_model_builder(name)
+        arguments = self.recipe.arguments(event, NOT_FOR_BUILDERS)
+        accepted = importlib.import_module("inspect").signature(builder).parameters
+        for unweighted in ("weights", "weights_backbone"):
+            if unweighted in accepted:
+                arguments[unweighted] = None
+        if event.get("weighted"):
+            arguments["weights"] = self.default_weights(name, quantized="quantize" in accepted)
+        if "progress" in accepted:
+            arguments["progress"] = False
+        with replaced_inits(self.libraries, self.blank), weights_without_download(self.libraries):
+            model = builder(**arguments)
+        self.remember(event["object"], model)
+
+    def blank(self, tensor: Any) -> Any:
+        """Zero a builder's tensor; one that alone is over the ceiling is refused."""
+        size = tensor.numel() * tensor.element_size()
+        if size > self.memory:
+            raise NoObservation("memory", f"needs {gigabytes(size)}, the limit is {gigabytes(self.memory)}")
+        return self.pool.blank(tensor)
+
+    def default_weights(self, name: str, quantized: bool) -> Any:
+        """The member `DEFAULT` of a builder's weights; a quantizable builder's unquantized ones."""
+        weights = getattr(self.libraries.torchvision.models.get_model_weights(name), "DEFAULT", None)
+        if weights is not None and quantized:
+            weights = weights.meta.get("unquantized")
+        if weights is None:
+            raise refuse(f"torchvision has no weights for {name}")
+        return weights
+
+    def layer(self, event: dict[str, Any]) -> None:
+        """A torch.nn layer, initialised as always, once it is known to fit."""
+        layer_class = self.recipe.layer_class(event["kind"])
+        arguments = self.recipe.arguments(event, NOT_FOR_LAYERS)
+        self.plan(self.size_of(layer_class, arguments))
+        self.remember(event["object"], layer_class(**arguments))
+
+    def size_of(self, layer_class: Any, arguments: dict[str, Any]) -> int:
+        """Bytes of a layer's tensors, found by making it on the device that has none."""
+        torch = self.libraries.torch
+        try:
+            with replaced_inits(self.libraries, lambda tensor: tensor), torch.device("meta"):
+                shell = layer_class(**arguments)
+        except Exception as error:
+            if OUT_OF_MEMORY.search(str(error)) or "overflow" in str(error):
+                raise NoObservation("memory", "needs more memory than a machine can have") from error
+            return 0
+        lazy = torch.nn.parameter.UninitializedTensorMixin
+        tensors = [tensor for tensor in (*shell.parameters(), *shell.buffers()) if not isinstance(tensor, lazy)]
+        return sum(int(tensor.numel()) * int(tensor.element_size()) for tensor in tensors)
+
+    def container(self, event: dict[str, Any]) -> None:
+        """A module around modules that exist."""
+        kind = event["kind"]
+        children = {name: self.module(ref) for name, ref in event["children"]}
+        if len(children) != len(event["children"]):
+            raise refuse("two children have one name")
+        if kind in self.libraries.wrappers:
+            made = self.libraries.wrappers[kind](*children.values())
+        elif kind == "ModuleDict":
+            made = self.libraries.nn.ModuleDict(children)
+        elif kind == "Sequential" and list(children) != [str(i) for i in range(len(children))]:
+            made = self.libraries.nn.Sequential(importlib.import_module("collections").OrderedDict(children))
+        elif kind == "Sequential":
+            made = self.libraries.nn.Sequential(*children.values())
+        else:
+            made = self.libraries.nn.ModuleList(children.values())
+        self.remember(event["object"], made)
+
+    def stand_in(self, event: dict[str, Any]) -> None:
+        """A module nobody knows the inside of."""
+        self.remember(event["object"], self.libraries.opaque())
+
+    def copy(self, event: dict[str, Any]) -> None:
+        """A deep copy; parameters in the zero pool stay there."""
+        source = self.module(event["source"])
+        memo: dict[int, Any] = {}
+        own = 0
+        for parameter in source.parameters():
+            if isinstance(parameter, self.libraries.torch.nn.parameter.UninitializedTensorMixin):
+                continue
+            if self.pool.holds(parameter):
+                memo[id(parameter)] = self.libraries.nn.Parameter(parameter.data, parameter.requires_grad)
+            else:
+                own += parameter.numel() * parameter.element_size()
+        self.plan(own)
+        self.remember(event["object"], importlib.import_module("copy").deepcopy(source, memo))
+
+    @staticmethod
+    def key(target: Any, name: str) -> Any:
+        """What stands between the brackets: a number, or the name if it is none."""
+        return int(name) if re.match(r"-?[0-9]+\Z", name) and type(target).__name__ != "ModuleDict" else name
+
+    def set(self, event: dict[str, Any]) -> None:
+        """A module, or None, under a name."""
+        target, name = self.module(event["target"]), event["name"]
+        value = None if event["value"] is None else self.module(event["value"])
+        if event["how"] == "attribute":
+            setattr(target, name, value)
+        elif event["how"] == "item":
+            target[self.key(target, name)] = value
+        else:
+            target.add_module(name, value)
+
+    def delete(self, event: dict[str, Any]) -> None:
+        """`del target.name`, or `del target[number]`."""
+        target, name = self.module(event["target"]), event["name"]
+        key = self.key(target, name)
+        if isinstance(key, int):
+            del target[key]
+        else:
+            delattr(target, name)
+
+    def attribute(self, event: dict[str, Any]) -> None:
+        """A plain value as an attribute of a module."""
+        setattr(self.module(event["target"]), event["name"], self.recipe.plain(event["value"]))
+
+    def flag(self, event: dict[str, Any]) -> None:
+        """requires_grad of each of these parameters."""
+        for number, path in event["parameters"]:
+            parameter = self.parameters.get(number, {}).get(path)
+            if parameter is None:
+                raise refuse(f"no parameter stood at {brief(path)} of object {number}")
+            parameter.requires_grad = event["value"]
+
+    def read(self, event: dict[str, Any]) -> None:
+        """Attributes and items, read and never called."""
+        value = self.module(event["target"])
+        for step in event["steps"]:
+            if isinstance(value, self.libraries.opaque):
+                raise NoObservation("refused", "reads into a module whose inside is not understood")
+            value = value[step] if isinstance(step, int) else getattr(value, step)
+
+    ACTIONS: ClassVar[dict[str, Callable[[Replay, dict[str, Any]], None]]] = {
+        "build": build,
+        "layer": layer,
+        "container": container,
+        "opaque": stand_in,
+        "copy": copy,
+        "set": set,
+        "delete": delete,
+        "attribute": attribute,
+        "flag": flag,
+        "read": read,
+    }
+
+
+# -- Running forward and looking --------------------------------------------------------------------------
+
+
+def tensors_in(value: Any) -> Iterator[Any]:
+    """Every tensor in nested tuples, lists and dictionaries."""
+    if hasattr(value, "grad_fn"):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors_in(item)
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from tensors_in(item)
+
+
+def shapes_in(value: Any) -> Json:
+    """The shapes of nested tensors: lists for sequences, objects for dictionaries and named tuples."""
+    if hasattr(value, "grad_fn"):
+        return list(value.shape)
+    if isinstance(value, dict):
+        return {str(name): shapes_in(item) for name, item in value.items()}
+    if hasattr(value, "_asdict"):
+        return {name: shapes_in(item) for name, item in value._asdict().items()}
+    if isinstance(value, (tuple, list)):
+        return [shapes_in(item) for item in value]
+    return None
+
+
+class Calls:
+    """Notes, through hooks on every module, who was called, with what, and who was in a call when it ended."""
+
+    def __init__(self, torch: Any) -> None:
+        self.hooks = torch.nn.modules.module
+        self.handles: list[Any] = []
+        self.counts: dict[int, int] = {}
+        self.arrived: dict[int, list[int] | None] = {}
+        self.open: list[Any] = []
+
+    def __enter__(self) -> Calls:
+        self.handles = [
+            self.hooks.register_module_forward_pre_hook(self.before),
+            self.hooks.register_module_forward_hook(self.after),
+        ]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self.handles:
+            handle.remove()
+
+    def before(self, module: Any, inputs: Any) -> None:
+        """A call begins."""
+        self.open.append(module)
+        key = id(module)
+        self.counts[key] = self.counts.get(key, 0) + 1
+        if key not in self.arrived:
+            self.arrived[key] = next((list(tensor.shape) for tensor in tensors_in(inputs)), None)
+
+    def after(self, module: Any, inputs: Any, output: Any) -> None:
+        """A call has returned."""
+        self.open.pop()
+
+
+def used_parameters(output: Any) -> set[int]:
+    """Identities of the parameters that a gradient from `output` reaches, found by walking the graph.
+
+    What a backward pass would do, without its numbers: its leaves are the AccumulateGrad nodes.
+    """
+    found = set()
+    nodes = []
+    for tensor in tensors_in(output):
+        if tensor.grad_fn is not None:
+            nodes.append(tensor.grad_fn)
+        elif tensor.requires_grad:
+            found.add(id(tensor))
+    seen = set(nodes)
+    while nodes:
+        node = nodes.pop()
+        variable = getattr(node, "variable", None)
+        if variable is not None:
+            found.add(id(variable))
+        for following, _ in node.next_functions:
+            if following is not None and following not in seen:
+                seen.add(following)
+                nodes.append(following)
+    return found
+
+
+def never_unpacked(*_: Any) -> Any:
+    """Nothing runs backward, so nothing asks for what forward would have saved for it."""
+    raise RuntimeError("the worker runs no backward pass")
+
+
+class Experiment:
+    """One recipe from its first event to its observation."""
+
+    def __init__(self, libraries: Libraries, pool: ZeroPool, data: Json, memory: int) -> None:
+        self.libraries = libraries
+        self.torch = libraries.torch
+        self.recipe = Recipe(libraries, data)
+        self.memory = memory
+        self.replay = Replay(libraries, pool, self.recipe, memory)
+
+    def observe(self) -> dict[str, Any]:
+        """Replay, run forward, look."""
+        self.torch.default_generator.manual_seed(0)
+        events = self.replay.run()
+        observation: dict[str, Any] = {"events": events}
+        raised = bool(events) and events[-1] is not None
+        if raised:
+            return observation
+        model = self.replay.module(self.recipe.model)
+        watched = {f"{ref[0]}:{ref[1]}": self.replay.module(ref) for ref in self.recipe.watch}
+        # Flags are counted before they are all set, which lets one forward tell what is used and what trains.
+        trainable = {
+            id(parameter) for module in (model, *watched.values()) for parameter in module.parameters()
+            if parameter.requires_grad
+        }  # fmt: skip
+        used: set[int] | None = None
+        calls = Calls(self.torch)
+        if self.recipe.input is not None:
+            observation["forward"], used = self.forward(model, watched.values(), calls)
+        inside = {id(module) for module in model.modules()}
+        observation["watch"] = {
+            name: {
+                "calls": calls.counts.get(id(module), 0),
+                "arrived": calls.arrived.get(id(module)),
+                "inside": id(module) in inside,
+                "modules_called": sum(id(part) in calls.counts for part in module.modules()),
+                **self.parameter_facts(module, trainable, used),
+            }
+            for name, module in watched.items()
+        }
+        observation["model"] = self.parameter_facts(model, trainable, used)
+        return observation
+
+    @staticmethod
+    def parameter_facts(module: Any, trainable: set[int], used: set[int] | None) -> dict[str, int | None]:
+        """How many of a module's parameters exist, train, are used, and both; None where no output tells."""
+        own = {id(parameter) for parameter in module.parameters()}
+        return {
+            "parameters": len(own),
+            "trainable": len(own & trainable),
+            "used": None if used is None else len(own & used),
+            "reached": None if used is None else len(own & used & trainable),
+        }
+
+    def forward(self, model: Any, others: Any, calls: Calls) -> tuple[dict[str, Any], set[int] | None]:
+        """One forward pass in eval mode on zeros; saved activations are let go at once."""
+        torch = self.torch
+        result: dict[str, Any] = {"output": None, "raised": None, "stopped": None}
+        for module in (model, *others):
+            for parameter in module.parameters():
+                if parameter.is_floating_point():
+                    parameter.requires_grad = True
+        model.eval()
+        inputs = self.inputs(model)
+        drop = torch.autograd.graph.saved_tensors_hooks(lambda tensor: None, never_unpacked)
+        with calls, drop, torch.enable_grad(), plain_checkpoints(torch):
+            try:
+                output = model(*inputs)
+            except OpaqueReached:
+                result["stopped"] = "opaque"
+                return result, None
+            except Exception as error:
+                raised: dict[str, Any] = judge(error)
+                raised.update(self.where(model, calls))
+                result["raised"] = raised
+                return result, None
+        if GUARD.attempt is not None:
+            judge(PermissionError())
+        result["output"] = shapes_in(output)
+        return result, used_parameters(output)
+
+    def where(self, model: Any, calls: Calls) -> dict[str, Any]:
+        """The innermost module whose call did not return: what it was, and its place now."""
+        innermost = calls.open[-1] if calls.open else model
+        origin = self.replay.origins.get(id(innermost))
+        place = next((path for path, module in model.named_modules() if module is innermost), None)
+        return {"module": None if origin is None else list(origin), "place": place}
+
+    def inputs(self, model: Any) -> tuple[Any, ...]:
+        """Zeros of the recipe's shape, as this kind of model takes them."""
+        shape = self.recipe.input or []
+        self.replay.plan(4 * math.prod(shape))
+        batch = self.torch.zeros(shape)
+        root = self.entrance(model)
+        home = type(root).__module__
+        if home.startswith("torchvision.models.detection."):
+            self.keep_size(root, min(shape[-2:]))
+            return (list(batch),)
+        if home == "torchvision.models.optical_flow.raft":
+            return batch, batch
+        return (batch,)
+
+    @staticmethod
+    def keep_size(model: Any, size: int) -> None:
+        """Let a detection model take its images as they are: enlarging them to 800 pixels proves nothing more."""
+        transform: Any = getattr(model, "transform", None)
+        if getattr(transform, "fixed_size", 0) is None and hasattr(transform, "min_size"):
+            transform.min_size = (size,)
+
+    def entrance(self, model: Any) -> Any:
+        """The module that the input comes to: through wrappers, and the first of a Sequential."""
+        for _ in range(20):
+            if type(model) in self.libraries.wrappers.values():
+                model = model.module
+            elif type(model) is self.libraries.nn.Sequential and len(model) > 0:
+                model = model[0]
+            else:
+                break
+        return model
+
+
+@contextlib.contextmanager
+def plain_checkpoints(torch: Any) -> Iterator[None]:
+    """Within, checkpointed parts run as usual: checkpoints hide parameters from the graph and save nothing here."""
+    module: Any = importlib.import_module("torch.utils.checkpoint")
+    original = module.checkpoint
+    module.checkpoint = lambda function, *args, **kwargs: function(*args)
+    try:
+        yield
+    finally:
+        module.checkpoint = original
+
+
+# -- Serving ----------------------------------------------------------------------------------------------
+
+
+def answer_to(libraries: Libraries, pool: ZeroPool, request: dict[str, Any]) -> dict[str, Any]:
+    """One experiment, and its answer; whatever happens in it."""
+    answer: dict[str, Any] = {"id": request["id"]}
+    try:
+        GUARD.attempt = None
+        experiment = Experiment(libraries, pool, request["recipe"], request["memory"])
+        answer["observation"] = experiment.observe()
+    except NoObservation as none:
+        answer.update(failed=none.reason, kind=none.kind)
+    except MemoryError:
+        answer.update(failed="needs more memory than there is", kind="memory")
+    except Exception as error:
+        text = f"the worker could not observe this: {type(error).__name__}: {error}"
+        answer.update(failed=one_line(text), kind="crash")
+    return answer
+
+
+class ParentGone(Exception):
+    """Nobody is left to answer to."""
+
+
+class Requests:
+    """Lines from the client; notices when the client has gone, also while an experiment runs."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.buffer = b""
+        self.parent = os.getppid()
+
+    def ready(self, seconds: float, others: Sequence[int] = ()) -> list[int]:
+        """Which of the descriptors can be read, within so many seconds."""
+        select = importlib.import_module("select")
+        ready: list[int] = select.select([self.descriptor, *others], [], [], seconds)[0]
+        if self.descriptor in ready:
+            chunk = os.read(self.descriptor, 1 << 16)
+            if not chunk:
+                raise ParentGone
+            self.buffer += chunk
+        elif os.getppid() != self.parent:
+            raise ParentGone
+        return ready
+
+    def line(self) -> bytes:
+        """The next line."""
+        while b"\n" not in self.buffer:
+            self.ready(2.0)
+        line, _, self.buffer = self.buffer.partition(b"\n")
+        return line
+
+
+class PlainRequests(Requests):
+    """Where there is no fork: a thread reads, so that the client's end is noticed while an experiment runs."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor)
+        queue = importlib.import_module("queue")
+        self.lines: Any = queue.Queue()
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self) -> None:
+        """Lines into the queue; the end of input ends the process."""
+        with open(self.descriptor, "rb", closefd=False) as stream:
+            for line in stream:
+                self.lines.put(line)
+        leave_directory()
+        os._exit(0)
+
+    def line(self) -> bytes:
+        """The next line."""
+        line: bytes = self.lines.get()
+        return line
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write every byte."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def encoded(answer: dict[str, Any]) -> bytes:
+    """An answer as one line."""
+    return json.dumps(answer, separators=(",", ":")).encode() + b"\n"
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of a process that it shares with no other; 0 where the system does not say."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as stream:
+            fields = stream.read().split()
+    except OSError:
+        return 0
+    return int(fields[1]) * PAGE_SIZE
+
+
+PAGE_SIZE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+
+
+class Server:
+    """Answers one request after the other, each experiment in a process of its own where fork exists."""
+
+    def __init__(self, requests: Requests, answers: int) -> None:
+        self.requests = requests
+        self.answers = answers
+        self.libraries = import_libraries()
+        self.pool = ZeroPool(self.libraries.torch)
+        self.die_with_parent = death_signal()
+
+    def hello(self) -> dict[str, Any]:
+        """The first line: who answers."""
+        return {
+            "hello": WORKER_VERSION,
+            "python": platform.python_version(),
+            "torch": str(self.libraries.torch.__version__),
+            "torchvision": str(self.libraries.torchvision.__version__),
+        }
+
+    def serve(self, forks: bool) -> None:
+        """Until the client has gone."""
+        write_all(self.answers, encoded(self.hello()))
+        while True:
+            request = self.parsed(self.requests.line())
+            if "failed" in request:
+                write_all(self.answers, encoded(request))
+            elif forks:
+                write_all(self.answers, self.forked(request))
+            else:
+                write_all(self.answers, encoded(answer_to(self.libraries, self.pool, request)))
+
+    @staticmethod
+    def parsed(line: bytes) -> dict[str, Any]:
+        """A request, or the answer to what is none."""
+        try:
+            request = json.loads(line)
+            return {
+                "id": request["id"],
+                "recipe": request["recipe"],
+                "timeout": float(request["timeout"]),
+                "memory": int(request["memory"]),
+            }
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return {"id": None, "failed": "the request is not understood", "kind": "refused"}
+
+    def forked(self, request: dict[str, Any]) -> bytes:
+        """The answer's line, from a child that is watched for time and memory."""
+        receiving, sending = os.pipe()
+        worker = os.getpid()
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                os.close(receiving)
+                os.close(self.answers)
+                os.close(self.requests.descriptor)
+                self.die_with_parent()
+                if os.getppid() == worker:
+                    gc.disable()
+                    write_all(sending, encoded(answer_to(self.libraries, self.pool, request)))
+                    status = 0
+            finally:
+                os._exit(status)
+        os.close(sending)
+        try:
+            return self.watched(child, receiving, request)
+        finally:
+            os.close(receiving)
+
+    def watched(self, child: int, receiving: int, request: dict[str, Any]) -> bytes:
+        """What the child writes before its deadline and within its memory."""
+        started = time.monotonic()
+        base = resident_bytes(os.getpid())
+        answer = b""
+        failure: tuple[str, str] | None = None
+        try:
+            while failure is None:
+                if receiving in self.requests.ready(0.02, [receiving]):
+                    chunk = os.read(receiving, 1 << 16)
+                    if not chunk:
+                        break
+                    answer += chunk
+                if time.monotonic() - started > request["timeout"]:
+                    failure = ("timed out after {:g} s".format(request["timeout"]), "time")
+                elif resident_bytes(child) > base + request["memory"]:
+                    failure = ("needs more than {} of memory".format(gigabytes(request["memory"])), "memory")
+        finally:
+            if failure is not None or not answer.endswith(b"\n"):
+                with contextlib.suppress(OSError):
+                    os.kill(child, signal.SIGKILL)
+            status = os.waitpid(child, 0)[1]
+        if failure is None and not answer.endswith(b"\n"):
+            died = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {status >> 8}"
+            failure = (f"the worker crashed ({died})", "crash")
+        if failure is not None:
+            return encoded({"id": request["id"], "failed": failure[0], "kind": failure[1]})
+        return answer
+
+
+def death_signal() -> Callable[[], None]:
+    """What a child calls to die with the worker, where the system offers that."""
+    try:
+        prctl = importlib.import_module("ctypes").CDLL(None).prctl
+    except (ImportError, OSError, AttributeError, TypeError):
+        return lambda: None
+    return lambda: prctl(1, 9, 0, 0, 0)
+
+
+def enter_directory(given: str | None) -> None:
+    """Work in an empty temporary directory, which is also where torch looks for downloads."""
+    directory = given or tempfile.mkdtemp(prefix="headlint-")
+    os.chdir(directory)
+    os.environ["TORCH_HOME"] = os.path.join(directory, "torch")
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def leave_directory() -> None:
+    """Remove the temporary directory."""
+    directory = os.getcwd()
+    os.chdir(os.path.dirname(directory))
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve over what were standard input and output; everything else that reads or prints gets nothing."""
+    forks = hasattr(os, "fork") and "--in-process" not in arguments
+    given = next((argument for argument in arguments if not argument.startswith("-")), None)
+    requests, answers = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    enter_directory(given)
+    sys.addaudithook(GUARD)
+    append_user_site()
+    try:
+        try:
+            server = Server(Requests(requests) if forks else PlainRequests(requests), answers)
+        except NoObservation as none:
+            write_all(answers, encoded({"unavailable": none.reason}))
+            return
+        GUARD.blocked = BLOCKED_FROM_THE_START | BLOCKED_ONCE_IMPORTED
+        gc.collect()
+        gc.freeze()
+        server.serve(forks)
+    except (ParentGone, BrokenPipeError, KeyboardInterrupt):
+        pass
+    finally:
+        leave_directory()
+    # Taking torch apart would take longer than the client likes to wait.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

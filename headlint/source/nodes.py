@@ -1,0 +1,107 @@
+"""Small questions about libcst nodes, answered without its visitors, which cost more than the parse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+_LAYOUT = frozenset(
+    "lpar rpar lbracket rbracket lbrace rbrace comma colon semicolon dot equal header footer leading_lines"
+    " trailing_whitespace newline indent keyword quote asynchronous".split()
+)
+_fields: dict[type[cst.CSTNode], tuple[str, ...]] = {}
+
+
+def _parts_of(kind: type[cst.CSTNode]) -> tuple[str, ...]:
+    names = tuple(
+        name
+        for name in kind.__dataclass_fields__
+        if name not in _LAYOUT and not name.startswith(("whitespace", "lines_after"))
+    )
+    _fields[kind] = names
+    return names
+
+
+def parts(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The nodes directly inside `node`, white space and punctuation left out."""
+    kind = type(node)
+    for name in _fields.get(kind) or _parts_of(kind):
+        value = getattr(node, name)
+        if isinstance(value, cst.CSTNode):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                if isinstance(item, cst.CSTNode):
+                    yield item
+
+
+def text_of(node: cst.CSTNode) -> str:
+    """How the code writes an expression, shortened where it is long: for messages only."""
+    match node:
+        case cst.Name() | cst.Integer() | cst.Float() | cst.SimpleString():
+            return node.value
+        case cst.Attribute():
+            return f"{text_of(node.value)}.{node.attr.value}"
+        case cst.Call():
+            arguments = [argument for argument in node.args if not argument.star and argument.keyword is None]
+            if len(arguments) == len(node.args) == 1:
+                return f"{text_of(node.func)}({text_of(arguments[0].value)})"
+            return f"{text_of(node.func)}({'...' if node.args else ''})"
+        case cst.Subscript():
+            index = node.slice[0].slice
+            inner = text_of(index.value) if len(node.slice) == 1 and isinstance(index, cst.Index) else "..."
+            return f"{text_of(node.value)}[{inner}]"
+        case cst.BinaryOperation():
+            return f"{text_of(node.left)} {operator_text(node.operator)} {text_of(node.right)}"
+        case cst.Comparison() if len(node.comparisons) == 1:
+            target = node.comparisons[0]
+            return f"{text_of(node.left)} {operator_text(target.operator)} {text_of(target.comparator)}"
+        case cst.UnaryOperation():
+            word = operator_text(node.operator)
+            return f"{word} {text_of(node.expression)}" if word == "not" else word + text_of(node.expression)
+        case cst.BooleanOperation():
+            return f"{text_of(node.left)} {operator_text(node.operator)} {text_of(node.right)}"
+        case cst.Tuple() | cst.List():
+            inside = ", ".join(text_of(element.value) for element in node.elements)
+            return f"({inside})" if isinstance(node, cst.Tuple) else f"[{inside}]"
+        case _:
+            return "..."
+
+
+_OPERATORS: dict[str, str] = {
+    "Add": "+",
+    "Subtract": "-",
+    "Multiply": "*",
+    "Divide": "/",
+    "FloorDivide": "//",
+    "Modulo": "%",
+    "Power": "**",
+    "BitAnd": "&",
+    "BitOr": "|",
+    "BitXor": "^",
+    "LeftShift": "<<",
+    "RightShift": ">>",
+    "MatrixMultiply": "@",
+    "Equal": "==",
+    "NotEqual": "!=",
+    "LessThan": "<",
+    "LessThanEqual": "<=",
+    "GreaterThan": ">",
+    "GreaterThanEqual": ">=",
+    "In": "in",
+    "NotIn": "not in",
+    "Is": "is",
+    "IsNot": "is not",
+    "Not": "not",
+    "Minus": "-",
+    "Plus": "+",
+    "BitInvert": "~",
+    "And": "and",
+    "Or": "or",
+}
+
+
+def operator_text(operator: cst.CSTNode) -> str:
+    """The operator as Python writes it; augmented assignments give their plain operator."""
+    return _OPERATORS.get(type(operator).__name__.removesuffix("Assign"), "?")

@@ -1,0 +1,206 @@
+"""A program as text and syntax tree, and where a node stands in its text.
+
+libcst's own position provider walks the whole tree and costs twice the parse. Statements of the libcst tree
+and of Python's own tree come in the same order, so a statement's place is read off the latter, which is ten
+times cheaper to make, and only the one statement around a node is laid out to place the node inside it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from headlint.finding import Span
+from headlint.source.nodes import parts
+
+
+@dataclass(frozen=True)
+class Program:
+    """One file's text with its tree."""
+
+    name: str
+    text: str
+    tree: cst.Module = field(repr=False)
+
+    def span(self, node: cst.CSTNode) -> Span:
+        """Where `node`, which must be in the tree, stands in the text."""
+        return self._positions.span(node)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines of the text without their ends, as Python counts lines."""
+        return self.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+    @cached_property
+    def _positions(self) -> _Positions:
+        try:
+            return _Positions(self.tree, ast.parse(self.text), self.lines)
+        except (SyntaxError, ValueError, RecursionError, MemoryError, _Mismatch):
+            return _AllPositions(self.tree)
+
+
+def parse(text: str, name: str) -> Program:
+    """Parse `text`; raises `libcst.ParserSyntaxError` where it is no Python that libcst knows."""
+    return Program(name, text, cst.parse_module(text))
+
+
+class _Mismatch(Exception):  # noqa: N818
+    """The two trees do not have the same statements."""
+
+
+class _Positions:
+    """Places of nodes by way of the statements around them."""
+
+    def __init__(self, tree: cst.Module, python_tree: ast.Module, lines: list[str]) -> None:
+        self.lines = lines
+        ours = list(_statements(tree.body, ""))
+        theirs = list(_python_statements(python_tree.body))
+        if len(ours) != len(theirs):
+            raise _Mismatch
+        self.places = {
+            id(statement): (place, indent) for (statement, indent), place in zip(ours, theirs, strict=True)
+        }
+        self.statements = [statement for statement, _ in ours]
+        self.spans: dict[int, Span] = {}
+        self.indexed: set[int] = set()
+
+    def span(self, node: cst.CSTNode) -> Span:
+        known = self.spans.get(id(node))
+        if known is None:
+            for statement in self.statements:
+                if id(statement) not in self.indexed and _holds(statement, node):
+                    self.indexed.add(id(statement))
+                    self._lay_out(statement)
+                    break
+            known = self.spans[id(node)]
+        return known
+
+    def _lay_out(self, statement: cst.CSTNode) -> None:
+        """Work out the places of everything in one statement, or in the head of a compound one."""
+        place, indent = self.places[id(statement)]
+        line = self.lines[place.lineno - 1]
+        column = len(line.encode()[: place.col_offset].decode(errors="replace"))
+        head = _head(statement)
+        wrapper = MetadataWrapper(_indented(head, indent), unsafe_skip_copy=True)
+        ranges = wrapper.resolve(PositionProvider)
+        first = ranges[head].start
+        for inside, where in ranges.items():
+            corners = []
+            for corner in (where.start, where.end):
+                shift = column - first.column if corner.line == first.line else 0
+                corners += [corner.line - first.line + place.lineno, corner.column + shift]
+            self.spans[id(inside)] = Span(*corners)
+        if head is not statement:
+            self.spans[id(statement)] = self.spans[id(head)]
+
+
+class _AllPositions(_Positions):
+    """Places of nodes from libcst's provider, where the two trees cannot be laid side by side."""
+
+    def __init__(self, tree: cst.Module) -> None:
+        self.spans = {}
+        ranges = MetadataWrapper(tree, unsafe_skip_copy=True).resolve(PositionProvider)
+        for node, where in ranges.items():
+            self.spans[id(node)] = Span(where.start.line, where.start.column, where.end.line, where.end.column)
+
+    def span(self, node: cst.CSTNode) -> Span:
+        return self.spans[id(node)]
+
+
+def _statements(body: Sequence[cst.CSTNode], indent: str) -> Iterator[tuple[cst.CSTNode, str]]:
+    """Every statement with the indentation of its block, in the order of the text."""
+    for node in body:
+        if isinstance(node, cst.SimpleStatementLine):
+            for small in node.body:
+                yield small, indent
+        else:
+            yield node, indent
+            for block in _blocks(node):
+                inner = indent
+                if isinstance(block, cst.IndentedBlock):
+                    inner = indent + ("    " if block.indent is None else block.indent)
+                    yield from _statements(block.body, inner)
+                elif isinstance(block, cst.SimpleStatementSuite):
+                    for small in block.body:
+                        yield small, indent
+                else:
+                    yield from _statements([block], indent)
+
+
+def _blocks(node: Any) -> Iterator[cst.CSTNode]:
+    """The blocks of a compound statement in the order of the text; an `elif` is a statement of its own."""
+    if isinstance(node, cst.Match):
+        yield from (case.body for case in node.cases)
+        return
+    if hasattr(node, "body"):
+        yield node.body
+    yield from (handler.body for handler in getattr(node, "handlers", ()))
+    orelse = getattr(node, "orelse", None)
+    if isinstance(orelse, cst.If):
+        yield orelse
+    elif orelse is not None:
+        yield orelse.body
+    final = getattr(node, "finalbody", None)
+    if final is not None:
+        yield final.body
+
+
+def _python_statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    for node in body:
+        yield node
+        for name in ("body", "handlers", "orelse", "finalbody", "cases"):
+            for inside in getattr(node, name, ()) if not isinstance(node, ast.Expr) else ():
+                if isinstance(inside, ast.stmt):
+                    yield from _python_statements([inside])
+                else:
+                    yield from _python_statements(inside.body)
+
+
+_BODY = cst.IndentedBlock([cst.SimpleStatementLine([cst.Pass()])])
+
+
+def _head(statement: Any) -> Any:
+    """A compound statement without its blocks, with the very nodes of its head; others as they are."""
+    if isinstance(statement, cst.BaseSmallStatement):
+        return statement
+    changes: dict[str, Any] = {"leading_lines": ()}
+    if isinstance(statement, cst.Match):
+        changes["cases"] = (cst.MatchCase(cst.MatchAs(), _BODY),)
+    else:
+        changes["body"] = _BODY
+    if isinstance(statement, (cst.If, cst.For, cst.While)):
+        changes["orelse"] = None
+    if isinstance(statement, (cst.Try, cst.TryStar)):
+        changes |= {"handlers": (), "orelse": None, "finalbody": cst.Finally(_BODY)}
+    if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
+        changes |= {"decorators": (), "lines_after_decorators": ()}
+    return statement.with_changes(**changes)
+
+
+def _indented(head: Any, indent: str) -> cst.Module:
+    """A module in which the statement stands as deep as in the program, so that its further lines do too."""
+    body: Any = cst.SimpleStatementLine([head]) if isinstance(head, cst.BaseSmallStatement) else head
+    if indent:
+        body = cst.If(cst.Name("x"), cst.IndentedBlock([body], indent=indent))
+    return cst.Module([body])
+
+
+def _holds(statement: Any, node: cst.CSTNode) -> bool:
+    """Whether `node` is the statement, or in it and in none of its blocks."""
+    if statement is node:
+        return True
+    blocks = () if isinstance(statement, cst.BaseSmallStatement) else tuple(_blocks(statement))
+    pending = [part for part in parts(statement) if not any(part is block for block in blocks)]
+    while pending:
+        here = pending.pop()
+        if here is node:
+            return True
+        if not isinstance(here, (cst.BaseSuite, cst.Else, cst.Finally, cst.ExceptHandler, cst.MatchCase)):
+            pending.extend(parts(here))
+    return False

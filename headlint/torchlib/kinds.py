@@ -1,0 +1,27 @@
+"""Which classes of `torch.nn` are kinds of which, for `isinstance`."""
+
+from __future__ import annotations
+
+from headlint.torchlib.layers import find_layer
+
+# The abstract bases that code tests for, and the endings of the classes behind them.
+_FAMILIES = {
+    "_BatchNorm": ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"),
+    "_NormBase": ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "InstanceNorm2d"),
+    "_ConvNd": ("Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"),
+    "_DropoutNd": ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"),
+}
+
+
+def is_kind(kind: str, bases: tuple[str, ...], wanted: str) -> bool | None:
+    """Whether a module of class `kind` with `bases` is an instance of the class `wanted` (a dotted name)."""
+    name = wanted.rpartition(".")[2]
+    if not kind:
+        return None
+    if name == kind or any(base.rpartition(".")[2] == name for base in bases):
+        return True
+    if name in _FAMILIES:
+        return kind in _FAMILIES[name]
+    if wanted.startswith("torch.nn.") and find_layer(name) is not None:
+        return False
+    return None

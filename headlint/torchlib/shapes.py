@@ -1,0 +1,90 @@
+"""What layers of `torch.nn` make of a shape, and which shapes they refuse.
+
+Shapes come without the batch. A size is a number or a symbolic size; only two numbers can certainly differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, Union
+
+from headlint.history import Argument
+
+Shape: TypeAlias = tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The layer takes `wanted` features (channels for convolutions) and is given `given`."""
+
+    wanted: int
+    given: int
+
+
+Outcome: TypeAlias = Union[Shape, Refused, None]
+"""The shape behind a layer, its refusal, or None where neither is known."""
+
+_SAME_SHAPE = frozenset(
+    """
+    Identity Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout ReLU ReLU6 ELU SELU CELU GELU SiLU
+    Mish Hardswish Hardsigmoid Hardtanh LeakyReLU Sigmoid Tanh Softplus Softsign Softmax Softmax2d LogSoftmax Softmin
+    LogSigmoid Threshold RReLU Tanhshrink Softshrink Hardshrink PReLU LayerNorm GroupNorm
+    """.split()
+)
+# How many dimensions each normalisation takes, without the batch.
+_BATCH_NORMS = {"BatchNorm1d": (1, 2), "BatchNorm2d": (3,), "BatchNorm3d": (4,)}
+SIZED = frozenset({"Linear", "Conv1d", "Conv2d", "Conv3d", *_BATCH_NORMS})
+
+
+def behind(kind: str, sizes: Mapping[str, Argument], shape: Shape) -> Outcome:
+    """What a layer of class `kind` with these arguments gives for an input of `shape`."""
+    if kind in _SAME_SHAPE:
+        return shape
+    if kind == "Linear":
+        return _linear(sizes, shape)
+    if kind in _BATCH_NORMS:
+        if len(shape) not in _BATCH_NORMS[kind]:
+            return None
+        refused = _refusal(sizes.get("num_features"), shape[0])
+        return refused if refused is not None else shape
+    if kind == "Flatten":
+        return _flatten(sizes, shape)
+    if kind in ("AdaptiveAvgPool2d", "AdaptiveMaxPool2d") and len(shape) == 3:
+        size = sizes.get("output_size")
+        pair = size if isinstance(size, tuple) else (size, size)
+        return (shape[0], *pair) if len(pair) == 2 and None not in pair else None
+    return None
+
+
+def _refusal(wanted: Argument, given: Argument) -> Refused | None:
+    if _is_number(wanted) and _is_number(given) and wanted != given:
+        assert isinstance(wanted, int)
+        assert isinstance(given, int)
+        return Refused(wanted, given)
+    return None
+
+
+def _is_number(size: Argument) -> bool:
+    return isinstance(size, int) and not isinstance(size, bool)
+
+
+def _linear(sizes: Mapping[str, Argument], shape: Shape) -> Outcome:
+    # On a map (channels first) a Linear is a mistake of another kind: the last size is no feature.
+    if len(shape) != 1:
+        return None
+    refused = _refusal(sizes.get("in_features"), shape[-1])
+    if refused is not None:
+        return refused
+    return (*shape[:-1], sizes.get("out_features"))
+
+
+def _flatten(sizes: Mapping[str, Argument], shape: Shape) -> Outcome:
+    if sizes.get("start_dim", 1) != 1 or sizes.get("end_dim", -1) not in (-1, len(shape)):
+        return None
+    product = 1
+    for size in shape:
+        if not isinstance(size, int):
+            return None if len(shape) != 1 else shape
+        product *= size
+    return (product,)
