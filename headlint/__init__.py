@@ -30,19 +30,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
+if not TYPE_CHECKING:  # else type checkers would take every name for one of this package
+
+    def __getattr__(name):
+        if name in __all__:
+            from importlib import import_module
+
+            for module_name in ("headlint.finding", "headlint.lint", "headlint.api"):
+                module = import_module(module_name)
+                if name in vars(module):
+                    return globals().setdefault(name, vars(module)[name])
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
 
-    for module_name in ("headlint.finding", "headlint.lint", "headlint.api"):
-        module = import_module(module_name)
-        if hasattr(module, name):
-            value: object = getattr(module, name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    def __dir__():
+        return sorted({*globals(), *__all__})

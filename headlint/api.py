@@ -40,7 +40,7 @@ def _lint_files(files: tuple[Path, ...], settings: Settings) -> Iterator[tuple[P
                 text = decode(path.read_bytes())
             except (OSError, DecodingFailure) as failure:
                 reason = failure.strerror if isinstance(failure, OSError) else None
-                note = f"cannot be read: {reason}" if reason else str(failure)
+                note = f"1:1: cannot be read: {reason}" if reason else str(failure)
                 yield path, Report(findings=(), notes=(note,), hidden=0)
             else:
                 yield path, linter.lint(text, str(path))

@@ -146,14 +146,6 @@ class Read(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class SetMode(Event):
-    """`train()` or `eval()` on a module."""
-
-    target: ModuleRef
-    training: bool
-
-
-@dataclass(frozen=True, slots=True)
 class MakeOptimizer(Event):
     """An optimizer is built over these parameters: proof that the code trains, and what it trains."""
 
@@ -187,7 +179,6 @@ AnyEvent: TypeAlias = Union[
     SetAttribute,
     SetFlag,
     Read,
-    SetMode,
     MakeOptimizer,
     LoadState,
     Escape,
@@ -361,7 +352,7 @@ def recipe(
                 )
             case Read():
                 steps.append({"do": "read", "target": ref(event.target), "steps": list(event.steps)})
-            case SetMode() | MakeOptimizer() | LoadState() | Escape():
+            case MakeOptimizer() | LoadState() | Escape():
                 pass
     result: dict[str, Any] = {
         "format": RECIPE_FORMAT,

@@ -145,14 +145,15 @@ class Linter:
         if self.settings.confirm == "off":
             return Judgement(Verdict("unconfirmed", "confirmation is off"), ""), None
         judgement = Judgement(Verdict("unconfirmed", ""), "")
-        for recipe in recipes(suspicion.history, suspicion.candidate.claim):
+        candidate = suspicion.candidate
+        for recipe in recipes(suspicion.history, candidate.claim, candidate.model):
             answer = self._observe(recipe)
             if isinstance(answer, Failure):
                 return Judgement(Verdict("unconfirmed", answer.reason), ""), None
-            judgement = suspicion.candidate.claim.judge(recipe, answer.data)
+            judgement = candidate.claim.judge(recipe, answer.data)
             if judgement.verdict.kind != "unconfirmed":
                 text = _without_witnesses(judgement.evidence, recipe)
-                text = f"{text} (torchvision {answer.versions.torchvision})"
+                text = f"{text} (torchvision {answer.versions.torchvision.partition('+')[0]})"
                 return judgement, Evidence(text, answer.versions.torch, answer.versions.torchvision)
         return judgement, None
 

@@ -31,6 +31,8 @@ def agree(histories: Sequence[ModelHistory], suspicions: Sequence[Suspicion], te
     for suspicion in suspicions:
         if isinstance(suspicion.candidate.claim, NeverUsed) and _is_called_by_hand(suspicion, text):
             continue
+        if suspicion.candidate.claim.needs_forward and _runs_parts_only(suspicion.history, histories):
+            continue
         key = (suspicion.candidate.code, id(suspicion.candidate.site))
         groups.setdefault(key, []).append(suspicion)
     kept = ([one for one in group if _holds(one, group, histories)] for group in groups.values())
@@ -53,6 +55,14 @@ def _reaches(history: ModelHistory, site: object) -> bool:
 
 def _same_build(left: ModelHistory, right: ModelHistory) -> bool:
     return left.build == right.build and left.build.site is right.build.site
+
+
+def _runs_parts_only(history: ModelHistory, histories: Sequence[ModelHistory]) -> bool:
+    """Whether the program calls modules inside the model itself and never the model: its forward is not used."""
+    called = {ref for other in histories if _same_build(other, history) for ref in other.state.called}
+    if history.model in called:
+        return False
+    return any(ref.object == history.build.object and ref.path for ref in called)
 
 
 def _is_called_by_hand(suspicion: Suspicion, text: str) -> bool:

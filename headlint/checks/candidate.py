@@ -12,6 +12,7 @@ import libcst as cst
 
 from headlint.claims import Claim
 from headlint.flow.histories import ModelHistory
+from headlint.history import ModuleRef
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Candidate:
 
     `event_site` is the code whose effect is in question: a path that comes by it without a candidate speaks
     against the finding. `speculative` ones are worth a replay but too uncertain to be reported without it.
+    `model` is what forward is run on, None for the model of the history itself.
     """
 
     code: str
@@ -29,6 +31,7 @@ class Candidate:
     hint: str
     claim: Claim
     speculative: bool
+    model: ModuleRef | None = None
 
 
 Check = Callable[[ModelHistory], Iterator[Candidate]]

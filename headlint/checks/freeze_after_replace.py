@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from headlint.checks.candidate import Candidate
 from headlint.checks.places import is_about_head, placements, spelled
-from headlint.checks.training import frozen_by_mistake_possible
+from headlint.checks.training import frozen_by_mistake_possible, was_trained_between
 from headlint.claims import StaysFrozen
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
@@ -24,7 +24,9 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         if not fresh or any(history.state.flags.get(parameter, True) is not False for parameter in fresh):
             continue
         freeze = _freeze_after(history, event, fresh)
-        if freeze is None or freeze.site is None or not frozen_by_mistake_possible(history, event, event.value):
+        if freeze is None or freeze.site is None or was_trained_between(history, event, freeze, event.value):
+            continue
+        if not frozen_by_mistake_possible(history, event, event.value):
             continue
         name = spelled(place)
         message = f"this also freezes the new head '{name}' of {history.builder.name}: nothing in it trains"

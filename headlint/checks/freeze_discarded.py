@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from headlint.checks.candidate import Candidate
 from headlint.checks.places import joined, place_of, spelled
+from headlint.checks.training import was_trained_between
 from headlint.claims import NothingFrozen
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
@@ -27,6 +28,8 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             continue
         replaced = _replaced_after(history, index, freeze.parameters)
         if not replaced or _unfrozen_before(history, index, replaced, freeze):
+            continue
+        if was_trained_between(history, freeze, replaced[-1], history.model):
             continue
         place = _place(history, replaced[0])
         message = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.places import first_mismatch, making_site, place_of, spelled
+from headlint.checks.places import first_mismatch, site_in, place_of, spelled
 from headlint.checks.regions import regions
 from headlint.claims import ForwardRaises
 from headlint.flow import modules
@@ -21,7 +21,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         if found is None or not found.behind_new:
             continue
         event = region.events[-1]
-        site = making_site(history, found.layer) or event.site
+        site = site_in_container(history, found.layer, event)
         if site is None or event.site is None:
             continue
         kind = modules.kind_of(history.state, found.layer)

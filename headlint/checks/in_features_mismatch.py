@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.places import first_mismatch, making_site, spelled
+from headlint.checks.places import first_mismatch, site_in, spelled
 from headlint.checks.regions import regions
 from headlint.claims import ForwardRaises
 from headlint.flow.histories import ModelHistory
@@ -24,7 +24,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         event = region.events[-1]
         if isinstance(record, ZooObject) and found.layer.object == history.build.object:
             continue
-        site = making_site(history, found.layer) or event.site
+        site = site_in(history, found.layer, event)
         if site is None or event.site is None:
             continue
         wanted, given = found.refused.wanted, found.refused.given

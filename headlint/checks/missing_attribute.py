@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.places import head_places, place_of, spelled
+from headlint.checks.places import head_places, joined, place_of, spelled
 from headlint.claims import ReadRaises
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
@@ -17,14 +17,24 @@ CODE = "HL102"
 def check(history: ModelHistory) -> Iterator[Candidate]:
     """The read that ends the path, if one does."""
     last = history.events[-1] if history.events else None
-    if not isinstance(last, Read) or last.site is None or last.target not in _modules(history):
+    if not isinstance(last, Read) or last.site is None:
         return
-    step = last.steps[0]
+    if last.target in history.wrappers:
+        kind = modules.kind_of(history.state, last.target)
+        message = f"the {kind} around {history.builder.name} has no '{last.steps[0]}': it is in '.module'"
+        hint = f"read it as '.module.{last.steps[0]}'"
+        yield Candidate(CODE, last.site, last.site, message, hint, ReadRaises(), speculative=False)
+        return
+    if last.target not in history.places:
+        return
+    step = last.steps[-1]
     place = place_of(history, last.target) or ""
     kind = modules.kind_of(history.state, last.target)
-    # ResNet has no article in torch's own words either.
     owner = f"'{spelled(place)}' of {history.builder.name} is a {kind} and" if place else history.builder.name
-    if isinstance(step, str):
+    if len(last.steps) > 1:
+        empty = joined(place, ".".join(map(str, last.steps[:-1])))
+        message = f"'{spelled(empty)}' of this {history.builder.name} is None and has no '{step}'"
+    elif isinstance(step, str):
         message = f"{owner} has no '{step}'"
     elif kind in modules.LIST_CONTAINERS:
         count = len(modules.children_of(history.state, last.target))
@@ -33,10 +43,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         message = f"{owner} cannot be indexed"
     heads = head_places(history)
     hint = f"the head of {history.builder.name} is '{spelled(heads[0])}'" if heads else ""
-    if hint and modules.node_of(history.state, ModuleRef(history.build.object, heads[0])) is not None:
+    if hint and len(last.steps) == 1 and modules.node_of(history.state, ModuleRef(history.build.object, heads[0])) is not None:
         message += f": {hint}"
     yield Candidate(CODE, last.site, last.site, message, hint, ReadRaises(), speculative=False)
 
-
-def _modules(history: ModelHistory) -> set[ModuleRef]:
-    return set(history.places)

@@ -10,7 +10,8 @@ import libcst as cst
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import LayerObject, ZooObject
-from headlint.history import Argument, MakeLayer, ModuleRef, SetModule, SymbolicSize
+from headlint.source.nodes import holds
+from headlint.history import Argument, MakeContainer, MakeLayer, ModuleRef, SetModule, SymbolicSize
 from headlint.torchlib.layers import REQUIRED, find_layer
 from headlint.torchlib.shapes import SIZED, Refused, Shape, behind
 
@@ -66,12 +67,23 @@ def has_parameters(history: ModelHistory, ref: ModuleRef) -> bool:
     return any(True for _ in modules.parameters_of(history.state, ref))
 
 
-def making_site(history: ModelHistory, ref: ModuleRef) -> cst.CSTNode | None:
-    """The call in the code that made a layer."""
-    for event in history.events:
-        if isinstance(event, MakeLayer) and event.object == ref.object and not ref.path:
-            return event.site
-    return None
+def site_in_container(history: ModelHistory, ref: ModuleRef, event: SetModule) -> cst.CSTNode | None:
+    """The call that makes a layer if it is written inside the call of its container, else as `site_in` says."""
+    for made in history.events:
+        if isinstance(made, MakeContainer) and any(child == ref for _, child in made.children):
+            around = made.site
+            for layer in history.events:
+                if isinstance(layer, MakeLayer) and layer.object == ref.object and layer.site and around:
+                    return layer.site if holds(around, layer.site) else site_in(history, ref, event)
+    return site_in(history, ref, event)
+
+
+def site_in(history: ModelHistory, ref: ModuleRef, event: SetModule) -> cst.CSTNode | None:
+    """The call that makes a layer if it is written inside the statement of `event`, else that statement."""
+    for made in history.events:
+        if isinstance(made, MakeLayer) and made.object == ref.object and not ref.path and made.site is not None:
+            return made.site if event.site is not None and holds(event.site, made.site) else event.site
+    return event.site
 
 
 # -- shapes ------------------------------------------------------------------------------------------------------
@@ -91,6 +103,7 @@ class _Passage:
     """A shape on its way through a head, and whether a new layer has changed it."""
 
     shape: Shape | None
+    in_new_container: bool
     new_layer_passed: bool = False
     mismatch: Mismatch | None = None
 
@@ -110,14 +123,14 @@ def sizes_of(history: ModelHistory, ref: ModuleRef) -> Mapping[str, Argument]:
 
 def first_mismatch(history: ModelHistory, ref: ModuleRef, arriving: Shape) -> Mismatch | None:
     """The first layer in a head that certainly refuses what arrives at it."""
-    passage = _Passage(arriving)
+    passage = _Passage(arriving, modules.node_of(history.state, ref) is None)
     _pass(history, ref, passage)
     return passage.mismatch
 
 
 def shape_behind(history: ModelHistory, ref: ModuleRef, arriving: Shape) -> Shape | None:
     """What a head makes of a shape, None where that is not known."""
-    passage = _Passage(arriving)
+    passage = _Passage(arriving, modules.node_of(history.state, ref) is None)
     _pass(history, ref, passage)
     return passage.shape if passage.mismatch is None else None
 
@@ -137,7 +150,7 @@ def _pass(history: ModelHistory, ref: ModuleRef, passage: _Passage) -> None:
     if modules.children_of(history.state, ref) or passage.shape is None:
         passage.shape = None
         return
-    if node is not None and not node.qualified_type.startswith("torch.nn."):
+    if node is not None and not node.qualified_type.startswith("torch.nn.") and kind != "LayerNorm2d":
         passage.shape = None
         return
     outcome = behind(kind, sizes_of(history, ref), passage.shape)
@@ -145,7 +158,7 @@ def _pass(history: ModelHistory, ref: ModuleRef, passage: _Passage) -> None:
         passage.mismatch = Mismatch(ref, outcome, passage.new_layer_passed)
         return
     passage.shape = outcome
-    if node is None and kind in SIZED:
+    if kind in SIZED and (node is None or passage.in_new_container):
         passage.new_layer_passed = True
 
 

@@ -23,13 +23,14 @@ BATCH = 2
 _USUAL_SIDE = 64
 
 
-def recipes(history: ModelHistory, claim: Claim) -> Iterator[Recipe]:
+def recipes(history: ModelHistory, claim: Claim, model: ModuleRef | None) -> Iterator[Recipe]:
     """The whole history, then, should other mistakes in it be in the way, only what the claim is about."""
-    yield _recipe(history, history.events, claim)
+    model = history.model if model is None else model
+    yield _recipe(history, history.events, claim, model)
     wanted = {ref.object for ref in claim.watch}
     fewer = tuple(event for event in history.events if _concerns(event, wanted))
     if wanted and len(fewer) < len(history.events):
-        yield _recipe(history, fewer, claim)
+        yield _recipe(history, fewer, claim, model)
 
 
 def _concerns(event: AnyEvent, wanted: set[int]) -> bool:
@@ -38,11 +39,11 @@ def _concerns(event: AnyEvent, wanted: set[int]) -> bool:
     return not isinstance(event, (DeleteModule, SetAttribute))
 
 
-def _recipe(history: ModelHistory, events: Iterable[AnyEvent], claim: Claim) -> Recipe:
+def _recipe(history: ModelHistory, events: Iterable[AnyEvent], claim: Claim, model: ModuleRef) -> Recipe:
     events = tuple(events)
     return recipe(
         events,
-        model=history.model,
+        model=model,
         watch=claim.watch,
         input_shape=input_shape(history) if claim.needs_forward else None,
         witnesses=choose_witnesses(events, {}),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
-from headlint.history import Escape, LoadState, MakeOptimizer, ModuleRef, ParameterRef, SetModule, SetMode
+from headlint.history import AnyEvent, Escape, LoadState, MakeOptimizer, ModuleRef, ParameterRef, SetModule
 
 
 def frozen_by_mistake_possible(history: ModelHistory, placed: SetModule, head: ModuleRef) -> bool:
@@ -16,17 +18,27 @@ def frozen_by_mistake_possible(history: ModelHistory, placed: SetModule, head: M
     behind = history.events[history.events.index(placed) :]
     if any(isinstance(event, LoadState) for event in behind):
         return False
-    optimizers = [event for event in _trace(history) if isinstance(event, MakeOptimizer)]
+    optimizers = [event for event in history.state.trace if isinstance(event, MakeOptimizer)]
     if optimizers:
         return any(_is_for(history, event) for event in optimizers)
     if not history.complete or any(isinstance(event, Escape) for event in behind):
         return False
-    modes = [event.training for event in behind if isinstance(event, SetMode)]
-    return not modes or modes[-1] or any(modes)
+    return history.state.modes.get(history.model) is not False
 
 
-def _trace(history: ModelHistory) -> list[object]:
-    return list(history.state.trace)
+def was_trained_between(history: ModelHistory, before: AnyEvent, after: AnyEvent, model: ModuleRef) -> bool:
+    """Whether an optimizer that may hold parameters of `model` is made between two events."""
+    trace = history.state.trace
+    own = {parameter for _, parameter in modules.parameters_of(history.state, model)}
+    between = trace[_position(trace, before) : _position(trace, after)]
+    return any(
+        isinstance(event, MakeOptimizer) and (event.parameters is None or own.intersection(event.parameters))
+        for event in between
+    )
+
+
+def _position(trace: Sequence[AnyEvent], wanted: AnyEvent) -> int:
+    return next((index for index, event in enumerate(trace) if event is wanted), 0)
 
 
 def _is_for(history: ModelHistory, event: MakeOptimizer) -> bool:

@@ -16,12 +16,23 @@ CODE = "HL101"
 
 
 def check(history: ModelHistory) -> Iterator[Candidate]:
-    """Modules put under a name that the builder's model does not have."""
+    """Modules put under a name that nothing in the builder's model, or in a wrapper around it, calls."""
     if any(isinstance(event, SetAttribute) and event.name.startswith(("forward", "_forward")) for event in history.events):
         return
-    for event, place in placements(history):
+    for event, place in (*placements(history), *_on_wrappers(history)):
+        assert event.value is not None
+        # An Identity under any name does nothing, as it should.
+        if modules.kind_of(history.state, event.value) == "Identity":
+            continue
         if _is_foreign(history, event) and not _stands_elsewhere(history, event):
             yield _candidate(history, event, place)
+
+
+def _on_wrappers(history: ModelHistory) -> Iterator[tuple[SetModule, str]]:
+    """What was put on a DataParallel around the model instead of into it."""
+    for event in history.events:
+        if isinstance(event, SetModule) and event.value is not None and event.target in history.wrappers:
+            yield event, event.name
 
 
 def _is_foreign(history: ModelHistory, event: SetModule) -> bool:
@@ -63,14 +74,13 @@ def _candidate(history: ModelHistory, event: SetModule, place: str) -> Candidate
             hint = f"replace '{spelled(heads[0])}', which forward calls"
         if untouched and heads[0] != place:
             consequence += f"; replace '{spelled(heads[0])}'"
-    if modules.kind_of(history.state, event.target) in modules.WRAPPERS:
-        name = event.name
-        message = f"the wrapper around {builder.name} never calls '{name}': {consequence} through '.module'"
-    else:
-        message = f"{builder.name} never calls '{name}': {consequence}"
-    return Candidate(
-        CODE, event.site, event.site, message, hint, NeverUsed(event.value), speculative=False
-    )
+    model = history.model
+    message = f"{builder.name} never calls '{name}': {consequence}"
+    if event.target in history.wrappers:
+        model = event.target
+        kind = modules.kind_of(history.state, model)
+        message = f"the {kind} around {builder.name} never calls '{name}': {consequence} of '.module'"
+    return Candidate(CODE, event.site, event.site, message, hint, NeverUsed(event.value), False, model)
 
 
 def _original_heads(history: ModelHistory) -> Iterator[modules.ModuleRef]:

@@ -69,7 +69,7 @@ def _read_module(run: Interpreter, state: State, owner: Module, name: str, node:
         return Unknown("the attributes of a module")
     found = modules.read_attribute(state, owner.ref, name)
     if isinstance(found, modules.Missing):
-        run.raises_reading(state, owner.ref, name, node)
+        run.raises_reading(state, owner.ref, name, site=node)
     return Unknown(f"'.{name}' of a module") if found is None else found
 
 

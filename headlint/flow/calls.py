@@ -117,8 +117,8 @@ def call(run: Interpreter, state: State, function: Value, arguments: Arguments, 
         case Module() | Instance():
             return call_instance(run, state, function, arguments, node)
         case Symbol(op="attr", operands=(owner, _)):
-            assert isinstance(owner, Symbol)
-            known = symbol_method(state, owner, function.text.rpartition(".")[2], arguments, node)
+            name = function.text.rpartition(".")[2]
+            known = symbol_method(state, owner, name, arguments, node) if isinstance(owner, Symbol) else None
             if known is not None:
                 return known
     for value in arguments.values:
@@ -130,7 +130,9 @@ def call_instance(
     run: Interpreter, state: State, function: Module | Instance, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
     """`model(x)` runs forward; an instance of another class of the file runs its `__call__`."""
-    if isinstance(function, Instance):
+    if isinstance(function, Module):
+        state.called[function.ref] = True
+    else:
         record = state.heap.get(function.identity)
         if isinstance(record, InstanceRecord) and not is_module_class(state, record.owner):
             found = class_attribute(state, record.owner, "__call__")

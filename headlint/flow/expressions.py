@@ -22,6 +22,7 @@ from headlint.flow.value import (
     Function,
     Iterator,
     ListRef,
+    Module,
     Slice,
     Symbol,
     Tuple,
@@ -79,6 +80,10 @@ def _formatted(run: Interpreter, state: State, node: cst.FormattedString) -> Val
 
 def _attribute(run: Interpreter, state: State, node: cst.Attribute) -> Value:
     owner = evaluate(run, state, node.value)
+    if owner == NONE and isinstance(node.value, cst.Attribute):
+        around = evaluate(run, state, node.value.value)
+        if isinstance(around, Module) and around.ref.object not in state.escaped:
+            run.raises_reading(state, around.ref, node.value.attr.value, node.attr.value, site=node)
     value = read(run, state, owner, node.attr.value, node)
     return simplify(state, value) if isinstance(value, Symbol) else value
 

@@ -13,7 +13,7 @@ from headlint.flow.calls import Arguments, instantiate
 from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget
 from headlint.flow.state import InstanceRecord, State, ZooObject
 from headlint.flow.value import Class, Function, Instance, Method, Symbol, Value
-from headlint.history import AnyEvent, Build, ModuleRef, modules_of
+from headlint.history import AnyEvent, Build, MakeContainer, ModuleRef, modules_of
 from headlint.zoo import Builder
 
 # Entry points analysed for one file; a file of more functions than this is a library, not a training script.
@@ -40,6 +40,17 @@ class ModelHistory:
     def escaped(self) -> str | None:
         """To whom the model was handed out of sight, None if it never was."""
         return self.state.escaped.get(self.build.object)
+
+    @cached_property
+    def wrappers(self) -> frozenset[ModuleRef]:
+        """The DataParallels that were put around the model."""
+        return frozenset(
+            ModuleRef(event.object, "")
+            for event in self.events
+            if isinstance(event, MakeContainer)
+            and event.kind in modules.WRAPPERS
+            and event.children == (("module", self.model),)
+        )
 
     @cached_property
     def places(self) -> dict[ModuleRef, str]:

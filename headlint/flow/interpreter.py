@@ -299,10 +299,10 @@ class Interpreter:
             for _, attribute in record.attributes:
                 self.hand_over(state, attribute, reason, site)
 
-    def raises_reading(self, state: State, target: ModuleRef, step: str | int, site: cst.CSTNode) -> NoReturn:
+    def raises_reading(self, state: State, target: ModuleRef, *steps: str | int, site: cst.CSTNode) -> NoReturn:
         """The analysed code reads what a module does not have: its path ends here."""
         if not state.guarded:
-            state.trace.append(Read(target, (step,), site=site))
+            state.trace.append(Read(target, steps, site=site))
             self.abandon(state)
         raise Raised
 

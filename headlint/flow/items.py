@@ -64,7 +64,7 @@ def item(run: Interpreter, state: State, owner: Value, key: Value, node: cst.Sub
             if isinstance(found, modules.Missing):
                 assert isinstance(key, Constant)
                 assert isinstance(key.value, int)
-                run.raises_reading(state, owner.ref, key.value, node)
+                run.raises_reading(state, owner.ref, key.value, site=node)
             return Unknown("an item of a module") if found is None else found
         case External():
             if owner.name.endswith(".__dict__") and isinstance(key, Constant):
@@ -183,7 +183,7 @@ def _write_module_item(
         if -len(inside) <= key.value < len(inside):
             name = inside[key.value][0]
         else:
-            run.raises_reading(state, owner.ref, key.value, site)
+            run.raises_reading(state, owner.ref, key.value, site=site)
     elif kind == "ModuleDict" and isinstance(key, Constant) and isinstance(key.value, str):
         name = key.value
     if name is None:

@@ -10,7 +10,7 @@ from headlint.flow.items import iterate
 from headlint.flow.scope import bind_target
 from headlint.flow.state import State, merge_equal
 from headlint.flow.value import Constant, ListRef, Symbol, Unknown, Value
-from headlint.source.nodes import text_of
+from headlint.source.nodes import parts, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 # Rounds after which names that still change are taken for unknown.
 MOST_ROUNDS = 3
-# Counting loops longer than this are run for all rounds at once, as are those whose rounds change no model.
+# Counting loops longer than this are run for all rounds at once, as are those whose rounds change no model;
+# the smaller number is for loops around other loops, which are rounds of training more often than anything else.
 MOST_COUNTED = 64
+MOST_COUNTED_NESTED = 8
 MOST_ITEMS = 4_000
 
 
@@ -70,10 +72,22 @@ def _counting(run: Interpreter, state: State, node: cst.For, items: tuple[Value,
     ended = len(run.ended)
     rounds = _all_rounds(run, trial, node.body.body, lambda s: _next_item(run, s, node))
     touched = any(len(path.trace) != len(state.trace) or _holds_models(state, path) for path in rounds)
-    if not touched or len(items) > MOST_COUNTED:
+    most = MOST_COUNTED_NESTED if _has_loop(node.body) else MOST_COUNTED
+    if not touched or len(items) > most:
         return rounds
     del run.ended[ended:]
     return _each_item(run, state, node, items)
+
+
+def _has_loop(body: cst.CSTNode) -> bool:
+    pending = list(parts(body))
+    while pending:
+        here = pending.pop()
+        if isinstance(here, (cst.For, cst.While)):
+            return True
+        if isinstance(here, (cst.BaseCompoundStatement, cst.BaseSuite, cst.Else)):
+            pending.extend(parts(here))
+    return False
 
 
 def _holds_models(before: State, after: State) -> bool:

@@ -32,7 +32,7 @@ from headlint.flow.value import (
     Unknown,
     Value,
 )
-from headlint.history import LoadState, ModuleRef, ParameterRef, SetMode
+from headlint.history import LoadState, ModuleRef, ParameterRef
 from headlint.source.nodes import text_of
 
 if TYPE_CHECKING:
@@ -144,15 +144,12 @@ def _requires_grad(
     return receiver
 
 
-def _mode(training: bool) -> ModuleHandler:
+def _mode(*, training: bool) -> ModuleHandler:
     def handler(
         run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
     ) -> Value:
         wanted = run.truth(state, arguments.get(0, "mode") or TRUE) if training else False
-        if wanted is not None:
-            event = SetMode(_ref(receiver), wanted, site=node)
-            if not state.trace or state.trace[-1] != event:
-                state.trace.append(event)
+        state.modes[_ref(receiver)] = wanted
         return receiver
 
     return handler
@@ -258,8 +255,8 @@ _MODULE: dict[str, ModuleHandler] = {
     "modules": _modules,
     "named_modules": _named_modules,
     "requires_grad_": _requires_grad,
-    "train": _mode(True),
-    "eval": _mode(False),
+    "train": _mode(training=True),
+    "eval": _mode(training=False),
     "load_state_dict": _load_state,
     "add_module": _add_module,
     "register_module": _add_module,

@@ -237,6 +237,10 @@ def read_attribute(state: State, ref: ModuleRef, name: str) -> Value | Missing |
         if shapes is not None and name in shapes:
             return Parameter(ParameterRef(ref.object, name))
     if isinstance(record, (LayerObject, ContainerObject)):
+        if record.kind in WRAPPERS:
+            inner = children_of(state, ref)[0][1]
+            inside = () if inner is None else children_of(state, inner)
+            return Missing("AttributeError") if any(child == name for child, _ in inside) else None
         layer = find_layer(record.kind)
         if layer is None or name in layer.attributes or record.kind == "ModuleDict":
             return None

@@ -10,7 +10,7 @@ import libcst as cst
 from headlint.flow.attributes import write
 from headlint.flow.items import iterate, write_item
 from headlint.flow.state import ListRecord, State
-from headlint.flow.value import Constant, External, ListRef, Tuple, Unknown, Value
+from headlint.flow.value import FALSE, NONE, TRUE, Constant, External, ListRef, Tuple, Unknown, Value
 from headlint.source.nodes import text_of
 
 if TYPE_CHECKING:
@@ -21,11 +21,15 @@ STAR_IMPORTS = "*"
 # Under this name a frame keeps the names that `global` and `nonlocal` give to another frame.
 ELSEWHERE = "global"
 
-_BUILTINS = frozenset(name for name in vars(builtins) if not name.startswith("_")) - {"Ellipsis", "NotImplemented"}
+_CONSTANTS = {"None": NONE, "True": TRUE, "False": FALSE, "Ellipsis": Constant(...)}
+_BUILTINS = frozenset(name for name in vars(builtins) if not name.startswith("_")) - _CONSTANTS.keys()
 
 
 def look_up(state: State, name: str) -> Value:
     """What a name stands for here."""
+    constant = _CONSTANTS.get(name)
+    if constant is not None:
+        return constant
     frame: int | None = state.frame
     while frame is not None:
         names = state.frames.get(frame)

@@ -99,6 +99,8 @@ class State:
     children: dict[ModuleRef, Children] = field(default_factory=dict)
     attributes: dict[tuple[ModuleRef, str], Value] = field(default_factory=dict)
     flags: dict[ParameterRef, bool | None] = field(default_factory=dict)
+    modes: dict[ModuleRef, bool | None] = field(default_factory=dict)
+    called: dict[ModuleRef, bool] = field(default_factory=dict)
     escaped: dict[int, str] = field(default_factory=dict)
     trace: list[AnyEvent] = field(default_factory=list)
     assumptions: dict[Symbol, Value] = field(default_factory=dict)
@@ -106,7 +108,7 @@ class State:
     completion: Completion | None = None
     returned: Value = NONE
     counts: dict[int, int] = field(default_factory=dict)
-    next_identity: int = 0
+    next_identity: int = 1  # 0 is the frame of the module level
     guarded: int = 0
     # The choices of the statement under way, None where it cannot fork; they belong to the run, not to the path.
     choices: list[Choice] | None = None
@@ -122,6 +124,8 @@ class State:
             dict(self.children),
             dict(self.attributes),
             dict(self.flags),
+            dict(self.modes),
+            dict(self.called),
             dict(self.escaped),
             list(self.trace),
             dict(self.assumptions),
@@ -153,7 +157,11 @@ class State:
         return Symbol("name", (key, count), text)
 
     def same_as(self, other: State) -> bool:
-        """Whether both paths have come to the same point with the same values and the same histories."""
+        """Whether both paths have come to the same point with the same values and the same histories.
+
+        Train and eval mode come and go with every phase of a run, as do calls of a model: a difference in these
+        keeps no paths apart.
+        """
         return (
             self.completion == other.completion
             and self.returned == other.returned
@@ -176,6 +184,8 @@ _PATH_FIELDS = (
     "children",
     "attributes",
     "flags",
+    "modes",
+    "called",
     "escaped",
     "trace",
     "assumptions",
@@ -206,6 +216,10 @@ def _forget_differences(left: State, right: State) -> State:
     shared = {key: value for key, value in left.assumptions.items() if right.assumptions.get(key) == value}
     left.assumptions = shared
     left.conditions = tuple(condition for condition in left.conditions if condition in right.conditions)
+    for ref in left.modes.keys() | right.modes.keys():
+        if left.modes.get(ref) != right.modes.get(ref):
+            left.modes[ref] = None
+    left.called.update(right.called)
     left.next_identity = max(left.next_identity, right.next_identity)
     for key, count in right.counts.items():
         if count > left.counts.get(key, 0):

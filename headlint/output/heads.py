@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from headlint.checks.places import spelled
 from headlint.zoo import Builder, Head, Node, builder_at, builder_names, find_builder, nearest, tree
 
 COLUMNS = ("model", "head", "kind", "in", "out", "auxiliary heads", "input", "smallest")
@@ -23,13 +24,13 @@ class UnknownBuilder(LookupError):
 
 def heads_table() -> str:
     """Every model with its heads, one line per main head, in aligned columns."""
-    rows = [COLUMNS]
+    rows: list[tuple[str, ...]] = [COLUMNS]
     for name in builder_names():
         builder = find_builder(name)
         assert builder is not None
         rows.extend(_rows(builder))
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
     return "\n".join(lines) + "\n"
 
 
@@ -69,12 +70,6 @@ def _found(name: str) -> Builder:
     if builder is None:
         raise UnknownBuilder(name, nearest(name.rpartition(".")[2]))
     return builder
-
-
-def spelled(place: str) -> str:
-    """A place as code writes it behind the model: `classifier.6` is `classifier[6]`."""
-    first, *rest = place.split(".")
-    return first + "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in rest)
 
 
 def _size(shape: tuple[int, ...]) -> str:
@@ -130,7 +125,7 @@ def _box_predictor(builder: Builder) -> tuple[str, ...]:
         "from torchvision.models.detection.faster_rcnn import FastRCNNPredictor",
         "",
         "in_features = model.roi_heads.box_predictor.cls_score.in_features",
-        "model.roi_heads.box_predictor = FastRCNNPredictor(in_features, num_classes)  # the background counts as a class",
+        "model.roi_heads.box_predictor = FastRCNNPredictor(in_features, num_classes)  # background included",
     )
 
 
@@ -157,9 +152,8 @@ def _dense_head(builder: Builder) -> tuple[str, ...]:
     return (
         *imports,
         "",
-        "head = model.head.classification_head",
-        "model.head.classification_head = "
-        f"{kind}(model.backbone.out_channels, head.num_anchors, num_classes{norm})",
+        "num_anchors = model.head.classification_head.num_anchors",
+        f"model.head.classification_head = {kind}(model.backbone.out_channels, num_anchors, num_classes{norm})",
     )
 
 

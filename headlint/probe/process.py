@@ -42,7 +42,8 @@ class WorkerProcess:
     """A running worker that has said hello."""
 
     def __init__(self, process: subprocess.Popen[bytes], directory: str) -> None:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         channel_type = ThreadedChannel if sys.platform == "win32" else PolledChannel
         self._process = process
         self._channel: Channel = channel_type(process.stdin, process.stdout)
@@ -118,7 +119,7 @@ def end_process(process: subprocess.Popen[bytes], directory: str, owner: int) ->
                 stream.close()
     if os.getpid() != owner:
         return
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         if process.poll() is None:
             if sys.platform == "win32":
                 process.kill()

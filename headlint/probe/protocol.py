@@ -25,15 +25,15 @@ class Versions:
 class Observation:
     """What the worker saw, as it wrote it down.
 
-    `data` holds `events`, one item for every replayed event: null, or `{"raised": {"type", "text"}}` for the last
-    one; and, if none raised:
+    `data` holds:
 
-    - `forward` (if the recipe had an input): `output` (nested shapes), `raised` (`type`, `text`, `module` as
-      `[object, path]`, `place`) or null, `stopped` (`"opaque"` or null);
-    - `watch`: by `"object:path"`, `calls`, `arrived` (a shape or null), `inside`, `modules_called`, and counts of
-      parameter tensors: `parameters`, `trainable`, `used` (the output depends on them), `reached` (used and
-      trainable); the last two are null where there is no output;
-    - `model`: the same four counts for the whole model.
+    - `events`: one item for every replayed event, null, or `{"raised": {"type", "text"}}` for the last one;
+    - `forward`, if the recipe had an input and no event raised: `output` (nested shapes), `raised` (`type`, `text`,
+      `module` as `[object, path]`, `place`) or null, `stopped` (`"opaque"` or null);
+    - `watch`, by `"object:path"`, for the watched modules that were made: `calls`, `arrived` (a shape or null),
+      `inside`, `modules_called`, and counts of parameter tensors: `parameters`, `trainable`, `used` (the output
+      depends on them), `reached` (used and trainable); the last two are null where no output tells;
+    - `model`: the same four counts for the whole model; null if an event raised before it was made.
     """
 
     data: dict[str, Any]
@@ -75,29 +75,27 @@ def parse_answer(data: object, versions: Versions) -> Observation | Failure | No
     return Observation(observation, versions) if is_observation(observation) else None
 
 
+COUNTS = {"parameters", "trainable", "used", "reached"}
+FACTS = COUNTS | {"calls", "arrived", "inside", "modules_called"}
+
+
 def is_observation(data: object) -> TypeGuard[dict[str, Any]]:
     """Whether this has the shape that `Observation` promises."""
     if not isinstance(data, dict) or not isinstance(data.get("events"), list):
         return False
-    events = data["events"]
+    events, watch, model = data["events"], data.get("watch"), data.get("model")
     if not all(event is None or (isinstance(event, dict) and is_raised(event.get("raised"))) for event in events):
         return False
-    if events and events[-1] is not None:
-        return True
     forward = data.get("forward")
     if forward is not None:
         if not isinstance(forward, dict) or forward.keys() != {"output", "raised", "stopped"}:
             return False
         if forward["raised"] is not None and not is_raised(forward["raised"]):
             return False
-    watch, model = data.get("watch"), data.get("model")
-    counts = {"parameters", "trainable", "used", "reached"}
-    facts = counts | {"calls", "arrived", "inside", "modules_called"}
     return (
-        isinstance(model, dict)
-        and model.keys() == counts
+        (model is None or (isinstance(model, dict) and model.keys() == COUNTS))
         and isinstance(watch, dict)
-        and all(isinstance(item, dict) and item.keys() == facts for item in watch.values())
+        and all(isinstance(item, dict) and item.keys() == FACTS for item in watch.values())
     )
 
 

@@ -15,16 +15,20 @@ read as data: what is not on the lists is refused before anything runs.
 from __future__ import annotations
 
 import contextlib
+import copy
 import gc
 import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import inspect
 import json
 import math
+import mmap
 import os
-import platform
+import queue
 import re
+import select
 import shutil
 import signal
 import site
@@ -32,6 +36,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -181,11 +186,13 @@ class DeferredCompiler(importlib.machinery.SourceFileLoader):
         return compile(source.replace(self.LINE, self.LATER), path, "exec", dont_inherit=True)
 
 
-class DeferredCompilerFinder(importlib.abc.MetaPathFinder):
-    """Finds `torchvision.ops.roi_align` for `DeferredCompiler`; leaves every other import alone."""
+class TorchvisionFinder(importlib.abc.MetaPathFinder):
+    """Steps in at two modules while torchvision is imported, and leaves every other import alone."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: Any = None) -> Any:
-        """The spec of that one module, or None."""
+        """The spec of `torchvision.ops.roi_align`; None for whatever else, which is then found as usual."""
+        if fullname == "torchvision._meta_registrations":
+            declare_missing_operators()
         if fullname != "torchvision.ops.roi_align":
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
@@ -194,27 +201,17 @@ class DeferredCompilerFinder(importlib.abc.MetaPathFinder):
         return spec
 
 
-def load_compiled_operators(torch: Any, torchvision_directory: str) -> None:
-    """Load torchvision's compiled operators, or declare those without which it does not import.
+def declare_missing_operators() -> None:
+    """Declare the operators without which torchvision does not import, if it could not load its own.
 
-    A torchvision wheel built for CUDA beside a CPU torch cannot load them, and then its Python part fails on
+    A torchvision wheel built for CUDA beside a CPU torch cannot load them, and then its next module fails on
     "operator torchvision::nms does not exist" although few models ever use one.
     """
-    details = (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES)
-    spec = importlib.machinery.FileFinder(torchvision_directory, details).find_spec("_C")
-    if spec is not None and os.name != "nt":
-        try:
-            torch.ops.load_library(spec.origin)
-        except (ImportError, OSError):
-            pass
-        else:
-            return
-    if os.name == "nt" and spec is not None:
-        return
-    library = torch.library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):
-        library.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    torch._headlint_declared_operators = library
+    torch: Any = sys.modules["torch"]
+    if not importlib.import_module("torchvision.extension")._has_ops():
+        torch._headlint_library = library = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 
 def substitute_operators(torch: Any) -> None:
@@ -307,10 +304,7 @@ def import_libraries() -> Libraries:
             raise NoObservation("environment", f"torch {torch.__version__} is too old, 2.0 is the oldest")
         torch.set_num_threads(1)
         torch.set_num_interop_threads(1)
-        spec = importlib.util.find_spec("torchvision")
-        if spec is not None and spec.origin is not None:
-            load_compiled_operators(torch, os.path.dirname(spec.origin))
-        finder = DeferredCompilerFinder()
+        finder = TorchvisionFinder()
         sys.meta_path.insert(0, finder)
         try:
             torchvision = importlib.import_module("torchvision")
@@ -372,22 +366,24 @@ class ZeroPool:
     """
 
     LARGE = 4096
+    FIRST = 16 << 20
 
     def __init__(self, torch: Any) -> None:
         self.torch = torch
         self.flat: Any = None
         self.addresses: list[int] = []
-        self.grow(128 << 20)
 
-    def grow(self, count: int) -> None:
-        """Map `count` zeros."""
-        if hasattr(os, "fork"):
-            mmap = importlib.import_module("mmap")
-            mapping = mmap.mmap(-1, 4 * count, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-            self.flat = self.torch.frombuffer(mapping, dtype=self.torch.float32)
-        else:
-            self.flat = self.torch.zeros(min(count, 1 << 20) if self.flat is None else count)
-        self.addresses.append(self.flat.data_ptr())
+    def zeros(self, count: int) -> Any:
+        """So many zeros, from a mapping that is as large as anybody has needed."""
+        if self.flat is None or count > len(self.flat):
+            size = max(count, self.FIRST)
+            if hasattr(mmap, "MAP_PRIVATE"):
+                mapping = mmap.mmap(-1, 4 * size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+                self.flat = self.torch.frombuffer(mapping, dtype=self.torch.float32)
+            else:
+                self.flat = self.torch.zeros(size)
+            self.addresses.append(self.flat.data_ptr())
+        return self.flat[:count]
 
     def holds(self, tensor: Any) -> bool:
         """Whether this tensor is a view of the pool."""
@@ -398,9 +394,7 @@ class ZeroPool:
         torch = self.torch
         count = tensor.numel()
         if count >= self.LARGE and tensor.dtype is torch.float32 and not tensor._is_view():
-            if count > self.flat.numel():
-                self.grow(count)
-            tensor.data = self.flat[:count].view(tensor.shape)
+            tensor.data = self.zeros(count).view(tensor.shape)
             return tensor
         with torch.no_grad():
             return tensor.zero_()
@@ -456,9 +450,10 @@ class Recipe:
             raise refuse(f"the recipe is not of format {RECIPE_FORMAT}")
         self.events: list[dict[str, Any]] = self.list_of(data.get("events"), "events")
         for event in self.events:
-            checker = self.CHECKS.get(event.get("do", "") if isinstance(event, dict) else "")
+            do = event.get("do") if isinstance(event, dict) else event
+            checker = self.CHECKS.get(do) if isinstance(do, str) else None
             if checker is None:
-                raise refuse("unknown event " + brief(event.get("do") if isinstance(event, dict) else event))
+                raise refuse("unknown event " + brief(do))
             checker(self, event)
         self.model = self.ref(data.get("model"))
         self.watch = [self.ref(item) for item in self.list_of(data.get("watch", []), "watch")]
@@ -537,7 +532,8 @@ class Recipe:
 
     def layer_class(self, kind: Json) -> Any:
         """The class in torch.nn of that name."""
-        found = vars(self.libraries.nn).get(kind) if isinstance(kind, str) and kind[:1].isupper() else None
+        named = isinstance(kind, str) and kind[:1].isupper() and kind not in self.libraries.wrappers
+        found = vars(self.libraries.nn).get(kind) if named else None
         if not isinstance(found, type) or not issubclass(found, self.libraries.nn.Module):
             raise refuse(f"unknown layer {brief(kind)} in torch {self.libraries.torch.__version__}")
         return found
@@ -613,7 +609,9 @@ class Recipe:
 
 # -- Replaying it -----------------------------------------------------------------------------------------
 
-OUT_OF_MEMORY = re.compile(r"can't allocate memory|not enough memory|Storage size calculation overflowed", re.I)
+OUT_OF_MEMORY = re.compile(
+    r"can't allocate memory|not enough memory|Storage size calculation overflowed", re.IGNORECASE
+)
 NO_OPERATOR = re.compile(r"Couldn't load custom C\+\+ ops|torchvision::\w+|torch\.ops\.torchvision|'_OpNamespace'")
 
 
@@ -623,7 +621,9 @@ def judge(error: BaseException) -> dict[str, str]:
     if GUARD.attempt is not None:
         raise NoObservation("environment", f"the experiment wanted {GUARD.attempt}, which is not allowed")
     if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(text):
-        raise NoObservation("memory", "needs more memory than there is: " + text)
+        wanted = re.search(r"allocate (\d+) bytes", text)
+        size = f"{gigabytes(int(wanted[1]))} at once" if wanted else "more memory than there is"
+        raise NoObservation("memory", "needs " + size)
     if NO_OPERATOR.search(text):
         raise NoObservation("environment", "needs compiled operators of torchvision that do not load with this torch")
     return {"type": type(error).__name__, "text": text if len(text) <= 2000 else text[:1997] + "..."}
@@ -673,11 +673,13 @@ class Replay:
         for path, inner in self.modules[number].items():
             self.origins.setdefault(id(inner), (number, path))
 
-    def module(self, ref: Json) -> Any:
-        """The module a reference names."""
+    def module(self, ref: Json, missing: bool = False) -> Any:
+        """The module a reference names; None if it was not made and may be missing."""
         try:
             return self.modules[ref[0]][ref[1]]
         except KeyError:
+            if missing:
+                return None
             raise refuse(f"no module stood at {brief(ref[1])} of object {ref[0]}") from None
 
     def build(self, event: dict[str, Any]) -> None:
@@ -686,7 +688,7 @@ class Replay:
         name = event["builder"]
         builder = models.get_model_builder(name)
         arguments = self.recipe.arguments(event, NOT_FOR_BUILDERS)
-        accepted = importlib.import_module("inspect").signature(builder).parameters
+        accepted = inspect.signature(builder).parameters
         for unweighted in ("weights", "weights_backbone"):
             if unweighted in accepted:
                 arguments[unweighted] = None
@@ -729,7 +731,7 @@ class Replay:
                 shell = layer_class(**arguments)
         except Exception as error:
             if OUT_OF_MEMORY.search(str(error)) or "overflow" in str(error):
-                raise NoObservation("memory", "needs more memory than a machine can have") from error
+                raise NoObservation("memory", "needs more memory than there is") from error
             return 0
         lazy = torch.nn.parameter.UninitializedTensorMixin
         tensors = [tensor for tensor in (*shell.parameters(), *shell.buffers()) if not isinstance(tensor, lazy)]
@@ -746,7 +748,7 @@ class Replay:
         elif kind == "ModuleDict":
             made = self.libraries.nn.ModuleDict(children)
         elif kind == "Sequential" and list(children) != [str(i) for i in range(len(children))]:
-            made = self.libraries.nn.Sequential(importlib.import_module("collections").OrderedDict(children))
+            made = self.libraries.nn.Sequential(OrderedDict(children))
         elif kind == "Sequential":
             made = self.libraries.nn.Sequential(*children.values())
         else:
@@ -770,7 +772,7 @@ class Replay:
             else:
                 own += parameter.numel() * parameter.element_size()
         self.plan(own)
-        self.remember(event["object"], importlib.import_module("copy").deepcopy(source, memo))
+        self.remember(event["object"], copy.deepcopy(source, memo))
 
     @staticmethod
     def key(target: Any, name: str) -> Any:
@@ -937,22 +939,21 @@ class Experiment:
         """Replay, run forward, look."""
         self.torch.default_generator.manual_seed(0)
         events = self.replay.run()
-        observation: dict[str, Any] = {"events": events}
         raised = bool(events) and events[-1] is not None
-        if raised:
-            return observation
-        model = self.replay.module(self.recipe.model)
-        watched = {f"{ref[0]}:{ref[1]}": self.replay.module(ref) for ref in self.recipe.watch}
+        observation: dict[str, Any] = {"events": events}
+        model = self.replay.module(self.recipe.model, missing=raised)
+        watched = {f"{ref[0]}:{ref[1]}": self.replay.module(ref, missing=raised) for ref in self.recipe.watch}
+        watched = {name: module for name, module in watched.items() if module is not None}
+        everything = [module for module in (model, *watched.values()) if module is not None]
         # Flags are counted before they are all set, which lets one forward tell what is used and what trains.
         trainable = {
-            id(parameter) for module in (model, *watched.values()) for parameter in module.parameters()
-            if parameter.requires_grad
-        }  # fmt: skip
+            id(parameter) for module in everything for parameter in module.parameters() if parameter.requires_grad
+        }
         used: set[int] | None = None
         calls = Calls(self.torch)
-        if self.recipe.input is not None:
-            observation["forward"], used = self.forward(model, watched.values(), calls)
-        inside = {id(module) for module in model.modules()}
+        if self.recipe.input is not None and not raised:
+            observation["forward"], used = self.forward(model, everything, calls)
+        inside = set() if model is None else {id(module) for module in model.modules()}
         observation["watch"] = {
             name: {
                 "calls": calls.counts.get(id(module), 0),
@@ -963,7 +964,7 @@ class Experiment:
             }
             for name, module in watched.items()
         }
-        observation["model"] = self.parameter_facts(model, trainable, used)
+        observation["model"] = None if model is None else self.parameter_facts(model, trainable, used)
         return observation
 
     @staticmethod
@@ -977,11 +978,11 @@ class Experiment:
             "reached": None if used is None else len(own & used & trainable),
         }
 
-    def forward(self, model: Any, others: Any, calls: Calls) -> tuple[dict[str, Any], set[int] | None]:
+    def forward(self, model: Any, everything: list[Any], calls: Calls) -> tuple[dict[str, Any], set[int] | None]:
         """One forward pass in eval mode on zeros; saved activations are let go at once."""
         torch = self.torch
         result: dict[str, Any] = {"output": None, "raised": None, "stopped": None}
-        for module in (model, *others):
+        for module in everything:
             for parameter in module.parameters():
                 if parameter.is_floating_point():
                     parameter.requires_grad = True
@@ -1090,7 +1091,6 @@ class Requests:
 
     def ready(self, seconds: float, others: Sequence[int] = ()) -> list[int]:
         """Which of the descriptors can be read, within so many seconds."""
-        select = importlib.import_module("select")
         ready: list[int] = select.select([self.descriptor, *others], [], [], seconds)[0]
         if self.descriptor in ready:
             chunk = os.read(self.descriptor, 1 << 16)
@@ -1114,8 +1114,7 @@ class PlainRequests(Requests):
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(descriptor)
-        queue = importlib.import_module("queue")
-        self.lines: Any = queue.Queue()
+        self.lines: queue.Queue[bytes] = queue.Queue()
         threading.Thread(target=self.read, daemon=True).start()
 
     def read(self) -> None:
@@ -1128,8 +1127,7 @@ class PlainRequests(Requests):
 
     def line(self) -> bytes:
         """The next line."""
-        line: bytes = self.lines.get()
-        return line
+        return self.lines.get()
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -1171,7 +1169,7 @@ class Server:
         """The first line: who answers."""
         return {
             "hello": WORKER_VERSION,
-            "python": platform.python_version(),
+            "python": sys.version.split()[0],
             "torch": str(self.libraries.torch.__version__),
             "torchvision": str(self.libraries.torchvision.__version__),
         }
@@ -1214,6 +1212,7 @@ class Server:
                 os.close(self.answers)
                 os.close(self.requests.descriptor)
                 self.die_with_parent()
+                forbid_core_dumps()
                 if os.getppid() == worker:
                     gc.disable()
                     write_all(sending, encoded(answer_to(self.libraries, self.pool, request)))
@@ -1263,6 +1262,13 @@ def death_signal() -> Callable[[], None]:
     except (ImportError, OSError, AttributeError, TypeError):
         return lambda: None
     return lambda: prctl(1, 9, 0, 0, 0)
+
+
+def forbid_core_dumps() -> None:
+    """A crash of torch is an answer, not something to keep."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        resource = importlib.import_module("resource")
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def enter_directory(given: str | None) -> None:

@@ -36,6 +36,17 @@ def parts(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
                     yield item
 
 
+def holds(node: cst.CSTNode, wanted: cst.CSTNode) -> bool:
+    """Whether `wanted` is `node` or stands in it."""
+    pending = [node]
+    while pending:
+        here = pending.pop()
+        if here is wanted:
+            return True
+        pending.extend(parts(here))
+    return False
+
+
 def text_of(node: cst.CSTNode) -> str:
     """How the code writes an expression, shortened where it is long: for messages only."""
     match node:

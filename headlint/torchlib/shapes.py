@@ -1,6 +1,7 @@
 """What layers of `torch.nn` make of a shape, and which shapes they refuse.
 
-Shapes come without the batch. A size is a number or a symbolic size; only two numbers can certainly differ.
+Shapes come without the batch. A size is a number, a symbolic size, or None where it is not worked out; only two
+numbers can certainly differ.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ _SAME_SHAPE = frozenset(
     """
     Identity Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout ReLU ReLU6 ELU SELU CELU GELU SiLU
     Mish Hardswish Hardsigmoid Hardtanh LeakyReLU Sigmoid Tanh Softplus Softsign Softmax Softmax2d LogSoftmax Softmin
-    LogSigmoid Threshold RReLU Tanhshrink Softshrink Hardshrink PReLU LayerNorm GroupNorm
+    LogSigmoid Threshold RReLU Tanhshrink Softshrink Hardshrink PReLU LayerNorm LayerNorm2d GroupNorm
     """.split()
 )
 # How many dimensions each normalisation takes, without the batch.
 _BATCH_NORMS = {"BatchNorm1d": (1, 2), "BatchNorm2d": (3,), "BatchNorm3d": (4,)}
+_CONVOLUTIONS = {"Conv1d": 1, "Conv2d": 2, "Conv3d": 3}
 SIZED = frozenset({"Linear", "Conv1d", "Conv2d", "Conv3d", *_BATCH_NORMS})
 
 
@@ -50,6 +52,11 @@ def behind(kind: str, sizes: Mapping[str, Argument], shape: Shape) -> Outcome:
         return refused if refused is not None else shape
     if kind == "Flatten":
         return _flatten(sizes, shape)
+    if kind in _CONVOLUTIONS and len(shape) == _CONVOLUTIONS[kind] + 1:
+        refused = _refusal(sizes.get("in_channels"), shape[0])
+        return refused if refused is not None else (sizes.get("out_channels"), *[None] * _CONVOLUTIONS[kind])
+    if kind in ("AvgPool2d", "MaxPool2d") and len(shape) == 3:
+        return (shape[0], None, None)
     if kind in ("AdaptiveAvgPool2d", "AdaptiveMaxPool2d") and len(shape) == 3:
         size = sizes.get("output_size")
         pair = size if isinstance(size, tuple) else (size, size)

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from headlint.zoo.archive import index, part
 
-
 # Plain classes: making a dataclass or a named tuple costs more than all the reading that an ordinary run does.
 
 

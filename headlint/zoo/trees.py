@@ -100,7 +100,7 @@ class Skeleton:
         own = [tuple(spec[2]) for spec in self.data["spec_table"]]
         names: list[str] = []
         starts: list[int] = []
-        for path, spec in zip(self.paths, self.specs):
+        for path, spec in zip(self.paths, self.specs, strict=True):
             starts.append(len(names))
             prefix = path + "." if path else ""
             names.extend(prefix + name for name in own[spec])
@@ -161,13 +161,14 @@ def skeleton(number: int) -> Skeleton:
 @cache
 def type_attributes(qualified_type: str) -> frozenset[str]:
     """The attributes that every instance of a type has, those of `Module` included."""
-    table = part(index()["types"]) if not _type_table else _type_table
-    if not _type_table:
-        _type_table.update(table)
+    table = _type_table()
     return frozenset(table["base"]).union(table["types"][qualified_type])
 
 
-_type_table: dict[str, Any] = {}
+@cache
+def _type_table() -> dict[str, Any]:
+    table: dict[str, Any] = part(index()["types"])
+    return table
 
 
 class Tree:

@@ -62,7 +62,10 @@ def _same(value: object, other: object) -> bool:
 
 
 def _variant(data: dict[str, Any], arguments: Mapping[str, object], weighted: bool) -> tuple[int, int, bool] | None:
-    """The numbers of the tree and of its frozen set, and whether `num_classes` may be given; None if the call raises or could mean several."""
+    """The numbers of the tree and of its frozen set, and whether `num_classes` may be given.
+
+    None if the call raises, or if arguments that are not known decide between several.
+    """
     variants = data["variants"]
     keys = [""]
     for axis in data["axes"]:
@@ -77,10 +80,8 @@ def _axis_texts(data: dict[str, Any], axis: str, arguments: Mapping[str, object]
     values: list[str] = data["axes"][axis]
     if axis == "weights":
         given = arguments.get(axis)
-        if isinstance(given, str):
-            yield given.rpartition(".")[2]
-        else:
-            yield "DEFAULT" if weighted else "None"
+        member = given.rpartition(".")[2] if isinstance(given, str) else "DEFAULT" if weighted else "None"
+        yield data["record"]["default_weights"] if member == "DEFAULT" and member not in values else member
         return
     if axis == "weights_backbone":
         legacy = arguments.get("pretrained_backbone", True)

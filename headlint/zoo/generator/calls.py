@@ -40,7 +40,7 @@ class Call:
 def axes_of(name: str, known: Keywords) -> dict[str, list[str]]:
     """The axes that a builder has, each with its values as the keys of the data write them."""
     values = {
-        "weights": ["None", "DEFAULT", *_weight_members(name)],
+        "weights": ["None", *_weight_members(name)],
         "weights_backbone": ["", "None"],
         "quantize": ["", "False", "True"],
         "aux_logits": ["", "False", "True"],
@@ -51,25 +51,30 @@ def axes_of(name: str, known: Keywords) -> dict[str, list[str]]:
 
 
 def _weight_members(name: str) -> list[str]:
-    """The members of the weights; a quantized builder takes those of the float model as well."""
+    """The members of the weights; a quantized builder has two sets of them, each with its default."""
     from torchvision.models import get_model_weights
 
-    enums = [get_model_weights(name)]
+    members = [member.name for member in get_model_weights(name)]
     if name.startswith("quantized_"):
-        enums.append(get_model_weights(name.removeprefix("quantized_")))
-    return list(dict.fromkeys(member.name for enum in enums for member in enum))
+        members += ["DEFAULT", *(member.name for member in get_model_weights(name.removeprefix("quantized_")))]
+    return members
 
 
 def calls(name: str, axes: dict[str, list[str]]) -> Iterator[Call]:
     """All combinations along the axes that do not raise."""
+    known: dict[tuple[str, ...], tuple[ClassSize, ...] | None] = {}
     for texts in product(*axes.values()):
-        arguments = {axis: _value(text) for axis, text in zip(axes, texts) if text}
+        arguments = {axis: _value(text) for axis, text in zip(axes, texts, strict=True) if text}
         try:
             model = build(name, **arguments)
         except (ValueError, KeyError, RuntimeError):
             continue
         tree = describe(model)
-        yield Call("".join(f"{text}|" for text in texts), model, tree, class_sizes(name, arguments, tree))
+        # How many layers of a backbone train changes no size.
+        sizing = tuple(text for axis, text in zip(axes, texts, strict=True) if axis != "trainable_backbone_layers")
+        if sizing not in known:
+            known[sizing] = class_sizes(name, arguments, tree)
+        yield Call("".join(f"{text}|" for text in texts), model, tree, known[sizing])
 
 
 def _value(text: str) -> Any:

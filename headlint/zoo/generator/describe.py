@@ -67,11 +67,7 @@ def qualified(kind: type) -> str:
 
 def bases(kind: type[nn.Module]) -> tuple[str, ...]:
     """The classes below Module that `kind` inherits from, nearest first."""
-    return tuple(
-        qualified(base)
-        for base in kind.__mro__[1:]
-        if issubclass(base, nn.Module) and base is not nn.Module
-    )
+    return tuple(qualified(base) for base in kind.__mro__[1:] if issubclass(base, nn.Module) and base is not nn.Module)
 
 
 def encoded(value: Any) -> Any:
@@ -132,7 +128,7 @@ def differences(models: tuple[TreeFacts, ...]) -> list[Difference] | None:
     if any(_structure(model) != _structure(first) for model in models[1:]):
         return None
     found: list[Difference] = []
-    for number, modules in enumerate(zip(*(model.modules for model in models))):
+    for number, modules in enumerate(zip(*(model.modules for model in models), strict=True)):
         for name in modules[0].sizes:
             sizes = tuple(module.sizes[name] for module in modules)
             if any(size != sizes[0] or type(size) is not type(sizes[0]) for size in sizes):

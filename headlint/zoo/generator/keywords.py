@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,7 @@ class Keywords:
 
 
 def keywords(name: str, kind: type[nn.Module], plain: TreeFacts) -> Keywords:
-    """Call the builder `name` with every keyword that could exist; `plain` is what it makes without arguments, a `kind`."""
+    """Call the builder `name` with every keyword that could exist; without any it makes `plain`, a `kind`."""
     accepted: list[str] = []
     defaults: dict[str, Any] = {}
     harmless: list[str] = []
@@ -58,10 +59,8 @@ def keywords(name: str, kind: type[nn.Module], plain: TreeFacts) -> Keywords:
         accepted.append(keyword)
         same = isinstance(explicit, TreeFacts) and differences((plain, explicit)) == []
         if same and default is not inspect.Parameter.empty:
-            try:
+            with suppress(LookupError):
                 defaults[keyword] = encoded(default)
-            except LookupError:
-                pass
         if keyword in UNTRIED:
             continue
         effect = _effect(name, keyword, default, plain)

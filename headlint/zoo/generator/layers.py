@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-import sys
+import typing
 import warnings
 from typing import Any
 
@@ -12,11 +12,6 @@ import torch
 from torch import nn
 
 from headlint.zoo.generator.describe import BASE_ATTRIBUTES, attributes_of, bases
-
-if sys.version_info >= (3, 11):
-    from typing import get_overloads
-else:
-    raise ImportError("the table of layers is made with Python 3.11 or newer, which keeps overloads")
 
 PLACEMENT = ("device", "dtype")
 
@@ -57,9 +52,7 @@ def instance(name: str, kind: type[nn.Module]) -> nn.Module | None:
     arguments = EXAMPLES.get(name)
     if arguments is None:
         arguments = {
-            parameter.name: 4
-            for parameter in _constructor_parameters(kind)
-            if parameter.default is parameter.empty
+            parameter.name: 4 for parameter in _constructor_parameters(kind) if parameter.default is parameter.empty
         }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -77,8 +70,12 @@ def _constructor_parameters(kind: type[nn.Module]) -> list[inspect.Parameter]:
 
 def _signature(kind: type[nn.Module]) -> inspect.Signature:
     """The signature of a constructor; the one written for type checkers where the real one takes anything."""
-    overloads = get_overloads(kind.__init__) if issubclass(kind, nn.RNNBase) else ()
-    return inspect.signature(overloads[0] if overloads else kind)
+    if kind not in (nn.RNN, nn.LSTM, nn.GRU):
+        return inspect.signature(kind)
+    get_overloads = getattr(typing, "get_overloads", None)
+    if get_overloads is None:
+        raise RuntimeError("the table of layers is made with Python 3.11 or newer, which keeps overloads")
+    return inspect.signature(get_overloads(kind.__init__)[0])
 
 
 def _written(parameter: inspect.Parameter) -> list[Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,8 @@ RANDOM_INITIALISERS = (
     "orthogonal_",
 )
 
-_missing_operators: list[torch.library.Library] = []
+# Declarations hold as long as the object that made them.
+_declared: list[object] = []
 
 
 def load_torchvision() -> None:
@@ -36,21 +39,23 @@ def load_torchvision() -> None:
     That is so for a CPU torch beside a torchvision built for CUDA: the import registers a fake kernel for
     `torchvision::nms` and fails if nobody declared it.
     """
-    if not _compiled_operators_load() and not _missing_operators:
-        library = torch.library.Library("torchvision", "DEF")  # noqa: TOR901  (kept for the life of the process)
+    if "torchvision" not in sys.modules and not _compiled_operators_load():
+        torch_library: Any = torch.library
+        library = torch_library.Library("torchvision", "DEF")
         for operator in ("nms", "qnms"):
             library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _missing_operators.append(library)
-    import torchvision  # noqa: F401
+        _declared.append(library)
+    import_module("torchvision")
 
 
 def _compiled_operators_load() -> bool:
     spec = find_spec("torchvision")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("No module named 'torchvision'")
+    operators: Any = torch.ops
     for library in (*Path(spec.origin).parent.glob("_C*.so"), *Path(spec.origin).parent.glob("_C*.pyd")):
         try:
-            torch.ops.load_library(library)
+            operators.load_library(library)
         except OSError:
             continue
         return True

@@ -48,7 +48,7 @@ def task_of(name: str) -> str:
 
 
 def heads(call: Call, arrived: dict[str, Shape]) -> list[list[Any]]:
-    """The layers whose width follows `num_classes`, auxiliary ones last."""
+    """The layers whose width follows `num_classes`, as the data writes them."""
     numbers = dict.fromkeys(size.place.module for size in call.class_sizes or () if size.place.group == "parameter")
     rows = []
     for number in numbers:
@@ -64,7 +64,7 @@ def heads(call: Call, arrived: dict[str, Shape]) -> list[list[Any]]:
                 arrived.get(module.path),
             ]
         )
-    return sorted(rows, key=lambda row: bool(row[4]))
+    return rows
 
 
 def _widths(module: ModuleFacts) -> tuple[int, int]:

@@ -40,16 +40,18 @@ class Zoo:
         variants: dict[str, tuple[int, int, bool]] = {}
         inputs: dict[Shape, Shape] = {}
         record: dict[str, Any] = {}
+        found: dict[str, list[Any]] = {}
         for call in calls(name, axes):
             data = structure(call.tree)
             key = json.dumps(data)
             if key not in numbers:
                 numbers[key] = len(self._pending)
                 usual = default_input(call.model, task, weights)
-                if usual not in inputs:
-                    inputs[usual] = smallest_input(call.model, task, usual)
-                run(call.model, task, inputs[usual])
                 arrived = arriving_shapes(call.model, task, usual)
+                if usual in inputs:
+                    run(call.model, task, inputs[usual])
+                else:
+                    inputs[usual] = smallest_input(call.model, task, usual)
                 self._types.add(call.tree)
                 paths = tuple(module.path for module in call.tree.modules)
                 self._pending.append(PendingTree(data, paths, arrived, inputs[usual], usual, None))
@@ -58,8 +60,9 @@ class Zoo:
                     "smallest_input": inputs[usual],
                     "default_input": usual,
                     "stem": stem(call, usual[0]),
-                    "heads": heads(call, arrived),
                 }
+                for head in heads(call, arrived):
+                    found.setdefault(head[0], head)
             pending = self._pending[numbers[key]]
             if call.class_sizes is not None:
                 if pending.class_sizes not in (None, call.class_sizes):
@@ -78,6 +81,7 @@ class Zoo:
                 "weights": [member.name for member in weights],
                 "default_weights": weights["DEFAULT"].name,
                 **record,
+                "heads": sorted(found.values(), key=lambda head: bool(head[4])),
             },
             "axes": axes,
             "defaults": known.defaults,
@@ -90,7 +94,10 @@ class Zoo:
     def bytes(self) -> bytes:
         """The shipped file."""
         self.trees = [tree_part(pending, self._types) for pending in self._pending]
-        versions = {"torch": torch.__version__.partition("+")[0], "torchvision": torchvision.__version__.partition("+")[0]}
+        versions = {
+            module.__name__: str(module.__version__).partition("+")[0]  # the build is no part of a version
+            for module in (torch, torchvision)
+        }
         return archive(versions, self._builders, self.trees, self._types.part(), self._modules)
 
 
@@ -98,7 +105,7 @@ def _family(name: str) -> str:
     """The name of the file that a builder stands in."""
     from torchvision.models import get_model_builder
 
-    return get_model_builder(name).__module__.rpartition(".")[2]
+    return str(get_model_builder(name).__module__).rpartition(".")[2]
 
 
 def _class_count(call: Call) -> int:

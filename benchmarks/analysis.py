@@ -1,0 +1,75 @@
+"""headlint's own work on a file against a bare parse of it and against TorchFix, in one warm process."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import libcst
+
+from benchmarks.report import ROOT, figure, fixtures, heading
+from headlint import Linter, Settings
+
+ROUNDS = 5
+
+
+def against_a_bare_parse() -> None:
+    """The analysis without confirmation."""
+    files = fixtures()
+    heading(f"headlint's analysis of {len(files)} fixtures, in one process")
+    with Linter(Settings(confirm="off")) as linter:
+        ratios = compare(
+            files,
+            ("libcst.parse_module alone", lambda text: libcst.parse_module(text)),
+            ("headlint, parsing included", lambda text: linter.lint(text, "name.py")),
+        )
+    worst = max(ratios, key=lambda path: ratios[path])
+    print(f"  per file: median {statistics.median(ratios.values()):.2f} times, at most {ratios[worst]:.2f}", end="")
+    print(f" ({worst.relative_to(ROOT)})")
+
+
+def against_torchfix() -> None:
+    """The same with TorchFix, if it is installed."""
+    heading("headlint's analysis against TorchFix, in one process")
+    if importlib.util.find_spec("torchfix") is None:
+        print("  TorchFix is not installed")
+        return
+    from torchfix.torchfix import TorchChecker
+
+    with Linter(Settings(confirm="off")) as linter:
+        compare(
+            fixtures(),
+            ("headlint", lambda text: linter.lint(text, "name.py")),
+            ("TorchFix", lambda text: list(TorchChecker(ast.Module([], []), text.splitlines(keepends=True)).run())),
+        )
+
+
+Side = tuple[str, Callable[[str], object]]
+
+
+def compare(files: list[Path], first: Side, second: Side) -> dict[Path, float]:
+    """Print the sums over all files of each file's best round; returns the ratio of each file."""
+    sums = [0.0, 0.0]
+    ratios: dict[Path, float] = {}
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        best = [min(rounds) for rounds in zip(*(timed(text, first, second) for _ in range(ROUNDS)), strict=True)]
+        ratios[path] = best[1] / best[0]
+        sums = [total + seconds for total, seconds in zip(sums, best, strict=True)]
+    figure(first[0], sums[0])
+    figure(second[0], sums[1], sums[0])
+    return ratios
+
+
+def timed(text: str, *sides: Side) -> list[float]:
+    """The processor time of one round of each side."""
+    seconds = []
+    for _, work in sides:
+        started = time.process_time()
+        work(text)
+        seconds.append(time.process_time() - started)
+    return seconds

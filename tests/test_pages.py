@@ -1,0 +1,49 @@
+"""Rule pages: every bad block gives exactly its markers, every good block is clean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from expectations import expected, found
+
+from headlint.lint import Linter, Settings
+from headlint.rulebook import OPTIONAL_SECTIONS, REQUIRED_SECTIONS, Block, Rule, rules
+
+BLOCKS = [
+    pytest.param(rule, block, id=f"{rule.code}-{block.kind}-{block.line}") for rule in rules() for block in rule.blocks
+]
+
+
+@pytest.fixture(scope="module")
+def linter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linter]:
+    with Linter(Settings(cache_directory=str(tmp_path_factory.mktemp("cache")))) as one:
+        yield one
+
+
+@pytest.mark.parametrize(("rule", "block"), BLOCKS)
+def test_block_gives_its_findings(rule: Rule, block: Block, linter: Linter) -> None:
+    assert found(linter, block.code, f"{rule.page_name}:{block.line}") == expected(block.code)
+
+
+@pytest.mark.parametrize(("rule", "block"), BLOCKS)
+def test_only_bad_blocks_are_marked_and_with_the_code_of_their_page(rule: Rule, block: Block) -> None:
+    codes = {mark.code for mark in expected(block.code)}
+    assert codes == ({rule.code} if block.kind == "bad" else set())
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.code)
+def test_page_is_complete(rule: Rule) -> None:
+    assert tuple(rule.sections) == REQUIRED_SECTIONS + OPTIONAL_SECTIONS
+    kinds = [block.kind for block in rule.blocks]
+    assert min(kinds.count("bad"), kinds.count("good")) >= 5
+    # A reader meets every block inside the examples, after a sentence that says what to look at.
+    examples = rule.sections["Examples"]
+    assert examples.count("\n```python ") == len(rule.blocks)
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.code)
+def test_page_uses_the_words_of_the_project(rule: Rule) -> None:
+    prose = "".join(part for index, part in enumerate(rule.text.split("```")) if index % 2 == 0).lower()
+    banned = ("violation", "issue", "detector", "visitor", "problem")
+    assert [word for word in banned if word in prose] == []
