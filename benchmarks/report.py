@@ -20,6 +20,11 @@ def figure(subject: str, seconds: float, against: float | None = None) -> None:
     print(f"  {subject:46} {amount}{ratio}", flush=True)
 
 
+def share(subject: str, seconds: float, of: float) -> None:
+    """One line: a part of something measured before."""
+    print(f"  {subject:46} {seconds * 1000:8.2f} ms   {seconds / of:.2%} of it", flush=True)
+
+
 def fixtures() -> list[Path]:
     """The programs that concern headlint."""
     return sorted((ROOT / "fixtures").rglob("*.py"))

@@ -100,7 +100,7 @@ class Linter:
             return Report((), ("1:1: cannot be parsed: nested too deeply",), 0)
         analysis = analyse(program.tree)
         notes = (f"1:1: {analysis.note}",) if analysis.note else ()
-        groups = agree(analysis.histories, list(self._suspicions(analysis.histories)), text)
+        groups = agree(analysis, list(self._suspicions(analysis.histories)), text)
         findings: list[Finding] = []
         hidden = 0
         for group in groups:

@@ -20,7 +20,7 @@ from headlint.probe.protocol import Failure, Observation
 PYTHON = os.environ.get("HEADLINT_TEST_PYTHON", sys.executable)
 
 needs_torch = pytest.mark.skipif(
-    PYTHON == sys.executable and any(importlib.util.find_spec(name) is None for name in ("torch", "torchvision")),
+    sys.executable == PYTHON and any(importlib.util.find_spec(name) is None for name in ("torch", "torchvision")),
     reason="torch and torchvision are not installed beside the tests",
 )
 
@@ -73,14 +73,14 @@ def seen(answer: Observation | Failure) -> dict[str, Any]:
     return answer.data
 
 
-def failed(answer: Observation | Failure) -> Failure:
+def failed(answer: object) -> Failure:
     """An answer that must be a failure."""
     assert isinstance(answer, Failure), answer
     return answer
 
 
 HELLO = '{"hello": 1, "python": "3.11.0", "torch": "2.5.0", "torchvision": "0.20.0"}'
-NOTHING_SEEN = {"events": [], "watch": {}, "model": None}
+NOTHING_SEEN: dict[str, Any] = {"events": [], "watch": {}, "model": None}
 
 
 def scripted_worker(directory: Path, on_request: str, *, hello: str = HELLO, start: str = "") -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from probe_helpers import (
     ANSWER,
     HELLO,
     NOTHING_SEEN,
+    PYTHON,
     becomes_true,
     build,
     failed,
@@ -30,6 +32,7 @@ from probe_helpers import (
 
 from headlint.probe import worker as worker_module
 from headlint.probe.client import Prober
+from headlint.probe.lines import PolledChannel
 from headlint.probe.process import WORKER
 from headlint.probe.protocol import WORKER_VERSION, Versions
 
@@ -206,15 +209,14 @@ def test_an_interrupted_question_does_not_leave_its_answer_behind(
 ) -> None:
     with prober(scripted_worker(tmp_path, ANSWER)) as asked:
         asked.versions()
-        assert asked._worker is not None
-        channel = asked._worker._channel
 
-        def interrupt(deadline: float) -> bytes:
+        def interrupt(channel: PolledChannel, deadline: float) -> bytes:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(channel, "read", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            asked.observe(ASKED)
+        with monkeypatch.context() as interrupting:
+            interrupting.setattr(PolledChannel, "read", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                asked.observe(ASKED)
         assert seen(asked.observe(ASKED)) == NOTHING_SEEN
 
 
@@ -224,7 +226,7 @@ sys.path.insert(0, {tests!r})
 from probe_helpers import *
 from pathlib import Path
 asked = prober(Path({worker!r}))
-print(asked.versions().torch, asked._worker._process.pid, flush=True)
+print(asked.versions().torch, asked.process_id, flush=True)
 {then}
 time.sleep(60)
 """
@@ -285,24 +287,40 @@ def test_a_finished_program_leaves_no_worker(tmp_path: Path) -> None:
 
 @needs_torch
 def test_the_same_observation_where_there_is_no_fork(tmp_path: Path) -> None:
-    driver = tmp_path / "driver.py"
-    driver.write_text(
-        "import importlib.util, sys\n"
-        f"spec = importlib.util.spec_from_file_location('worker', {str(WORKER)!r})\n"
-        "worker = importlib.util.module_from_spec(spec)\nspec.loader.exec_module(worker)\n"
-        "worker.main([*sys.argv[1:], '--in-process'])\n"
-    )
-    asked = recipe(build("squeezenet1_1"), watch=[[0, "classifier.1"]], shape=[2, 3, 64, 64])
-    with prober() as forking, prober(driver) as plain:
-        expected = seen(forking.observe(asked))
-        assert seen(plain.observe(asked)) == expected
-        assert failed(plain.observe(recipe(build("nothing")))).kind == "refused"
-        assert seen(plain.observe(asked)) == expected
-        assert plain._worker is not None
-        process = plain._worker._process
+    good = recipe(build("squeezenet1_1"), watch=[[0, "classifier.1"]], shape=[2, 3, 64, 64])
+    with prober() as forking:
+        expected = seen(forking.observe(good))
+    command = [PYTHON, "-I", str(WORKER), "--in-process"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path) as process:
         assert process.stdin is not None
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["hello"] == WORKER_VERSION
+
+        def ask(question: object) -> object:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            line = json.dumps({"id": 5, "timeout": 60, "memory": 1 << 30, "recipe": question})
+            process.stdin.write(line.encode() + b"\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        assert ask(good) == {"id": 5, "observation": expected}
+        refused = {"id": 5, "failed": "unknown event 5", "kind": "refused"}
+        assert ask({"format": 1, "events": [5]}) == refused
+        assert ask(good) == {"id": 5, "observation": expected}
         process.stdin.close()
-        assert becomes_true(lambda: process.poll() is not None)
+        assert process.wait(15) == 0
+
+
+@needs_torch
+def test_a_request_that_is_not_understood_is_answered(tmp_path: Path) -> None:
+    command = [PYTHON, "-I", str(WORKER)]
+    requests = b"{ no json\n" + b"[]\n" + b'{"id": 1}\n'
+    done = subprocess.run(command, input=requests, capture_output=True, cwd=tmp_path, timeout=60, check=False)
+    hello, *answers = map(json.loads, done.stdout.splitlines())
+    assert hello["hello"] == WORKER_VERSION
+    assert answers == [{"id": None, "failed": "the request is not understood", "kind": "refused"}] * 3
+    assert done.stderr == b""
 
 
 def test_a_prober_without_a_python_says_so_at_once(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from probe_helpers import (
     build,
     container,
     failed,
-    is_running,
     layer,
     linear,
     needs_torch,
@@ -91,7 +90,8 @@ def with_misbehaving_builders():
     global libraries
     libraries = original()
     builders = libraries.torchvision.models._api.BUILTIN_MODELS
-    for function in (request, connect, resolve, swallowed, program, killed, ended, hung, greedy, noisy, listing, compiled):
+    network = (request, connect, resolve, swallowed)
+    for function in (*network, program, killed, ended, hung, greedy, noisy, listing, compiled):
         builders[function.__name__] = function
     return worker.Libraries(libraries.torch, libraries.torchvision)
 worker.import_libraries = with_misbehaving_builders
@@ -121,10 +121,10 @@ def test_no_other_program_is_started(worker: Prober) -> None:
 )
 def test_a_crash_ends_its_experiment_and_not_the_worker(worker: Prober, builder: str, reason: str) -> None:
     before = worker.versions()
-    process = worker._worker
+    process = worker.process_id
     assert failed(worker.observe(recipe(build(builder)))).reason == reason
     assert worker.versions() == before
-    assert worker._worker is process
+    assert worker.process_id == process is not None
 
 
 def test_memory_is_watched_while_an_experiment_runs(worker: Prober) -> None:
@@ -148,14 +148,14 @@ def test_missing_operators_are_no_evidence(worker: Prober) -> None:
 
 
 def test_an_experiment_that_hangs_is_ended_at_its_deadline(worker: Prober) -> None:
-    worker._timeout = 1.0
+    process = worker.process_id
+    worker.timeout = 1.0
     try:
         failure = failed(worker.observe(recipe(build("hung"))))
     finally:
-        worker._timeout = 20.0
+        worker.timeout = 20.0
     assert (failure.kind, failure.reason) == ("time", "timed out after 1 s")
-    assert worker._worker is not None
-    assert is_running(worker._worker._process.pid)
+    assert worker.process_id == process
 
 
 HUGE = [

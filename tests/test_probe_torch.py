@@ -162,7 +162,7 @@ def test_builders_share_zeros_and_layers_made_later_do_not(facts: dict[str, Any]
     assert facts["zero_pool"] == {
         "restored": True,
         "all zero": True,
-        "shared": 10,
+        "shared": 12,
         "attention shared": True,
         "a layer made later is initialised": True,
         "untouched": True,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from headlint.checks.candidate import Candidate
 from headlint.claims import NeverUsed
-from headlint.flow.histories import ModelHistory
+from headlint.flow.histories import Analysis, ModelHistory
 from headlint.history import SetModule
 
 
@@ -25,8 +25,9 @@ class Suspicion:
     candidate: Candidate
 
 
-def agree(histories: Sequence[ModelHistory], suspicions: Sequence[Suspicion], text: str) -> list[list[Suspicion]]:
+def agree(analysis: Analysis, suspicions: Sequence[Suspicion], text: str) -> list[list[Suspicion]]:
     """Suspicions grouped by mistake, without those that the rest of the program speaks against."""
+    histories = analysis.histories
     groups: dict[tuple[object, ...], list[Suspicion]] = {}
     for suspicion in suspicions:
         if isinstance(suspicion.candidate.claim, NeverUsed) and _is_called_by_hand(suspicion, text):
@@ -35,15 +36,16 @@ def agree(histories: Sequence[ModelHistory], suspicions: Sequence[Suspicion], te
             continue
         key = (suspicion.candidate.code, id(suspicion.candidate.site))
         groups.setdefault(key, []).append(suspicion)
-    kept = ([one for one in group if _holds(one, group, histories)] for group in groups.values())
+    kept = ([one for one in group if _holds(one, group, analysis)] for group in groups.values())
     return [group for group in kept if group]
 
 
-def _holds(suspicion: Suspicion, group: Sequence[Suspicion], histories: Sequence[ModelHistory]) -> bool:
+def _holds(suspicion: Suspicion, group: Sequence[Suspicion], analysis: Analysis) -> bool:
     site = suspicion.candidate.event_site
+    histories = analysis.histories
     wrong = {id(other.history) for other in group}
     reached_and_right = [h for h in histories if id(h) not in wrong and _reaches(h, site)]
-    if not reached_and_right:
+    if not reached_and_right and id(site) not in analysis.read_well:
         return True
     same_model = [h for h in histories if _same_build(h, suspicion.history) and h.complete]
     return all(id(h) in wrong for h in same_model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.places import first_mismatch, site_in, place_of, spelled
+from headlint.checks.places import first_mismatch, place_of, site_in_container, spelled
 from headlint.checks.regions import regions
 from headlint.claims import ForwardRaises
 from headlint.flow import modules

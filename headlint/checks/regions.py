@@ -38,6 +38,9 @@ def regions(history: ModelHistory) -> Iterator[Region]:
         node = _builder_node(history, place)
         if ref is None or node is None or node.arrives is None:
             continue
+        if history.builder.stem is not None and f"{history.builder.stem}.".startswith(f"{place}."):
+            # What arrives at the first layer is the user's own input.
+            continue
         others = (other for other in found if other != place)
         certain = all(_keeps_what_arrives(history, other) for other in others)
         yield Region(ref, place, tuple(node.arrives), tuple(events), certain)

@@ -10,7 +10,7 @@ from headlint.claims import NeverUsed
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import ZooObject
-from headlint.history import MakeContainer, SetAttribute, SetModule
+from headlint.history import MakeContainer, ModuleRef, SetAttribute, SetModule
 
 CODE = "HL101"
 
@@ -21,11 +21,16 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         return
     for event, place in (*placements(history), *_on_wrappers(history)):
         assert event.value is not None
-        # An Identity under any name does nothing, as it should.
-        if modules.kind_of(history.state, event.value) == "Identity":
+        if _does_nothing(history, event.value):
             continue
         if _is_foreign(history, event) and not _stands_elsewhere(history, event):
             yield _candidate(history, event, place)
+
+
+def _does_nothing(history: ModelHistory, ref: ModuleRef) -> bool:
+    """Whether a module is an Identity or an empty Sequential: it does nothing under any name, as it should."""
+    kind = modules.kind_of(history.state, ref)
+    return kind == "Identity" or (kind == "Sequential" and not modules.children_of(history.state, ref))
 
 
 def _on_wrappers(history: ModelHistory) -> Iterator[tuple[SetModule, str]]:
@@ -83,9 +88,9 @@ def _candidate(history: ModelHistory, event: SetModule, place: str) -> Candidate
     return Candidate(CODE, event.site, event.site, message, hint, NeverUsed(event.value), False, model)
 
 
-def _original_heads(history: ModelHistory) -> Iterator[modules.ModuleRef]:
+def _original_heads(history: ModelHistory) -> Iterator[ModuleRef]:
     for place in head_places(history):
-        yield modules.ModuleRef(history.build.object, place)
+        yield ModuleRef(history.build.object, place)
 
 
 def _classes(history: ModelHistory) -> object:

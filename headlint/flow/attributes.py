@@ -55,6 +55,8 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
             return Method(owner, name)
         case Parameter():
             return _read_parameter(state, owner, name)
+        case Symbol(op="type", operands=(Module() as instance,)) if name == "__name__":
+            return _class_name(state, instance)
         case Symbol():
             return Symbol("attr", (owner, Constant(name)), f"{owner.text}.{name}")
         case Constant() | Tuple() | Iterator() | ListRef() | DictRef() | Optimizer():
@@ -65,12 +67,20 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
 def _read_module(run: Interpreter, state: State, owner: Module, name: str, node: cst.CSTNode) -> Value:
     if name in MODULE_METHODS and (owner.ref, name) not in state.attributes:
         return Method(owner, name)
-    if name == "__dict__":
-        return Unknown("the attributes of a module")
+    if name == "__class__":
+        return Symbol("type", (owner,), f"type({text_of(node)})")
+    if name.startswith("__"):
+        return Unknown("a special attribute of a module")
     found = modules.read_attribute(state, owner.ref, name)
     if isinstance(found, modules.Missing):
         run.raises_reading(state, owner.ref, name, site=node)
+    run.read_well.add(id(node))
     return Unknown(f"'.{name}' of a module") if found is None else found
+
+
+def _class_name(state: State, owner: Module) -> Value:
+    kind = modules.kind_of(state, owner.ref)
+    return Constant(kind) if kind else Unknown("the class of a module that is not known")
 
 
 def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, node: cst.CSTNode) -> Value:

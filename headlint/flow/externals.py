@@ -266,6 +266,8 @@ def _is_instance(state: State, value: Value, kind: Value) -> bool | None:
         return is_kind(modules.kind_of(state, value.ref), bases, kind.name)
     if isinstance(value, (Constant, ListRef, DictRef, Tuple)) and isinstance(kind, External):
         return _is_plain_instance(value, kind.name)
+    if isinstance(value, Module) and isinstance(kind, Class):
+        return False if modules.kind_of(state, value.ref) else None
     if isinstance(value, Instance) and isinstance(kind, Class):
         record = state.heap.get(value.identity)
         if isinstance(record, InstanceRecord) and record.owner == kind:
@@ -340,6 +342,12 @@ def _delattr(run: Interpreter, state: State, arguments: Arguments, node: cst.CST
     return NONE
 
 
+def _type(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    if len(arguments.positional) == 1 and isinstance(arguments.positional[0], Module):
+        return Symbol("type", (arguments.positional[0],), text_of(node))
+    return state.origin(node, text_of(node))
+
+
 def _super(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     from headlint.flow.scope import look_up
 
@@ -386,6 +394,7 @@ _HANDLERS: dict[str, Handler] = {
     "builtins.setattr": _setattr,
     "builtins.delattr": _delattr,
     "builtins.super": _super,
+    "builtins.type": _type,
     "builtins.exit": _exit,
     "builtins.quit": _exit,
     "sys.exit": _exit,

@@ -60,10 +60,14 @@ class ModelHistory:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """The histories of one program; `note` says why some may be missing, and is empty otherwise."""
+    """The histories of one program; `note` says why some may be missing, and is empty otherwise.
+
+    `read_well` are the reads of modules (by the identity of their nodes) that succeed on some path.
+    """
 
     histories: tuple[ModelHistory, ...]
     note: str
+    read_well: frozenset[int]
 
 
 def analyse(tree: cst.Module) -> Analysis:
@@ -78,7 +82,7 @@ def analyse(tree: cst.Module) -> Analysis:
     except RecursionError:
         note = "nested too deeply to be followed"
         run.ended = []
-    return Analysis(tuple(_histories(run.ended)), note)
+    return Analysis(tuple(_histories(run.ended)), note, frozenset(run.read_well))
 
 
 def _whole_program(run: Interpreter, tree: cst.Module) -> None:

@@ -69,6 +69,8 @@ class Interpreter:
         self.visited: set[int] = set()
         self.instantiated: set[int] = set()
         self.stack: list[int] = []
+        # Reads of modules that succeed on some path.
+        self.read_well: set[int] = set()
         self.facts: dict[int, bool] = {}
         self.deepest_call = DEEPEST_CALL
         self._may_choose: dict[int, bool] = {}

@@ -228,6 +228,13 @@ def _get_submodule(
     return value
 
 
+def _get_name(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    kind = modules.kind_of(state, _ref(receiver))
+    return Constant(kind) if kind else state.origin(node, text_of(node))
+
+
 def _forward(
     run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
@@ -264,6 +271,7 @@ _MODULE: dict[str, ModuleHandler] = {
     "apply": _apply,
     "get_submodule": _get_submodule,
     "forward": _forward,
+    "_get_name": _get_name,
     **dict.fromkeys(
         "to cuda cpu half float double bfloat16 type xpu share_memory compile to_empty".split(), _itself
     ),

@@ -40,6 +40,11 @@ class Cache:
         self._failed_writes = 0
         self._abandoned: list[sqlite3.Connection] = []
 
+    @property
+    def given_up(self) -> bool:
+        """Whether this process reads the file no more."""
+        return self._failed_reads >= MOST_FAILURES
+
     def get(self, key: str) -> str | None:
         """The text stored under a key."""
         import sqlite3
@@ -92,7 +97,7 @@ class Cache:
         if self._connection is not None and self._owner != os.getpid():
             self._abandoned.append(self._connection)
             self._connection = None
-        if self._connection is None and self.path is not None and self._failed_reads < MOST_FAILURES:
+        if self._connection is None and self.path is not None and not self.given_up:
             self._connection = connect(self.path)
             self._owner = os.getpid()
             if self._connection is None:

@@ -48,8 +48,8 @@ class Prober:
         start_seconds: float = START_SECONDS,
     ) -> None:
         self._python = python
-        self._timeout = timeout
-        self._memory = memory
+        self.timeout = timeout
+        self.memory = memory
         self._worker_file = worker
         self._start_seconds = start_seconds
         self._cache_directory = cache_directory
@@ -103,6 +103,11 @@ class Prober:
         if self._choice is None:
             self._choice = find_python(self._python)
         return self._choice
+
+    @property
+    def process_id(self) -> int | None:
+        """The number of the worker's process, while one runs."""
+        return self._worker.process_id if self._worker is not None and self._worker.alive else None
 
     @property
     def cache_path(self) -> str | None:
@@ -180,16 +185,16 @@ class Prober:
         if isinstance(running, Failure):
             return running
         number = next(self._numbers)
-        request = f'{{"id":{number},"timeout":{self._timeout!r},"memory":{self._memory},"recipe":{recipe}}}\n'
+        request = f'{{"id":{number},"timeout":{self.timeout!r},"memory":{self.memory},"recipe":{recipe}}}\n'
         try:
             # The worker keeps the time itself; that it does not answer at all shows a little later.
-            answer = running.ask(request.encode(), self._timeout * 1.1 + 1.0)
+            answer = running.ask(request.encode(), self.timeout * 1.1 + 1.0)
         except BaseException:
             self._end_worker()
             raise
         if isinstance(answer, Failure):
             self._end_worker()
-            return Failure(f"timed out after {self._timeout:g} s", "time") if answer.kind == "time" else answer
+            return Failure(f"timed out after {self.timeout:g} s", "time") if answer.kind == "time" else answer
         parsed = parse_answer(answer, running.versions)
         if parsed is None or not isinstance(answer, dict) or answer.get("id") != number:
             self._end_worker()

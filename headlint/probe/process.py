@@ -51,6 +51,11 @@ class WorkerProcess:
         self.versions = Versions("", "", "")
 
     @property
+    def process_id(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         """Whether the process still runs."""
         return self._finalizer.alive and self._process.poll() is None

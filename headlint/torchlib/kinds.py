@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from headlint.torchlib.layers import find_layer
-
 # The abstract bases that code tests for, and the endings of the classes behind them.
 _FAMILIES = {
     "_BatchNorm": ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"),
@@ -18,10 +16,10 @@ def is_kind(kind: str, bases: tuple[str, ...], wanted: str) -> bool | None:
     name = wanted.rpartition(".")[2]
     if not kind:
         return None
-    if name == kind or any(base.rpartition(".")[2] == name for base in bases):
-        return True
     if name in _FAMILIES:
         return kind in _FAMILIES[name]
-    if wanted.startswith("torch.nn.") and find_layer(name) is not None:
-        return False
-    return None
+    if name == kind or any(base.rpartition(".")[2] == name for base in bases):
+        # A class of the same name from elsewhere is most likely the same class, but need not be.
+        return True if wanted.startswith(("torch.", "torchvision.")) else None
+    # The classes of a model that torchvision has built are torchvision's own and torch's.
+    return False

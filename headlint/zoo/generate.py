@@ -26,18 +26,18 @@ def main(names: list[str]) -> None:
     from torchvision.models import list_models
 
     from headlint.zoo.generator.layers import layer_table
-    from headlint.zoo.generator.whole import Zoo
+    from headlint.zoo.generator.whole import assemble, gather
 
-    zoo = Zoo()
+    gathered = []
     chosen = names or list_models()
     for count, name in enumerate(chosen, 1):
         started = time.monotonic()
-        zoo.add(name)
+        gathered.append(gather(name))
         print(f"{count}/{len(chosen)} {name} {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)
-    data = zoo.bytes()
+    data = assemble(gathered)
     Path(FILE).write_bytes(data)
     Path(LAYERS_FILE).write_text(layer_table(), encoding="utf-8")
-    print(f"{FILE}: {len(data)} bytes, {len(zoo.trees)} trees", file=sys.stderr)
+    print(f"{FILE}: {len(data)} bytes", file=sys.stderr)
 
 
 if __name__ == "__main__":

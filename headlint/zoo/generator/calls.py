@@ -29,9 +29,13 @@ class ClassSize:
 
 @dataclass(frozen=True)
 class Call:
-    """One call: its key in the data, its tree, and the sizes that follow `num_classes` (None: it may not be given)."""
+    """One call: its key in the data, what weights the builder has, the model that it makes and its tree.
+
+    `class_sizes` are those that follow `num_classes`; None if that may not be given.
+    """
 
     key: str
+    weights: Any
     model: nn.Module
     tree: TreeFacts
     class_sizes: tuple[ClassSize, ...] | None
@@ -62,6 +66,8 @@ def _weight_members(name: str) -> list[str]:
 
 def calls(name: str, axes: dict[str, list[str]]) -> Iterator[Call]:
     """All combinations along the axes that do not raise."""
+    from torchvision.models import get_model_weights
+
     known: dict[tuple[str, ...], tuple[ClassSize, ...] | None] = {}
     for texts in product(*axes.values()):
         arguments = {axis: _value(text) for axis, text in zip(axes, texts, strict=True) if text}
@@ -74,7 +80,7 @@ def calls(name: str, axes: dict[str, list[str]]) -> Iterator[Call]:
         sizing = tuple(text for axis, text in zip(axes, texts, strict=True) if axis != "trainable_backbone_layers")
         if sizing not in known:
             known[sizing] = class_sizes(name, arguments, tree)
-        yield Call("".join(f"{text}|" for text in texts), model, tree, known[sizing])
+        yield Call("".join(f"{text}|" for text in texts), get_model_weights(name), model, tree, known[sizing])
 
 
 def _value(text: str) -> Any:

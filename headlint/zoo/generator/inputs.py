@@ -88,25 +88,27 @@ def arriving_shapes(model: nn.Module, task: str, shape: Shape) -> dict[str, Shap
     return arrived
 
 
+def runs(model: nn.Module, task: str, shape: Shape) -> bool:
+    """Whether an input of this shape goes through the model in eval mode."""
+    try:
+        run(model, task, shape)
+    except (RuntimeError, ValueError, AssertionError):
+        return False
+    return True
+
+
 def smallest_input(model: nn.Module, task: str, usual: Shape) -> Shape:
     """The smallest square input that runs in eval mode, and for video the fewest frames at that size.
 
     `usual` is an input that runs.
     """
 
-    def works(shape: Shape) -> bool:
-        try:
-            run(model, task, shape)
-        except (RuntimeError, ValueError, AssertionError):
-            return False
-        return True
-
     step = 8 if task == "optical_flow" else 1
     *front, height, width = usual
     assert height == width
-    side = step * _smallest(height // step, lambda steps: works((*front, steps * step, steps * step)))
+    side = step * _smallest(height // step, lambda steps: runs(model, task, (*front, steps * step, steps * step)))
     if task == "video":
-        frames = _smallest(front[-1], lambda count: works((*front[:-1], count, side, side)))
+        frames = _smallest(front[-1], lambda count: runs(model, task, (*front[:-1], count, side, side)))
         front = [*front[:-1], frames]
     return (*front, side, side)
 

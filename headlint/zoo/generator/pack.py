@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,23 +13,22 @@ from headlint.zoo.generator.calls import ClassSize
 from headlint.zoo.generator.describe import BASE_ATTRIBUTES, ModuleFacts, TreeFacts, bases
 from headlint.zoo.generator.inputs import Shape
 
+SharedAttributes = dict[str, frozenset[str]]
+"""By type, the attributes that all its instances have."""
 
-class TypeTable:
-    """The attributes that all instances of a type share, gathered over every module seen."""
 
-    def __init__(self) -> None:
-        self.shared: dict[str, frozenset[str]] = {}
+def shared_attributes(found: Iterable[tuple[str, frozenset[str]]]) -> SharedAttributes:
+    """What the attributes of each type have in common, out of pairs of type and attributes."""
+    shared: SharedAttributes = {}
+    for kind, attributes in found:
+        shared[kind] = shared.get(kind, attributes) & attributes
+    return shared
 
-    def add(self, tree: TreeFacts) -> None:
-        """Take the modules of a tree into account."""
-        for module in tree.modules:
-            kind = module.qualified_type
-            self.shared[kind] = self.shared.get(kind, module.attributes) & module.attributes
 
-    def part(self) -> dict[str, Any]:
-        """The table as it is shipped."""
-        types = {kind: sorted(attributes) for kind, attributes in sorted(self.shared.items())}
-        return {"base": sorted(BASE_ATTRIBUTES), "types": types}
+def type_part(shared: SharedAttributes) -> dict[str, Any]:
+    """The table of types as it is shipped."""
+    types = {kind: sorted(attributes) for kind, attributes in sorted(shared.items())}
+    return {"base": sorted(BASE_ATTRIBUTES), "types": types}
 
 
 def structure(tree: TreeFacts) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class PendingTree:
     class_sizes: tuple[ClassSize, ...] | None
 
 
-def tree_part(pending: PendingTree, types: TypeTable) -> dict[str, Any]:
+def tree_part(pending: PendingTree, shared: SharedAttributes) -> dict[str, Any]:
     """A tree as it is shipped, without the attributes that the table of types has."""
     data = pending.structure
     names = [kind for kind, *_ in data["types"]]
@@ -85,7 +85,7 @@ def tree_part(pending: PendingTree, types: TypeTable) -> dict[str, Any]:
         for path in pending.paths
     ]
     table = [
-        [kind, sizes, parameters, buffers, [name for name in rare if name not in types.shared[names[kind]]]]
+        [kind, sizes, parameters, buffers, [name for name in rare if name not in shared[names[kind]]]]
         for kind, sizes, parameters, buffers, rare in data["spec_table"]
     ]
     return {

@@ -47,6 +47,13 @@ def task_of(name: str) -> str:
     return subpackage if subpackage in TASKS else "classification"
 
 
+def family_of(name: str) -> str:
+    """The name of the file that a builder stands in."""
+    from torchvision.models import get_model_builder
+
+    return str(get_model_builder(name).__module__).rpartition(".")[2]
+
+
 def heads(call: Call, arrived: dict[str, Shape]) -> list[list[Any]]:
     """The layers whose width follows `num_classes`, as the data writes them."""
     numbers = dict.fromkeys(size.place.module for size in call.class_sizes or () if size.place.group == "parameter")

@@ -1,111 +1,108 @@
-"""The whole zoo: every builder with all its trees, gathered one after the other."""
+"""The whole zoo: every builder with all its trees, gathered one by one and put together."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torchvision
-from torchvision.models import get_model_weights
+from torch import nn
 
 from headlint.zoo.generator.calls import Call, axes_of, calls
 from headlint.zoo.generator.describe import describe
-from headlint.zoo.generator.inputs import Shape, arriving_shapes, default_input, run, smallest_input
-from headlint.zoo.generator.keywords import keywords
+from headlint.zoo.generator.inputs import Shape, arriving_shapes, default_input, runs, smallest_input
+from headlint.zoo.generator.keywords import Keywords, keywords
 from headlint.zoo.generator.offline import build
-from headlint.zoo.generator.pack import PendingTree, TypeTable, archive, structure, tree_part
-from headlint.zoo.generator.record import heads, import_paths, shortest_path, stem, task_of
+from headlint.zoo.generator.pack import (
+    PendingTree,
+    SharedAttributes,
+    archive,
+    shared_attributes,
+    structure,
+    tree_part,
+    type_part,
+)
+from headlint.zoo.generator.record import family_of, heads, import_paths, shortest_path, stem, task_of
 
 
-class Zoo:
-    """Gathers the data; `bytes` gives the shipped file."""
+@dataclass(frozen=True)
+class Gathered:
+    """Everything about one builder; `variants` count its own `trees` and `frozen` sets from 0."""
 
-    def __init__(self) -> None:
-        self.trees: list[dict[str, Any]] = []
-        self._types = TypeTable()
-        self._modules = import_paths()
-        self._builders: dict[str, dict[str, Any]] = {}
-        self._pending: list[PendingTree] = []
-
-    def add(self, name: str) -> None:
-        """Gather everything about one builder."""
-        model = build(name)
-        known = keywords(name, type(model), describe(model))
-        axes = axes_of(name, known)
-        task = task_of(name)
-        weights = get_model_weights(name)
-        numbers: dict[str, int] = {}
-        frozen: dict[tuple[str, ...], int] = {}
-        variants: dict[str, tuple[int, int, bool]] = {}
-        inputs: dict[Shape, Shape] = {}
-        record: dict[str, Any] = {}
-        found: dict[str, list[Any]] = {}
-        for call in calls(name, axes):
-            data = structure(call.tree)
-            key = json.dumps(data)
-            if key not in numbers:
-                numbers[key] = len(self._pending)
-                usual = default_input(call.model, task, weights)
-                arrived = arriving_shapes(call.model, task, usual)
-                if usual in inputs:
-                    run(call.model, task, inputs[usual])
-                else:
-                    inputs[usual] = smallest_input(call.model, task, usual)
-                self._types.add(call.tree)
-                paths = tuple(module.path for module in call.tree.modules)
-                self._pending.append(PendingTree(data, paths, arrived, inputs[usual], usual, None))
-                record = record or {
-                    "classes": _class_count(call),
-                    "smallest_input": inputs[usual],
-                    "default_input": usual,
-                    "stem": stem(call, usual[0]),
-                }
-                for head in heads(call, arrived):
-                    found.setdefault(head[0], head)
-            pending = self._pending[numbers[key]]
-            if call.class_sizes is not None:
-                if pending.class_sizes not in (None, call.class_sizes):
-                    raise ValueError(f"{name}: one tree follows its class count in two ways")
-                pending.class_sizes = call.class_sizes
-            set_number = frozen.setdefault(call.tree.frozen, len(frozen))
-            variants[call.key] = (numbers[key], set_number, call.class_sizes is not None)
-        self._builders[name] = {
-            "record": {
-                "qualified_name": shortest_path(name, self._modules),
-                "task": task,
-                "family": _family(name),
-                "root_type": type(model).__name__,
-                "parameters": known.accepted,
-                "weights_enum": weights.__name__,
-                "weights": [member.name for member in weights],
-                "default_weights": weights["DEFAULT"].name,
-                **record,
-                "heads": sorted(found.values(), key=lambda head: bool(head[4])),
-            },
-            "axes": axes,
-            "defaults": known.defaults,
-            "harmless": known.harmless,
-            "touches": known.touched,
-            "variants": variants,
-            "frozen": list(frozen),
-        }
-
-    def bytes(self) -> bytes:
-        """The shipped file."""
-        self.trees = [tree_part(pending, self._types) for pending in self._pending]
-        versions = {
-            module.__name__: str(module.__version__).partition("+")[0]  # the build is no part of a version
-            for module in (torch, torchvision)
-        }
-        return archive(versions, self._builders, self.trees, self._types.part(), self._modules)
+    name: str
+    record: dict[str, Any]
+    known: Keywords
+    axes: dict[str, list[str]]
+    variants: dict[str, tuple[int, int, bool]]
+    trees: tuple[PendingTree, ...]
+    frozen: tuple[tuple[str, ...], ...]
+    attributes: SharedAttributes
 
 
-def _family(name: str) -> str:
-    """The name of the file that a builder stands in."""
-    from torchvision.models import get_model_builder
+def gather(name: str) -> Gathered:
+    """Build and run the model in every way that the data tells apart."""
+    plain = build(name)
+    known = keywords(name, type(plain), describe(plain))
+    axes = axes_of(name, known)
+    numbers: dict[str, int] = {}
+    trees: list[PendingTree] = []
+    frozen: dict[tuple[str, ...], int] = {}
+    variants: dict[str, tuple[int, int, bool]] = {}
+    found_heads: dict[str, list[Any]] = {}
+    attributes: SharedAttributes = {}
+    record: dict[str, Any] = {}
+    for call in calls(name, axes):
+        data = structure(call.tree)
+        number = numbers.setdefault(json.dumps(data), len(numbers))
+        if number == len(trees):
+            trees.append(_pending(call, data, task_of(name), trees))
+            pairs = [(module.qualified_type, module.attributes) for module in call.tree.modules]
+            attributes = shared_attributes([*attributes.items(), *pairs])
+            for head in heads(call, trees[number].arrived):
+                found_heads.setdefault(head[0], head)
+            record = record or _plain_record(name, plain, call, trees[number])
+        if call.class_sizes is not None:
+            if trees[number].class_sizes not in (None, call.class_sizes):
+                raise ValueError(f"{name}: one tree follows its class count in two ways")
+            trees[number].class_sizes = call.class_sizes
+        variants[call.key] = number, frozen.setdefault(call.tree.frozen, len(frozen)), call.class_sizes is not None
+    record["parameters"] = known.accepted
+    record["heads"] = sorted(found_heads.values(), key=lambda head: bool(head[4]))
+    return Gathered(name, record, known, axes, variants, tuple(trees), tuple(frozen), attributes)
 
-    return str(get_model_builder(name).__module__).rpartition(".")[2]
+
+def _pending(call: Call, data: dict[str, Any], task: str, before: list[PendingTree]) -> PendingTree:
+    """A new structure with its inputs; the smallest one is that of a tree before where it runs here too."""
+    usual = default_input(call.model, task, call.weights)
+    candidates: Iterable[Shape] = (tree.smallest for tree in before if tree.default == usual)
+    smallest = next((shape for shape in candidates if runs(call.model, task, shape)), None)
+    return PendingTree(
+        structure=data,
+        paths=tuple(module.path for module in call.tree.modules),
+        arrived=arriving_shapes(call.model, task, usual),
+        smallest=smallest or smallest_input(call.model, task, usual),
+        default=usual,
+        class_sizes=None,
+    )
+
+
+def _plain_record(name: str, plain: nn.Module, call: Call, tree: PendingTree) -> dict[str, Any]:
+    """What the data says about a builder and its structure without weights."""
+    return {
+        "qualified_name": shortest_path(name, import_paths()),
+        "task": task_of(name),
+        "family": family_of(name),
+        "root_type": type(plain).__name__,
+        "weights_enum": call.weights.__name__,
+        "weights": [member.name for member in call.weights],
+        "default_weights": call.weights["DEFAULT"].name,
+        "classes": _class_count(call),
+        "smallest_input": tree.smallest,
+        "default_input": tree.default,
+        "stem": stem(call, tree.default[0]),
+    }
 
 
 def _class_count(call: Call) -> int:
@@ -118,3 +115,31 @@ def _class_count(call: Call) -> int:
     if len(counts) > 1:
         raise ValueError(f"several class counts: {counts}")
     return counts.pop() if counts else 0
+
+
+def assemble(gathered: Iterable[Gathered]) -> bytes:
+    """The shipped file."""
+    import torchvision
+
+    builders = sorted(gathered, key=lambda builder: builder.name)
+    shared = shared_attributes(pair for builder in builders for pair in builder.attributes.items())
+    parts: dict[str, Any] = {}
+    trees: list[dict[str, Any]] = []
+    for builder in builders:
+        parts[builder.name] = {
+            "record": builder.record,
+            "axes": builder.axes,
+            "defaults": builder.known.defaults,
+            "harmless": builder.known.harmless,
+            "touches": builder.known.touched,
+            "variants": {
+                key: (len(trees) + number, frozen, sized) for key, (number, frozen, sized) in builder.variants.items()
+            },
+            "frozen": builder.frozen,
+        }
+        trees.extend(tree_part(tree, shared) for tree in builder.trees)
+    versions = {
+        module.__name__: str(module.__version__).partition("+")[0]  # the build is no part of a version
+        for module in (torch, torchvision)
+    }
+    return archive(versions, parts, trees, type_part(shared), import_paths())
