@@ -163,9 +163,38 @@ def test_an_opaque_module_that_is_never_reached_changes_nothing(worker: Prober) 
     assert data["watch"]["1:"]["used"] == 0
 
 
-def test_nothing_is_said_about_the_inside_of_an_opaque_module(worker: Prober) -> None:
-    answer = worker.observe(recipe(build("resnet18"), {"do": "opaque", "object": 1}, read([1, ""], "weight")))
-    assert failed(answer).reason == "reads into a module whose inside is not understood"
+@pytest.mark.parametrize(
+    "look",
+    [
+        read([1, ""], "weight"),
+        read([0, ""], "fc", "weight"),
+        read([0, ""], "fc", 0),
+        place([1, ""], "0", None, "item"),
+        {"do": "delete", "target": [1, ""], "name": "weight"},
+        {"do": "delete", "target": [1, ""], "name": "0"},
+    ],
+)
+def test_nothing_is_said_about_the_inside_of_an_opaque_module(worker: Prober, look: dict[str, Any]) -> None:
+    events = [build("resnet18"), {"do": "opaque", "object": 1}, place([0, ""], "fc", [1, ""]), look]
+    assert failed(worker.observe(recipe(*events))).reason == "looks into a module whose inside is not understood"
+
+
+def test_a_forward_that_looks_into_an_opaque_module_ends_there(worker: Prober) -> None:
+    opaque = {"do": "opaque", "object": 1}
+    inside_attention = place([0, "encoder.layers.encoder_layer_0.self_attention"], "out_proj", [1, ""])
+    data = seen(worker.observe(recipe(build("vit_b_16"), opaque, inside_attention, shape=[1, 3, 224, 224])))
+    assert data["forward"] == {"output": None, "raised": None, "stopped": "opaque"}
+    looped_over = place([0, "features"], "denseblock1", [1, ""])
+    data = seen(worker.observe(recipe(build("densenet121"), opaque, looped_over, shape=IMAGES)))
+    assert data["forward"]["stopped"] == "opaque"
+
+
+def test_a_copy_of_an_opaque_module_is_one_too(worker: Prober) -> None:
+    events = [{"do": "opaque", "object": 0}, {"do": "copy", "object": 1, "source": [0, ""]}]
+    data = seen(worker.observe(recipe(*events, model=[1, ""], watch=[[0, ""]], shape=IMAGES)))
+    assert data["forward"]["stopped"] == "opaque"
+    assert data["model"]["parameters"] == 1
+    assert not data["watch"]["0:"]["inside"]
 
 
 @pytest.mark.parametrize("how", ["item", "attribute"])
@@ -223,6 +252,10 @@ def test_a_wrapper_hides_the_names_of_its_module(worker: Prober) -> None:
         events = [*events[:2], read([1, ""], "fc")]
         raised = seen(worker.observe(recipe(*events, model=[1, ""])))["events"][-1]["raised"]
         assert raised["text"] == f"'{kind}' object has no attribute 'fc'"
+        # What only a wrapper with devices has is no evidence here.
+        for steps in (["device_ids", 0], ["output_device"]):
+            answer = worker.observe(recipe(*events[:2], read([1, ""], *steps), model=[1, ""]))
+            assert failed(answer).reason == "looks into a module whose inside is not understood"
 
 
 def test_a_copy_is_another_model(worker: Prober) -> None:

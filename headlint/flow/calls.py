@@ -170,7 +170,8 @@ def _run_body(
     inner = state.fork()
     number = inner.identity()
     inner.frames[number] = _bind_parameters(run, inner, function, arguments, node)
-    inner.parents[number] = function.frame
+    # A function met on another path may have been defined in a frame that this one does not have.
+    inner.parents[number] = function.frame if function.frame in state.frames else 0
     inner.frame = number
     paths: list[State]
     if isinstance(function.node, cst.Lambda):

@@ -323,24 +323,43 @@ def import_libraries() -> Libraries:
 
 
 class OpaqueReached(Exception):
-    """Forward came to a module whose inside is not understood."""
+    """A replay or a forward came to something whose inside is not understood."""
 
 
 def opaque_class(torch: Any) -> Any:
-    """A module that can stand anywhere: it has one parameter, and forward ends where it is reached."""
+    """A module that can stand anywhere: it has one parameter, and whoever calls it or looks into it ends there."""
 
     def initialise(self: Any) -> None:
         torch.nn.Module.__init__(self)
-        self.opaque = torch.nn.Parameter(torch.zeros(1))
+        self._parameters["opaque"] = torch.nn.Parameter(torch.zeros(1))
 
-    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def reached(self: Any, *args: Any, **kwargs: Any) -> Any:
         raise OpaqueReached
 
-    return type("Opaque", (torch.nn.Module,), {"__init__": initialise, "forward": forward})
+    def missing(self: Any, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            return torch.nn.Module.__getattr__(self, name)
+        except AttributeError:
+            raise OpaqueReached from None
+
+    ends = ("forward", "__iter__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__delattr__")
+    members = {"__init__": initialise, "__getattr__": missing, "__bool__": lambda self: True}
+    return type("Opaque", (torch.nn.Module,), {**members, **dict.fromkeys(ends, reached)})
+
+
+# What wrappers give their instances, beyond what stands in their classes, where there are devices and processes.
+WRAPPER_ATTRIBUTES = frozenset(
+    "device_ids output_device dim src_device_obj device device_type process_group reducer logger broadcast_buffers"
+    " bucket_bytes_cap find_unused_parameters gradient_as_bucket_view static_graph require_backward_grad_sync"
+    " require_forward_param_sync mixed_precision parameters_to_ignore is_multi_device_module".split()
+)
 
 
 def wrapper_class(torch: Any, name: str) -> Any:
     """What DataParallel and its kin are on one CPU, without devices or process groups: they call `module`."""
+    original = getattr(torch.nn.parallel, name, None)
 
     def initialise(self: Any, module: Any) -> None:
         torch.nn.Module.__init__(self)
@@ -349,7 +368,13 @@ def wrapper_class(torch: Any, name: str) -> Any:
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         return self.module(*args, **kwargs)
 
-    return type(name, (torch.nn.Module,), {"__init__": initialise, "forward": forward})
+    def missing(self: Any, attribute: str) -> Any:
+        if attribute in WRAPPER_ATTRIBUTES or hasattr(original, attribute):
+            raise OpaqueReached
+        return torch.nn.Module.__getattr__(self, attribute)
+
+    members = {"__init__": initialise, "forward": forward, "__getattr__": missing}
+    return type(name, (torch.nn.Module,), members)
 
 
 class NoState(dict):  # type: ignore[type-arg]
@@ -652,6 +677,8 @@ class Replay:
                     judge(PermissionError())
             except NoObservation:
                 raise
+            except OpaqueReached:
+                raise refuse("looks into a module whose inside is not understood") from None
             except Exception as error:
                 seen.append({"raised": judge(error)})
                 break
@@ -669,9 +696,11 @@ class Replay:
         if number in self.modules:
             raise refuse(f"object {number} is made twice")
         self.modules[number] = dict(module.named_modules(remove_duplicate=False))
-        self.parameters[number] = dict(module.named_parameters(remove_duplicate=False))
+        self.parameters[number] = {}
         for path, inner in self.modules[number].items():
             self.origins.setdefault(id(inner), (number, path))
+            for name, parameter in inner._parameters.items():
+                self.parameters[number][f"{path}.{name}" if path else name] = parameter
 
     def module(self, ref: Json, missing: bool = False) -> Any:
         """The module a reference names; None if it was not made and may be missing."""
@@ -815,8 +844,6 @@ class Replay:
         """Attributes and items, read and never called."""
         value = self.module(event["target"])
         for step in event["steps"]:
-            if isinstance(value, self.libraries.opaque):
-                raise NoObservation("refused", "reads into a module whose inside is not understood")
             value = value[step] if isinstance(step, int) else getattr(value, step)
 
     ACTIONS: ClassVar[dict[str, Callable[[Replay, dict[str, Any]], None]]] = {
@@ -932,7 +959,6 @@ class Experiment:
         self.libraries = libraries
         self.torch = libraries.torch
         self.recipe = Recipe(libraries, data)
-        self.memory = memory
         self.replay = Replay(libraries, pool, self.recipe, memory)
 
     def observe(self) -> dict[str, Any]:
@@ -944,15 +970,29 @@ class Experiment:
         model = self.replay.module(self.recipe.model, missing=raised)
         watched = {f"{ref[0]}:{ref[1]}": self.replay.module(ref, missing=raised) for ref in self.recipe.watch}
         watched = {name: module for name, module in watched.items() if module is not None}
-        everything = [module for module in (model, *watched.values()) if module is not None]
-        # Flags are counted before they are all set, which lets one forward tell what is used and what trains.
+        own = {id(module): list(module.parameters()) for module in (model, *watched.values()) if module is not None}
         trainable = {
-            id(parameter) for module in everything for parameter in module.parameters() if parameter.requires_grad
+            id(parameter) for parameters in own.values() for parameter in parameters if parameter.requires_grad
         }
         used: set[int] | None = None
         calls = Calls(self.torch)
         if self.recipe.input is not None and not raised:
-            observation["forward"], used = self.forward(model, everything, calls)
+            # Flags have been counted and are now all set, so that one forward tells what is used and what trains.
+            for parameter in (parameter for parameters in own.values() for parameter in parameters):
+                if parameter.is_floating_point():
+                    parameter.requires_grad = True
+            observation["forward"], used = self.forward(model, calls)
+
+        def counts(module: Any) -> dict[str, int | None]:
+            """How many of a module's parameters exist, train, are used, and both; None where no output tells."""
+            ids = {id(parameter) for parameter in own[id(module)]}
+            return {
+                "parameters": len(ids),
+                "trainable": len(ids & trainable),
+                "used": None if used is None else len(ids & used),
+                "reached": None if used is None else len(ids & used & trainable),
+            }
+
         inside = set() if model is None else {id(module) for module in model.modules()}
         observation["watch"] = {
             name: {
@@ -960,32 +1000,17 @@ class Experiment:
                 "arrived": calls.arrived.get(id(module)),
                 "inside": id(module) in inside,
                 "modules_called": sum(id(part) in calls.counts for part in module.modules()),
-                **self.parameter_facts(module, trainable, used),
+                **counts(module),
             }
             for name, module in watched.items()
         }
-        observation["model"] = None if model is None else self.parameter_facts(model, trainable, used)
+        observation["model"] = None if model is None else counts(model)
         return observation
 
-    @staticmethod
-    def parameter_facts(module: Any, trainable: set[int], used: set[int] | None) -> dict[str, int | None]:
-        """How many of a module's parameters exist, train, are used, and both; None where no output tells."""
-        own = {id(parameter) for parameter in module.parameters()}
-        return {
-            "parameters": len(own),
-            "trainable": len(own & trainable),
-            "used": None if used is None else len(own & used),
-            "reached": None if used is None else len(own & used & trainable),
-        }
-
-    def forward(self, model: Any, everything: list[Any], calls: Calls) -> tuple[dict[str, Any], set[int] | None]:
+    def forward(self, model: Any, calls: Calls) -> tuple[dict[str, Any], set[int] | None]:
         """One forward pass in eval mode on zeros; saved activations are let go at once."""
         torch = self.torch
         result: dict[str, Any] = {"output": None, "raised": None, "stopped": None}
-        for module in everything:
-            for parameter in module.parameters():
-                if parameter.is_floating_point():
-                    parameter.requires_grad = True
         model.eval()
         inputs = self.inputs(model)
         drop = torch.autograd.graph.saved_tensors_hooks(lambda tensor: None, never_unpacked)
