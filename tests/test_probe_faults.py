@@ -314,13 +314,16 @@ def test_the_same_observation_where_there_is_no_fork(tmp_path: Path) -> None:
 
 @needs_torch
 def test_a_request_that_is_not_understood_is_answered(tmp_path: Path) -> None:
-    command = [PYTHON, "-I", str(WORKER)]
+    (tmp_path / "kept").write_text("")
+    # A directory that holds something is not worked in, and so not removed.
+    command = [PYTHON, "-I", str(WORKER), str(tmp_path)]
     requests = b"{ no json\n" + b"[]\n" + b'{"id": 1}\n'
     done = subprocess.run(command, input=requests, capture_output=True, cwd=tmp_path, timeout=60, check=False)
     hello, *answers = map(json.loads, done.stdout.splitlines())
     assert hello["hello"] == WORKER_VERSION
     assert answers == [{"id": None, "failed": "the request is not understood", "kind": "refused"}] * 3
     assert done.stderr == b""
+    assert (tmp_path / "kept").exists()
 
 
 def test_a_prober_without_a_python_says_so_at_once(tmp_path: Path) -> None:

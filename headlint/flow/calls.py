@@ -10,7 +10,8 @@ import libcst as cst
 
 from headlint.flow.attributes import class_attribute, inherited, is_module_class
 from headlint.flow.items import iterate
-from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State, merge_equal
+from headlint.flow.merge import merge
+from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
 from headlint.flow.value import (
     NONE,
     Class,
@@ -190,7 +191,7 @@ def _run_body(
         path.frame = state.frame
         if not _is_captured(path, number):
             del path.frames[number], path.parents[number]
-    return merge_equal(paths) if len(paths) > 1 else paths
+    return merge(paths) if len(paths) > 1 else paths
 
 
 def _is_captured(path: State, frame: int) -> bool:

@@ -47,10 +47,14 @@ def _name(run: Interpreter, state: State, node: cst.Name) -> Value:
 
 
 def _literal(run: Interpreter, state: State, node: cst.Integer | cst.Float | cst.SimpleString) -> Value:
-    try:
-        return Constant(ast.literal_eval(node.value))
-    except (ValueError, SyntaxError):
-        return Unknown("a literal that cannot be read")
+    known = run.literals.get(id(node))
+    if known is None:
+        try:
+            known = Constant(ast.literal_eval(node.value))
+        except (ValueError, SyntaxError):
+            known = Unknown("a literal that cannot be read")
+        run.literals[id(node)] = known
+    return known
 
 
 def _ellipsis(run: Interpreter, state: State, node: cst.Ellipsis) -> Value:

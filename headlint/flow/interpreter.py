@@ -11,7 +11,8 @@ import libcst as cst
 from headlint.flow import calls, expressions, modules, scope
 from headlint.flow.assume import assume, known_truth, simplify
 from headlint.flow.choice import Infeasible, Raised, TooManyWays, each_way
-from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State, join_states, merge_equal
+from headlint.flow.merge import join_states, merge
+from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
 from headlint.flow.statements import execute
 from headlint.flow.value import (
     FALSE,
@@ -35,7 +36,7 @@ from headlint.history import ModuleRef, Read
 from headlint.source.nodes import parts, text_of
 
 # More paths than this at one point of the program are joined.
-MOST_PATHS = 24
+MOST_PATHS = 16
 # Statements interpreted for one file, all paths and calls together, before the analysis gives the file up.
 MOST_STEPS = 60_000
 # Calls inside calls that are followed.
@@ -72,6 +73,7 @@ class Interpreter:
         # Reads of modules that succeed on some path.
         self.read_well: set[int] = set()
         self.facts: dict[int, bool] = {}
+        self.literals: dict[int, Value] = {}
         self.deepest_call = DEEPEST_CALL
         self._may_choose: dict[int, bool] = {}
 
@@ -97,7 +99,7 @@ class Interpreter:
         """At most `MOST_PATHS` states: equal ones become one, then the last ones are joined."""
         if len(states) <= MOST_PATHS:
             return states
-        states = merge_equal(states)
+        states = merge(states)
         index = len(states) - 1
         while len(states) > MOST_PATHS and index > 0:
             # Paths with one history lose only values when they are joined.

@@ -8,7 +8,8 @@ import libcst as cst
 
 from headlint.flow.items import iterate
 from headlint.flow.scope import bind_target
-from headlint.flow.state import State, merge_equal
+from headlint.flow.merge import merge
+from headlint.flow.state import State
 from headlint.flow.value import Constant, ListRef, Symbol, Unknown, Value
 from headlint.source.nodes import parts, text_of
 
@@ -62,7 +63,7 @@ def _each_item(run: Interpreter, state: State, node: cst.For, items: tuple[Value
         if not running:
             break
         if len(running) > 1:
-            running = run.bounded(merge_equal(running))
+            running = run.bounded(merge(running))
     return left + running
 
 
@@ -173,7 +174,7 @@ def _widen(start: State, paths: list[State]) -> State:
 def _join_rounds(run: Interpreter, paths: list[State], outside: set[Symbol]) -> list[State]:
     """One path for each set of assumptions made outside: what differs otherwise differs between rounds."""
     groups: dict[tuple[tuple[Symbol, Value], ...], State] = {}
-    for path in merge_equal(paths):
+    for path in merge(paths):
         key = tuple((symbol, path.assumptions[symbol]) for symbol in path.assumptions if _is_stable(symbol, outside))
         known = groups.get(key)
         groups[key] = path if known is None else run.join(known, path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
-from headlint.flow.value import NONE, Class, Symbol, Unknown, Value, join
+from headlint.flow.value import NONE, Class, Symbol, Value
 from headlint.history import AnyEvent, Argument, ModuleRef, ParameterRef
 
 if TYPE_CHECKING:
@@ -196,105 +196,3 @@ _PATH_FIELDS = (
     "next_identity",
     "guarded",
 )
-
-
-def merge_equal(states: list[State]) -> list[State]:
-    """One state for every group that differs only in its assumptions; what they disagree on is forgotten."""
-    merged: list[State] = []
-    for state in states:
-        for index, kept in enumerate(merged):
-            if kept.same_as(state):
-                merged[index] = _forget_differences(kept, state)
-                break
-        else:
-            merged.append(state)
-    return merged
-
-
-def _forget_differences(left: State, right: State) -> State:
-    """`left` with only the assumptions and conditions that `right` shares."""
-    shared = {key: value for key, value in left.assumptions.items() if right.assumptions.get(key) == value}
-    left.assumptions = shared
-    left.conditions = tuple(condition for condition in left.conditions if condition in right.conditions)
-    for ref in left.modes.keys() | right.modes.keys():
-        if left.modes.get(ref) != right.modes.get(ref):
-            left.modes[ref] = None
-    left.called.update(right.called)
-    left.next_identity = max(left.next_identity, right.next_identity)
-    for key, count in right.counts.items():
-        if count > left.counts.get(key, 0):
-            left.counts[key] = count
-    return left
-
-
-def join_states(left: State, right: State) -> State:
-    """The most that is true on both paths: values that differ become Unknown, objects that differ escape.
-
-    Pure: both arguments stay as they are.
-    """
-    joined = _forget_differences(left.fork(), right)
-    for number in [number for number in joined.frames if number not in right.frames]:
-        del joined.frames[number]
-    for number, names in joined.frames.items():
-        other = right.frames[number]
-        for name in names.keys() | other.keys():
-            here, there = names.get(name), other.get(name)
-            if here is None or there is None:
-                names[name] = Unknown("bound on some paths only")
-            elif here is not there:
-                names[name] = join(here, there)
-    joined.returned = join(left.returned, right.returned)
-    for identity in left.heap.keys() | right.heap.keys():
-        mine, its = left.heap.get(identity), right.heap.get(identity)
-        if mine != its:
-            joined.heap[identity] = _join_records(mine, its)
-    for ref in left.children.keys() | right.children.keys():
-        if left.children.get(ref) != right.children.get(ref):
-            joined.escaped[ref.object] = "changed on some paths only"
-    for place in left.attributes.keys() | right.attributes.keys():
-        if left.attributes.get(place) != right.attributes.get(place):
-            joined.attributes[place] = Unknown("set on some paths only")
-    for parameter in left.flags.keys() | right.flags.keys():
-        if left.flags.get(parameter, True) != right.flags.get(parameter, True):
-            joined.flags[parameter] = None
-    for identity, reason in right.escaped.items():
-        joined.escaped.setdefault(identity, reason)
-    if left.trace != right.trace:
-        common = 0
-        for here_event, there_event in zip(left.trace, right.trace, strict=False):
-            if here_event != there_event:
-                break
-            common += 1
-        for event in (*left.trace[common:], *right.trace[common:]):
-            from headlint.history import modules_of
-
-            for number in modules_of(event):
-                joined.escaped.setdefault(number, "changed on some paths only")
-        joined.trace = left.trace[:common]
-    return joined
-
-
-def _join_records(left: Record | None, right: Record | None) -> Record:
-    """What is known of a heap object that two paths know differently."""
-    match left, right:
-        case ListRecord(), _:
-            return ListRecord((), complete=False)
-        case DictRecord(), _:
-            return DictRecord((), complete=False)
-        case InstanceRecord(), InstanceRecord():
-            theirs = dict(right.attributes)
-            names = dict.fromkeys((*dict(left.attributes), *theirs))
-            mine = dict(left.attributes)
-            missing = Unknown("set on some paths only")
-            attributes = tuple((name, join(mine.get(name, missing), theirs.get(name, missing))) for name in names)
-            return InstanceRecord(left.owner, attributes, left.escaped or right.escaped)
-        case OptimizerRecord(), _:
-            return OptimizerRecord(None)
-        case None, None:
-            raise AssertionError("a record that neither path has")
-        case None, record:
-            return record
-        case record, None:
-            return record
-        case _:
-            return OpaqueObject("differs between paths")

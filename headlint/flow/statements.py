@@ -13,7 +13,8 @@ from headlint.flow.expressions import binary, evaluate_defaults
 from headlint.flow.loops import for_loop, while_loop
 from headlint.flow.operations import apply
 from headlint.flow.scope import ELSEWHERE, STAR_IMPORTS, bind, bind_target, unbind
-from headlint.flow.state import State, merge_equal
+from headlint.flow.merge import merge
+from headlint.flow.state import State
 from headlint.flow.value import (
     NONE,
     Class,
@@ -43,7 +44,7 @@ def execute(run: Interpreter, node: cst.CSTNode, state: State) -> list[State]:
     compound = _COMPOUND.get(type(node))
     if compound is not None:
         paths = compound(run, node, state)
-        return merge_equal(paths) if len(paths) > 1 else paths
+        return merge(paths) if len(paths) > 1 else paths
     return _small(run, node, state)
 
 
@@ -53,7 +54,7 @@ def _small(run: Interpreter, node: Any, state: State) -> list[State]:
     if handler is None:
         return [state]
     paths = [path for path, _ in run.ways(state, node, lambda s: handler(run, s, node))]
-    return merge_equal(paths) if len(paths) > 1 else paths
+    return merge(paths) if len(paths) > 1 else paths
 
 
 # -- simple statements -------------------------------------------------------------------------------------------

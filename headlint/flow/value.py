@@ -33,17 +33,38 @@ class Constant:
         return hash(self.value)
 
 
-@dataclass(frozen=True, slots=True)
 class Symbol:
     """A value the code does not give but that stays the same: equal operation and operands, equal value.
 
     `op` "name" marks an origin (a parameter, the result of a call that is not visible); every other `op`
-    is a pure operation over its operands ("attr", "//", "==", "startswith", "choice" ...).
+    is a pure operation over its operands ("attr", "//", "==", "startswith", "choice" ...). Treat it as frozen;
+    it is written out because its hash, which assumptions are looked up by, is worth keeping.
     """
 
-    op: str
-    operands: tuple[object, ...]
-    text: str = field(compare=False)
+    __slots__ = ("_hash", "op", "operands", "text")
+    __match_args__ = ("op", "operands")
+
+    def __init__(self, op: str, operands: tuple[object, ...], text: str) -> None:
+        self.op = op
+        self.operands = operands
+        self.text = text
+        self._hash = hash((op, operands))
+
+    def __eq__(self, other: object) -> bool:
+        """Equal by operation and operands; how the code writes it takes no part."""
+        if self is other:
+            return True
+        if not isinstance(other, Symbol) or self._hash != other._hash:
+            return False
+        return self.op == other.op and self.operands == other.operands
+
+    def __hash__(self) -> int:
+        """Agree with equality."""
+        return self._hash
+
+    def __repr__(self) -> str:
+        """The text of the code."""
+        return f"Symbol({self.text!r})"
 
 
 @dataclass(frozen=True, slots=True)

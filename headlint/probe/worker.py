@@ -240,7 +240,7 @@ def aligned_regions(
 ) -> Any:
     """RoIAlign of `features` (N, C, H, W) in `regions` (K, 5): batch number and corners; (K, C, height, width)."""
     if ratio <= 0:
-        raise NotImplementedError("torchvision::roi_align with adaptive sampling")
+        raise NotImplementedError("Couldn't load custom C++ ops: there is no roi_align with adaptive sampling")
     corners = regions[:, 1:].view(-1, 2, 2).flip(2) * scale - (0.5 if aligned else 0.0)
     start, size = corners[:, 0], corners[:, 1] - corners[:, 0]
     if not aligned:
@@ -463,7 +463,7 @@ def weights_without_download(libraries: Libraries) -> Iterator[None]:
 
 CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "DataParallel", "DistributedDataParallel")
 NOT_FOR_LAYERS = frozenset(("device", "dtype", "backend", "rank"))
-NOT_FOR_BUILDERS = frozenset(("weights", "weights_backbone", "pretrained", "pretrained_backbone", "progress"))
+NOT_FOR_BUILDERS = frozenset(("weights", "weights_backbone", "pretrained", "pretrained_backbone"))
 
 
 class Recipe:
@@ -637,7 +637,10 @@ class Recipe:
 OUT_OF_MEMORY = re.compile(
     r"can't allocate memory|not enough memory|Storage size calculation overflowed", re.IGNORECASE
 )
-NO_OPERATOR = re.compile(r"Couldn't load custom C\+\+ ops|torchvision::\w+|torch\.ops\.torchvision|'_OpNamespace'")
+NO_OPERATOR = re.compile(
+    r"Couldn't load custom C\+\+ ops|operator torchvision::\w+"
+    r"|Could not run 'torchvision::|'_OpNamespace' 'torchvision'"
+)
 
 
 def judge(error: BaseException) -> dict[str, str]:
@@ -1168,7 +1171,7 @@ def encoded(answer: dict[str, Any]) -> bytes:
 
 
 def resident_bytes(pid: int) -> int:
-    """Resident memory of a process that it shares with no other; 0 where the system does not say."""
+    """Resident memory of a process; 0 where the system does not say."""
     try:
         with open(f"/proc/{pid}/statm", "rb") as stream:
             fields = stream.read().split()
@@ -1264,9 +1267,9 @@ class Server:
                         break
                     answer += chunk
                 if time.monotonic() - started > request["timeout"]:
-                    failure = ("timed out after {:g} s".format(request["timeout"]), "time")
+                    failure = (f"timed out after {request['timeout']:g} s", "time")
                 elif resident_bytes(child) > base + request["memory"]:
-                    failure = ("needs more than {} of memory".format(gigabytes(request["memory"])), "memory")
+                    failure = (f"needs more than {gigabytes(request['memory'])} of memory", "memory")
         finally:
             if failure is not None or not answer.endswith(b"\n"):
                 with contextlib.suppress(OSError):
@@ -1297,8 +1300,11 @@ def forbid_core_dumps() -> None:
 
 
 def enter_directory(given: str | None) -> None:
-    """Work in an empty temporary directory, which is also where torch looks for downloads."""
-    directory = given or tempfile.mkdtemp(prefix="headlint-")
+    """Work in an empty temporary directory, which is also where torch looks for downloads.
+
+    It is removed at the end, so one that holds anything is not used.
+    """
+    directory = given if given and not os.listdir(given) else tempfile.mkdtemp(prefix="headlint-")
     os.chdir(directory)
     os.environ["TORCH_HOME"] = os.path.join(directory, "torch")
     os.environ["CUDA_VISIBLE_DEVICES"] = ""

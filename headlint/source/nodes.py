@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import libcst as cst
 
@@ -47,6 +48,7 @@ def holds(node: cst.CSTNode, wanted: cst.CSTNode) -> bool:
     return False
 
 
+@lru_cache(maxsize=20_000)
 def text_of(node: cst.CSTNode) -> str:
     """How the code writes an expression, shortened where it is long: for messages only."""
     match node:

@@ -1,0 +1,177 @@
+"""Making fewer paths of many: merging what has become the same, and joining what must not go on apart."""
+
+from __future__ import annotations
+
+from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, OpaqueObject, OptimizerRecord, Record, State
+from headlint.flow.value import Constant, Symbol, Unknown, Value, join
+from headlint.history import modules_of
+
+
+def merge(states: list[State]) -> list[State]:
+    """Fewer states for the same paths, with nothing lost that concerns models.
+
+    States that differ only in their assumptions become one. So do the two sides of one condition that did
+    the same to every model: a name that they bind to different values is bound to a choice between the two,
+    which is made once somebody asks for it.
+    """
+    if len(states) < 2:
+        return states
+    merged: list[State] = []
+    for state in states:
+        _add(merged, state)
+    return merged
+
+
+def _add(merged: list[State], state: State) -> None:
+    for index, kept in enumerate(merged):
+        if kept.completion != state.completion or not _same_models(kept, state):
+            continue
+        if kept.same_as(state):
+            merged[index] = _forget_differences(kept, state)
+            return
+        condition = _sides_of(kept, state)
+        if condition is not None:
+            del merged[index]
+            # The pair may now be one side of the condition before.
+            _add(merged, _choose_between(condition))
+            return
+    merged.append(state)
+
+
+def _same_models(left: State, right: State) -> bool:
+    """Whether both paths did the same to every model."""
+    return (
+        left.children == right.children
+        and left.flags == right.flags
+        and left.attributes == right.attributes
+        and left.escaped == right.escaped
+        and len(left.trace) == len(right.trace)
+        and left.trace == right.trace
+        and left.frames.keys() == right.frames.keys()
+        and left.parents == right.parents
+    )
+
+
+def _sides_of(left: State, right: State) -> tuple[Symbol, State, State] | None:
+    """The condition that alone parts two paths, with the path on which it is true first."""
+    ours, theirs = left.conditions, right.conditions
+    if not ours or len(ours) != len(theirs) or ours[:-1] != theirs[:-1]:
+        return None
+    (symbol, truth), (other, other_truth) = ours[-1], theirs[-1]
+    if symbol != other or truth == other_truth:
+        return None
+    return (symbol, left, right) if truth else (symbol, right, left)
+
+
+def _choose_between(parted: tuple[Symbol, State, State]) -> State:
+    """One state for the two sides of a condition."""
+    condition, first, second = parted
+
+    def between(a: Value | None, b: Value | None) -> Value:
+        if a is None or b is None:
+            return Unknown("bound on some paths only")
+        if a == b:
+            return a
+        if isinstance(a, (Constant, Symbol)) and isinstance(b, (Constant, Symbol)):
+            return Symbol("choice", (condition, a, b), condition.text)
+        return join(a, b)
+
+    chosen = _forget_differences(first, second)
+    for number, names in chosen.frames.items():
+        other = second.frames[number]
+        for name in names.keys() | other.keys():
+            if names.get(name) is not other.get(name):
+                names[name] = between(names.get(name), other.get(name))
+    chosen.returned = between(first.returned, second.returned)
+    for identity in chosen.heap.keys() | second.heap.keys():
+        mine, its = chosen.heap.get(identity), second.heap.get(identity)
+        if mine != its:
+            chosen.heap[identity] = _join_records(mine, its)
+    return chosen
+
+
+def _forget_differences(left: State, right: State) -> State:
+    """`left` with only the assumptions and conditions that `right` shares."""
+    shared = {key: value for key, value in left.assumptions.items() if right.assumptions.get(key) == value}
+    left.assumptions = shared
+    left.conditions = tuple(condition for condition in left.conditions if condition in right.conditions)
+    for ref in left.modes.keys() | right.modes.keys():
+        if left.modes.get(ref) != right.modes.get(ref):
+            left.modes[ref] = None
+    left.called.update(right.called)
+    left.next_identity = max(left.next_identity, right.next_identity)
+    for key, count in right.counts.items():
+        if count > left.counts.get(key, 0):
+            left.counts[key] = count
+    return left
+
+
+def join_states(left: State, right: State) -> State:
+    """The most that is true on both paths: values that differ become Unknown, objects that differ escape.
+
+    Pure: both arguments stay as they are.
+    """
+    joined = _forget_differences(left.fork(), right)
+    for number in [number for number in joined.frames if number not in right.frames]:
+        del joined.frames[number]
+    for number, names in joined.frames.items():
+        other = right.frames[number]
+        for name in names.keys() | other.keys():
+            here, there = names.get(name), other.get(name)
+            if here is None or there is None:
+                names[name] = Unknown("bound on some paths only")
+            elif here is not there:
+                names[name] = join(here, there)
+    joined.returned = join(left.returned, right.returned)
+    for identity in left.heap.keys() | right.heap.keys():
+        mine, its = left.heap.get(identity), right.heap.get(identity)
+        if mine != its:
+            joined.heap[identity] = _join_records(mine, its)
+    for ref in left.children.keys() | right.children.keys():
+        if left.children.get(ref) != right.children.get(ref):
+            joined.escaped[ref.object] = "changed on some paths only"
+    for place in left.attributes.keys() | right.attributes.keys():
+        if left.attributes.get(place) != right.attributes.get(place):
+            joined.attributes[place] = Unknown("set on some paths only")
+    for parameter in left.flags.keys() | right.flags.keys():
+        if left.flags.get(parameter, True) != right.flags.get(parameter, True):
+            joined.flags[parameter] = None
+    for identity, reason in right.escaped.items():
+        joined.escaped.setdefault(identity, reason)
+    if left.trace != right.trace:
+        common = 0
+        for here_event, there_event in zip(left.trace, right.trace, strict=False):
+            if here_event != there_event:
+                break
+            common += 1
+        for event in (*left.trace[common:], *right.trace[common:]):
+            for number in modules_of(event):
+                joined.escaped.setdefault(number, "changed on some paths only")
+        joined.trace = left.trace[:common]
+    return joined
+
+
+def _join_records(left: Record | None, right: Record | None) -> Record:
+    """What is known of a heap object that two paths know differently."""
+    match left, right:
+        case ListRecord(), _:
+            return ListRecord((), complete=False)
+        case DictRecord(), _:
+            return DictRecord((), complete=False)
+        case InstanceRecord(), InstanceRecord():
+            theirs = dict(right.attributes)
+            names = dict.fromkeys((*dict(left.attributes), *theirs))
+            mine = dict(left.attributes)
+            missing = Unknown("set on some paths only")
+            attributes = tuple((name, join(mine.get(name, missing), theirs.get(name, missing))) for name in names)
+            return InstanceRecord(left.owner, attributes, left.escaped or right.escaped)
+        case OptimizerRecord(), _:
+            return OptimizerRecord(None)
+        case None, None:
+            raise AssertionError("a record that neither path has")
+        case None, record:
+            return record
+        case record, None:
+            return record
+        case _:
+            return OpaqueObject("differs between paths")
