@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headlint.flow.operations import TESTS, apply, truth_of
 from headlint.flow.state import State
-from headlint.flow.value import NONE, Constant, Symbol, Tuple, Value
+from headlint.flow.value import Constant, Symbol, Tuple, Value
 
 
 def simplify(state: State, value: Value) -> Value:
@@ -19,7 +19,7 @@ def _simplify(assumptions: dict[Symbol, Value], symbol: Symbol, own: bool = True
         known = assumptions.get(symbol)
         if known is not None:
             return known
-    if symbol.op == "name":
+    if symbol.inside.isdisjoint(assumptions):
         return symbol
     operands = tuple(_inside(assumptions, operand) for operand in symbol.operands)
     if all(new is old for new, old in zip(operands, symbol.operands, strict=True)):
@@ -72,11 +72,11 @@ def assume(state: State, symbol: Symbol, truth: bool) -> State | None:
     path = state.fork()
     path.assumptions[test] = Constant(truth)
     path.conditions = (*path.conditions, (test, truth))
-    if truth:
-        pinned = _pinned(test)
-        if pinned is not None:
-            path.assumptions[pinned[0]] = pinned[1]
-    return path if _is_consistent(path.assumptions) and _narrow(path) else None
+    pinned = _pinned(test) if truth else None
+    if pinned is not None:
+        path.assumptions[pinned[0]] = pinned[1]
+    changed = {test} if pinned is None else {test, pinned[0]}
+    return path if _is_consistent(path.assumptions, changed) and _narrow(path, test) else None
 
 
 def _pinned(test: Symbol) -> tuple[Symbol, Value] | None:
@@ -90,10 +90,10 @@ def _pinned(test: Symbol) -> tuple[Symbol, Value] | None:
     return None
 
 
-def _is_consistent(assumptions: dict[Symbol, Value]) -> bool:
-    """Whether no assumption contradicts what the others give for it."""
+def _is_consistent(assumptions: dict[Symbol, Value], changed: set[Symbol]) -> bool:
+    """Whether no assumption contradicts what the others give for it, now that `changed` are among them."""
     for symbol, value in assumptions.items():
-        if symbol.op == "name":
+        if symbol.op == "name" or (symbol not in changed and symbol.inside.isdisjoint(changed)):
             continue
         found = _simplify(assumptions, symbol, own=False)
         if not isinstance(found, Symbol):
@@ -106,20 +106,23 @@ def _is_consistent(assumptions: dict[Symbol, Value]) -> bool:
     return True
 
 
-def _narrow(path: State) -> bool:
-    """Pin symbols known to be one of several constants of which only one is left; False if none is."""
+# Choices beyond which a membership test is not narrowed down to the one that is left.
+_MOST_CHOICES = 40
+
+
+def _narrow(path: State, test: Symbol) -> bool:
+    """Pin symbols known to be one of several constants of which `test` leaves only one; False if none is left."""
     for symbol, value in list(path.assumptions.items()):
         if symbol.op != "in" or truth_of(value) is not True:
             continue
         wanted, choices = symbol.operands
         if not isinstance(wanted, Symbol) or not isinstance(choices, Tuple) or wanted in path.assumptions:
             continue
-        left = [item for item in choices.items if _is_consistent({**path.assumptions, wanted: item})]
+        if wanted not in test.inside or len(choices.items) > _MOST_CHOICES:
+            continue
+        left = [item for item in choices.items if _is_consistent({**path.assumptions, wanted: item}, {wanted})]
         if not left:
             return False
         if len(left) == 1 and isinstance(left[0], Constant):
             path.assumptions[wanted] = left[0]
     return True
-
-
-__all__ = ["NONE", "assume", "known_truth", "simplify"]

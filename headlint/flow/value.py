@@ -37,11 +37,12 @@ class Symbol:
     """A value the code does not give but that stays the same: equal operation and operands, equal value.
 
     `op` "name" marks an origin (a parameter, the result of a call that is not visible); every other `op`
-    is a pure operation over its operands ("attr", "//", "==", "startswith", "choice" ...). Treat it as frozen;
-    it is written out because its hash, which assumptions are looked up by, is worth keeping.
+    is a pure operation over its operands ("attr", "//", "==", "startswith", "choice" ...). `inside` are all the
+    symbols it is made of. Treat it as frozen; it is written out because its hash, which assumptions are looked
+    up by, is worth keeping.
     """
 
-    __slots__ = ("_hash", "op", "operands", "text")
+    __slots__ = ("_hash", "inside", "op", "operands", "text")
     __match_args__ = ("op", "operands")
 
     def __init__(self, op: str, operands: tuple[object, ...], text: str) -> None:
@@ -49,6 +50,7 @@ class Symbol:
         self.operands = operands
         self.text = text
         self._hash = hash((op, operands))
+        self.inside = _symbols_in(operands)
 
     def __eq__(self, other: object) -> bool:
         """Equal by operation and operands; how the code writes it takes no part."""
@@ -65,6 +67,19 @@ class Symbol:
     def __repr__(self) -> str:
         """The text of the code."""
         return f"Symbol({self.text!r})"
+
+
+_NO_SYMBOLS: frozenset[Symbol] = frozenset()
+
+
+def _symbols_in(operands: tuple[object, ...]) -> frozenset[Symbol]:
+    found = _NO_SYMBOLS
+    for operand in operands:
+        if isinstance(operand, Symbol):
+            found |= operand.inside | {operand}
+        elif isinstance(operand, Tuple):
+            found |= _symbols_in(operand.items)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
