@@ -98,6 +98,9 @@ class Linter:
             return Report((), (f"{error.editor_line}:{error.editor_column}: cannot be parsed: {reason}",), 0)
         except RecursionError:
             return Report((), ("1:1: cannot be parsed: nested too deeply",), 0)
+        except TypeError:
+            # libcst takes some valid Python for invalid, such as a lambda glued to `else(`.
+            return Report((), ("1:1: cannot be parsed: the parser does not know this form of Python",), 0)
         analysis = analyse(program.tree)
         notes = (f"1:1: {analysis.note}",) if analysis.note else ()
         groups = agree(analysis, list(self._suspicions(analysis.histories)), text)

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from headlint.probe.client import Prober
-from headlint.probe.process import WORKER
+from headlint.probe.client import WORKER, Prober
 from headlint.probe.protocol import Failure, Observation
 
 # Another Python, with other versions of torch and torchvision, may stand in for the one that runs the tests.

@@ -31,9 +31,8 @@ from probe_helpers import (
 )
 
 from headlint.probe import worker as worker_module
-from headlint.probe.client import Prober
+from headlint.probe.client import WORKER, Prober
 from headlint.probe.lines import PolledChannel
-from headlint.probe.process import WORKER
 from headlint.probe.protocol import WORKER_VERSION, Versions
 
 ASKED = recipe(build("resnet18"))

@@ -13,7 +13,8 @@ import pytest
 from probe_helpers import build, failed, needs_torch, prober, recipe
 
 from headlint.probe import python as python_module
-from headlint.probe.process import WORKER, environment
+from headlint.probe.client import WORKER
+from headlint.probe.process import environment
 from headlint.probe.protocol import Failure
 from headlint.probe.python import Choice, Installed, find_python, installed_versions, site_directories
 

@@ -24,8 +24,7 @@ from probe_helpers import (
     seen,
 )
 
-from headlint.probe.client import Prober
-from headlint.probe.process import WORKER
+from headlint.probe.client import WORKER, Prober
 
 pytestmark = needs_torch
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from probe_helpers import PYTHON, needs_torch
 
-from headlint.probe.process import WORKER
+from headlint.probe.client import WORKER
 
 pytestmark = needs_torch
 

@@ -293,7 +293,7 @@ def test_arguments_that_change_a_size_only() -> None:
     dropout = tree_of("efficientnet_b0", dropout=rate).node("classifier.0")
     assert dropout is not None
     assert dropout.sizes["p"] is rate
-    drop_path = tree_of("efficientnet_b0", stochastic_depth_prob=0.5).node("features.1.0.stochastic_depth")
+    drop_path = tree_of("efficientnet_b0", stochastic_depth_prob=0.5).node("features.2.0.stochastic_depth")
     assert drop_path is not None
     assert "p" not in drop_path.sizes
 

@@ -17,19 +17,18 @@ CODE = "HL302"
 
 def check(history: ModelHistory) -> Iterator[Candidate]:
     """Freezing statements of which nothing is left in the model."""
-    state = history.state
-    now = {parameter for _, parameter in modules.parameters_of(state, history.model)}
-    if not now or any(state.flags.get(parameter, True) is not True for parameter in now):
-        return
     for index, freeze in enumerate(history.events):
         if not isinstance(freeze, SetFlag) or freeze.value or freeze.site is None:
             continue
-        if now.intersection(freeze.parameters) or any(p.object != history.build.object for p in freeze.parameters):
+        if any(parameter.object != history.build.object for parameter in freeze.parameters):
             continue
         replaced = _replaced_after(history, index, freeze.parameters)
         if not replaced or _unfrozen_before(history, index, replaced, freeze):
             continue
-        if was_trained_between(history, freeze, replaced[-1], history.model):
+        now = {parameter for _, parameter in modules.parameters_of(history.state, history.model)}
+        if not now or any(history.state.flags.get(parameter, True) is not True for parameter in now):
+            continue
+        if now.intersection(freeze.parameters) or was_trained_between(history, freeze, replaced[-1], history.model):
             continue
         place = _place(history, replaced[0])
         message = (

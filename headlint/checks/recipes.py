@@ -19,8 +19,6 @@ from headlint.history import (
 )
 
 BATCH = 2
-# Pixels that every family takes whose smallest input is smaller still: real maps, and still quick.
-_USUAL_SIDE = 64
 
 
 def recipes(history: ModelHistory, claim: Claim, model: ModuleRef | None) -> Iterator[Recipe]:
@@ -51,11 +49,9 @@ def _recipe(history: ModelHistory, events: Iterable[AnyEvent], claim: Claim, mod
 
 
 def input_shape(history: ModelHistory) -> tuple[int, ...]:
-    """A small input that the model takes, batch first; the usual one where the trunk has been changed."""
+    """The smallest input that the model takes, batch first; the usual one where the trunk has been changed."""
     builder = history.builder
     shape = list(builder.default_input if _changes_trunk(history) else builder.smallest_input)
-    if len(shape) == 3 and shape != list(builder.default_input):
-        shape[1:] = [max(side, _USUAL_SIDE) for side in shape[1:]]
     channels = _stem_channels(history)
     if channels is not None:
         shape[0] = channels

@@ -348,6 +348,16 @@ def _type(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNod
     return state.origin(node, text_of(node))
 
 
+def _id(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """A number for each module and parameter: code keeps sets of these to tell a head's parameters from the rest."""
+    if len(arguments.positional) == 1 and isinstance(arguments.positional[0], (Module, Parameter)):
+        return Constant(run.numbers.setdefault(arguments.positional[0].ref, _FIRST_ID + len(run.numbers)))
+    return state.origin(node, text_of(node))
+
+
+_FIRST_ID = 1 << 40
+
+
 def _super(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     from headlint.flow.scope import look_up
 
@@ -395,6 +405,7 @@ _HANDLERS: dict[str, Handler] = {
     "builtins.delattr": _delattr,
     "builtins.super": _super,
     "builtins.type": _type,
+    "builtins.id": _id,
     "builtins.exit": _exit,
     "builtins.quit": _exit,
     "sys.exit": _exit,

@@ -173,7 +173,7 @@ def _histories(ended: Sequence[EndedPath]) -> Iterator[ModelHistory]:
                 continue
             events = _about(event.object, trace)
             escaped = path.state.escaped.get(event.object)
-            key = (event.object, id(event.site), events, path.complete, escaped, path.state.conditions)
+            key = (event.object, id(event.site), events, path.complete, escaped)
             if key in seen:
                 continue
             seen.add(key)

@@ -32,7 +32,7 @@ from headlint.flow.value import (
     Value,
     join,
 )
-from headlint.history import ModuleRef, Read
+from headlint.history import ModuleRef, ParameterRef, Read
 from headlint.source.nodes import parts, text_of
 
 # More paths than this at one point of the program are joined.
@@ -74,6 +74,7 @@ class Interpreter:
         self.read_well: set[int] = set()
         self.facts: dict[int, bool] = {}
         self.literals: dict[int, Value] = {}
+        self.numbers: dict[ModuleRef | ParameterRef, int] = {}
         self.deepest_call = DEEPEST_CALL
         self._may_choose: dict[int, bool] = {}
 
@@ -321,7 +322,7 @@ _PLAIN_CALLS = frozenset(
     """
     parameters named_parameters children named_children modules named_modules append requires_grad_ print len range
     enumerate zip list tuple isinstance startswith endswith split lower upper replace format items keys values
-    train eval to cuda cpu zero_grad step backward item numel size Linear Conv2d Dropout ReLU BatchNorm1d BatchNorm2d
+    train eval to cuda cpu zero_grad step backward item numel size id add Linear Conv2d Dropout ReLU BatchNorm1d BatchNorm2d
     Identity Flatten Softmax LogSoftmax Sigmoid Sequential CrossEntropyLoss
     """.split()
 )

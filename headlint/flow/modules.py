@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from headlint.flow.state import (
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
     import libcst as cst
 
-    from headlint.zoo import Node
+    from headlint.zoo import Node, Tree
 
 # Every parameter of an object whose parameters are not known one by one.
 ALL_PARAMETERS = "*"
@@ -117,11 +118,45 @@ def walk(state: State, ref: ModuleRef) -> Iterator[tuple[str, ModuleRef]]:
         path, here = pending.pop()
         if here in seen:
             continue
+        prefix = f"{path}." if path else ""
+        tree = _untouched_tree(state, here)
+        if tree is not None:
+            for below, inside in _modules_in(here.object, tree, here.path):
+                if inside not in seen:
+                    seen.add(inside)
+                    yield (prefix + below if below else path), inside
+            continue
         seen.add(here)
         yield path, here
-        prefix = f"{path}." if path else ""
-        inside = [(prefix + name, child) for name, child in children_of(state, here) if child is not None]
-        pending.extend(reversed(inside))
+        inside_here = [(prefix + name, child) for name, child in children_of(state, here) if child is not None]
+        pending.extend(reversed(inside_here))
+
+
+def _untouched_tree(state: State, ref: ModuleRef) -> Tree | None:
+    """The zoo's tree if everything in `ref` still stands as the builder made it."""
+    record = state.heap.get(ref.object)
+    if not isinstance(record, ZooObject):
+        return None
+    for changed in state.children:
+        if changed.object == ref.object and _is_at_or_below(changed.path, ref.path):
+            return None
+    return record.tree
+
+
+def _is_at_or_below(path: str, above: str) -> bool:
+    return not above or path == above or path.startswith(f"{above}.")
+
+
+@lru_cache(maxsize=1_000)
+def _modules_in(number: int, tree: Tree, path: str) -> tuple[tuple[str, ModuleRef], ...]:
+    start = len(path) + 1 if path else 0
+    return tuple((inside[start:], ModuleRef(number, inside)) for inside in tree.modules(path))
+
+
+@lru_cache(maxsize=1_000)
+def _parameters_in(number: int, tree: Tree, path: str) -> tuple[tuple[str, ParameterRef], ...]:
+    start = len(path) + 1 if path else 0
+    return tuple((inside[start:], ParameterRef(number, inside)) for inside in tree.parameters(path))
 
 
 def own_parameters(state: State, ref: ModuleRef) -> Iterator[tuple[str, ParameterRef]]:
@@ -146,23 +181,24 @@ def own_parameters(state: State, ref: ModuleRef) -> Iterator[tuple[str, Paramete
 
 def parameters_of(state: State, ref: ModuleRef) -> Iterator[tuple[str, ParameterRef]]:
     """Every parameter in a module with its name now, in the order of `named_parameters`."""
-    if ref.object not in _changed_objects(state):
-        record = state.heap.get(ref.object)
-        if isinstance(record, ZooObject):
-            start = len(ref.path) + 1 if ref.path else 0
-            for path in record.tree.parameters(ref.path):
-                yield path[start:], ParameterRef(ref.object, path)
-            return
-    for path, inside in walk(state, ref):
+    emptied = {place for place, value in state.attributes.items() if value == NONE}
+    seen: set[ModuleRef] = set()
+    pending: list[tuple[str, ModuleRef]] = [("", ref)]
+    while pending:
+        path, here = pending.pop()
+        if here in seen:
+            continue
+        seen.add(here)
         prefix = f"{path}." if path else ""
-        for name, parameter in own_parameters(state, inside):
+        tree = None if emptied else _untouched_tree(state, here)
+        if tree is not None:
+            for name, parameter in _parameters_in(here.object, tree, here.path):
+                yield prefix + name, parameter
+            continue
+        for name, parameter in own_parameters(state, here):
             yield prefix + name, parameter
-
-
-def _changed_objects(state: State) -> set[int]:
-    changed = {ref.object for ref in state.children}
-    changed.update(ref.object for ref, _ in state.attributes)
-    return changed
+        inside_here = [(prefix + name, child) for name, child in children_of(state, here) if child is not None]
+        pending.extend(reversed(inside_here))
 
 
 def parameter_shape(state: State, parameter: ParameterRef) -> tuple[Argument, ...] | None:

@@ -10,7 +10,18 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from headlint.flow.value import Class, Constant, External, Function, Module, Symbol, Tuple, Unknown, Value
+from headlint.flow.value import (
+    Class,
+    Constant,
+    External,
+    Function,
+    Module,
+    Parameter,
+    Symbol,
+    Tuple,
+    Unknown,
+    Value,
+)
 
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -172,6 +183,8 @@ def _is_stable(value: Value) -> bool:
 def _equal(left: Value, right: Value) -> bool | None:
     if isinstance(left, Symbol) and left == right:
         return True
+    if isinstance(left, (Module, Parameter)) and isinstance(right, (Module, Parameter)):
+        return left == right
     if isinstance(left, (External, Class, Function)) and isinstance(right, (External, Class, Function)):
         return True if left == right else None
     return None
@@ -187,9 +200,9 @@ def _test(op: str, left: Value, right: Value) -> bool | None:
         elif isinstance(left, Constant) and isinstance(right, Constant):
             if left.value is None or isinstance(left.value, bool) or type(left.value) is not type(right.value):
                 truth = left == right
-        elif isinstance(left, (Module, Class, Function)) and type(left) is type(right):
+        elif isinstance(left, (Module, Parameter, Class, Function)) and type(left) is type(right):
             truth = left == right
     elif isinstance(right, Tuple):
-        if any(_equal(left, item) for item in right.items):
-            truth = True
+        answers = [_equal(left, item) for item in right.items]
+        truth = True if True in answers else (False if answers and None not in answers else None)
     return None if truth is None else truth is not negative

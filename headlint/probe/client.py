@@ -8,10 +8,9 @@ import os
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headlint.probe.cache import Cache, default_directory
-from headlint.probe.process import WORKER, WorkerProcess, start_worker
 from headlint.probe.protocol import (
     WORKER_VERSION,
     Failure,
@@ -23,6 +22,10 @@ from headlint.probe.protocol import (
 )
 from headlint.probe.python import Choice, Installed, find_python
 
+if TYPE_CHECKING:
+    from headlint.probe.process import WorkerProcess
+
+WORKER = Path(__file__).with_name("worker.py")
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_MEMORY = 2 << 30
 START_SECONDS = 120.0
@@ -166,6 +169,9 @@ class Prober:
         self._end_worker()
         if self._given_up is not None:
             return self._given_up
+        # A warm run starts no process, and so does not pay for what that takes.
+        from headlint.probe.process import start_worker
+
         started = start_worker(choice.python, self._worker_file, self._start_seconds)
         if isinstance(started, Failure):
             self._failed_starts += 1

@@ -17,8 +17,6 @@ from pathlib import Path
 from headlint.probe.lines import Channel, PolledChannel, ThreadedChannel
 from headlint.probe.protocol import WORKER_VERSION, Failure, Versions, parse_versions
 
-WORKER = Path(__file__).with_name("worker.py")
-
 # What a Python needs to find its libraries, its home and a temporary directory; nothing that changes torch.
 KEPT_VARIABLES = frozenset(
     {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import site
 import sys
 from collections.abc import Iterable, Iterator
@@ -60,6 +59,8 @@ def asked_for(explicit: str) -> Choice | Failure:
     """The interpreter that an option names, by path or by a name on the PATH."""
     python = os.path.expanduser(explicit)
     if os.path.basename(python) == python and not os.path.exists(python):
+        import shutil
+
         python = shutil.which(python) or python
     python = os.path.abspath(python)
     if not os.path.exists(python):
