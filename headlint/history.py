@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import libcst as cst
 
 RECIPE_FORMAT = 1
 
-Json: TypeAlias = Union[None, bool, int, float, str, list["Json"], dict[str, "Json"]]
+Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,7 +43,7 @@ class SymbolicSize:
     text: str
 
 
-Argument: TypeAlias = Union[None, bool, int, float, str, SymbolicSize, tuple["Argument", ...]]
+Argument: TypeAlias = None | bool | int | float | str | SymbolicSize | tuple["Argument", ...]
 """What a layer or builder is given: plain values, sizes without a number, and tuples of these."""
 
 
@@ -168,21 +168,21 @@ class Escape(Event):
     reason: str
 
 
-AnyEvent: TypeAlias = Union[
-    Build,
-    MakeLayer,
-    MakeContainer,
-    MakeOpaque,
-    Copy,
-    SetModule,
-    DeleteModule,
-    SetAttribute,
-    SetFlag,
-    Read,
-    MakeOptimizer,
-    LoadState,
-    Escape,
-]
+AnyEvent: TypeAlias = (
+    Build
+    | MakeLayer
+    | MakeContainer
+    | MakeOpaque
+    | Copy
+    | SetModule
+    | DeleteModule
+    | SetAttribute
+    | SetFlag
+    | Read
+    | MakeOptimizer
+    | LoadState
+    | Escape
+)
 
 
 def modules_of(event: AnyEvent) -> Iterator[int]:
@@ -347,9 +347,7 @@ def recipe(
                     }
                 )
             case SetFlag():
-                steps.append(
-                    {"do": "flag", "parameters": [ref(p) for p in event.parameters], "value": event.value}
-                )
+                steps.append({"do": "flag", "parameters": [ref(p) for p in event.parameters], "value": event.value})
             case Read():
                 steps.append({"do": "read", "target": ref(event.target), "steps": list(event.steps)})
             case MakeOptimizer() | LoadState() | Escape():

@@ -41,5 +41,7 @@ Check = Callable[[ModelHistory], Iterator[Candidate]]
 def all_checks() -> tuple[tuple[str, Check], ...]:
     """Every check with its rule's code, in the order of the codes."""
     package = importlib.import_module("headlint.checks")
-    modules = (importlib.import_module(f"headlint.checks.{info.name}") for info in pkgutil.iter_modules(package.__path__))
+    modules = (
+        importlib.import_module(f"headlint.checks.{info.name}") for info in pkgutil.iter_modules(package.__path__)
+    )
     return tuple(sorted((module.CODE, module.check) for module in modules if hasattr(module, "CODE")))

@@ -42,9 +42,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         )
 
 
-def _replaced_after(
-    history: ModelHistory, index: int, parameters: tuple[ParameterRef, ...]
-) -> list[SetModule]:
+def _replaced_after(history: ModelHistory, index: int, parameters: tuple[ParameterRef, ...]) -> list[SetModule]:
     """The replacements behind `index` that throw away all of these parameters; empty if some were not."""
     left = set(parameters)
     found: list[SetModule] = []

@@ -9,7 +9,7 @@ from headlint.checks.places import head_places, joined, place_of, spelled
 from headlint.claims import ReadRaises
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
-from headlint.history import ModuleRef, Read
+from headlint.history import Read
 
 CODE = "HL102"
 
@@ -43,7 +43,10 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         message = f"{owner} cannot be indexed"
     heads = head_places(history)
     hint = f"the head of {history.builder.name} is '{spelled(heads[0])}'" if heads else ""
-    if hint and len(last.steps) == 1 and modules.node_of(history.state, ModuleRef(history.build.object, heads[0])) is not None:
+    if (
+        hint
+        and len(last.steps) == 1
+        and modules.node_of(history.state, ModuleRef(history.build.object, heads[0])) is not None
+    ):
         message += f": {hint}"
     yield Candidate(CODE, last.site, last.site, message, hint, ReadRaises(), speculative=False)
-

@@ -10,8 +10,8 @@ import libcst as cst
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import LayerObject, ZooObject
-from headlint.source.nodes import holds
 from headlint.history import Argument, MakeContainer, MakeLayer, ModuleRef, SetModule, SymbolicSize
+from headlint.source.nodes import holds
 from headlint.torchlib.layers import REQUIRED, find_layer
 from headlint.torchlib.shapes import SIZED, Refused, Shape, behind
 

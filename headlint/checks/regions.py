@@ -11,6 +11,7 @@ from headlint.flow.histories import ModelHistory
 from headlint.flow.state import ZooObject
 from headlint.history import ModuleRef, SetModule
 from headlint.torchlib.shapes import Shape
+from headlint.zoo import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def regions(history: ModelHistory) -> Iterator[Region]:
         yield Region(ref, place, tuple(node.arrives), tuple(events), certain)
 
 
-def _builder_node(history: ModelHistory, place: str) -> object:
+def _builder_node(history: ModelHistory, place: str) -> Node | None:
     record = history.state.heap.get(history.build.object)
     return record.tree.node(place) if isinstance(record, ZooObject) else None
 
@@ -91,12 +92,10 @@ def _keeps_what_arrives(history: ModelHistory, place: str) -> bool:
     ref = _standing_at(history, place)
     if ref is None or place != history.builder.stem:
         return False
-    ours, theirs = sizes_of(history, ref), node.sizes  # type: ignore[attr-defined]
+    ours, theirs = sizes_of(history, ref), node.sizes
     names = ("out_channels", "kernel_size", "stride", "padding", "dilation")
     return all(_pair(ours.get(name)) == _pair(theirs.get(name)) for name in names)
 
 
 def _pair(size: object) -> object:
     return (size, size) if isinstance(size, int) else size
-
-

@@ -17,7 +17,9 @@ CODE = "HL101"
 
 def check(history: ModelHistory) -> Iterator[Candidate]:
     """Modules put under a name that nothing in the builder's model, or in a wrapper around it, calls."""
-    if any(isinstance(event, SetAttribute) and event.name.startswith(("forward", "_forward")) for event in history.events):
+    if any(
+        isinstance(event, SetAttribute) and event.name.startswith(("forward", "_forward")) for event in history.events
+    ):
         return
     for event, place in (*placements(history), *_on_wrappers(history)):
         assert event.value is not None
@@ -52,7 +54,11 @@ def _is_foreign(history: ModelHistory, event: SetModule) -> bool:
     if node is None or event.name in node.children or record.tree.has_attribute(event.target.path, event.name):
         return False
     # These run whatever is put into them.
-    return not {node.type, *(base.rpartition(".")[2] for base in node.bases)} & {"Sequential", "ModuleList", "ModuleDict"}
+    return not {node.type, *(base.rpartition(".")[2] for base in node.bases)} & {
+        "Sequential",
+        "ModuleList",
+        "ModuleDict",
+    }
 
 
 def _stands_elsewhere(history: ModelHistory, event: SetModule) -> bool:
@@ -96,5 +102,3 @@ def _original_heads(history: ModelHistory) -> Iterator[ModuleRef]:
 def _classes(history: ModelHistory) -> object:
     given = dict(history.build.arguments).get("num_classes", history.builder.classes)
     return getattr(given, "text", given)
-
-

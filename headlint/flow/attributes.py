@@ -103,9 +103,7 @@ def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, n
     return Symbol("attr", (owner, Constant(name)), text_of(node))
 
 
-def _bound(
-    run: Interpreter, state: State, owner: Instance, name: str, function: Function, node: cst.CSTNode
-) -> Value:
+def _bound(run: Interpreter, state: State, owner: Instance, name: str, function: Function, node: cst.CSTNode) -> Value:
     words = decorators(function)
     if "staticmethod" in words:
         return function
@@ -182,9 +180,7 @@ def write(run: Interpreter, state: State, owner: Value, name: str, value: Value,
             run.hand_over(state, value, "put into something unknown", site)
 
 
-def write_module(
-    run: Interpreter, state: State, owner: Module, name: str, value: Value, site: cst.CSTNode
-) -> None:
+def write_module(run: Interpreter, state: State, owner: Module, name: str, value: Value, site: cst.CSTNode) -> None:
     """An assignment to an attribute of a module: a module, a plain value, or something unknown."""
     new = modules.module_ref(value)
     known_child = any(child == name for child, _ in modules.children_of(state, owner.ref))

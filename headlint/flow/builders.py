@@ -111,5 +111,3 @@ def deep_copy(run: Interpreter, state: State, arguments: Arguments, node: cst.CS
             state.flags[ParameterRef(identity, parameter.path)] = flag
     state.trace.append(Copy(identity, ref, site=node))
     return Module(ModuleRef(identity, ""))
-
-

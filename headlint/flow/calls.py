@@ -142,9 +142,7 @@ def call_instance(
     return state.origin(node, text_of(node))
 
 
-def call_function(
-    run: Interpreter, state: State, function: Function, arguments: Arguments, node: cst.CSTNode
-) -> Value:
+def call_function(run: Interpreter, state: State, function: Function, arguments: Arguments, node: cst.CSTNode) -> Value:
     """Follow a call into a function of the file; where that is not possible everything given escapes."""
     key = id(function.node)
     run.called.add(key)
@@ -197,8 +195,8 @@ def _run_body(
 def _is_captured(path: State, frame: int) -> bool:
     """Whether a function or class made in `frame` can outlive it."""
     return any(
-        isinstance(value, (Function, Class)) and (path.parents.get(getattr(value, "namespace", -1)) == frame
-        or getattr(value, "frame", None) == frame)
+        isinstance(value, (Function, Class))
+        and (path.parents.get(getattr(value, "namespace", -1)) == frame or getattr(value, "frame", None) == frame)
         for value in (*path.frames[frame].values(), path.returned)
     )
 
@@ -226,8 +224,12 @@ def _bind_parameters(
             names[name] = state.origin(parameter, name)
     for parameter in parameters.kwonly_params:
         name = parameter.name.value
-        missing = defaults.get(name) if arguments.complete else None
-        names[name] = given.pop(name, None) or missing or state.origin(parameter, name)
+        if name in given:
+            names[name] = given.pop(name)
+        elif name in defaults and arguments.complete:
+            names[name] = defaults[name]
+        else:
+            names[name] = state.origin(parameter, name)
     if isinstance(parameters.star_arg, cst.Param):
         rest = arguments.positional[len(ordered) :]
         star = Tuple(rest) if arguments.complete else Unknown("arguments that are not known")

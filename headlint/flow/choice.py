@@ -19,15 +19,15 @@ Result = TypeVar("Result")
 MOST_WAYS = 64
 
 
-class Raised(Exception):  # noqa: N818  (a way the analysed code goes, not a fault of ours)
+class Raised(Exception):
     """The analysed code raises here, on this path."""
 
 
-class Infeasible(Exception):  # noqa: N818
+class Infeasible(Exception):
     """No run of the analysed code comes here with these assumptions."""
 
 
-class TooManyWays(Exception):  # noqa: N818
+class TooManyWays(Exception):
     """One statement goes more ways than are followed."""
 
 
@@ -60,5 +60,5 @@ def _later_ways(trial: State, settled: int, pending: list[list[Choice]]) -> None
     assert trial.choices is not None
     for index in range(len(trial.choices) - 1, settled - 1, -1):
         alternatives, _ = trial.choices[index]
-        for other in range(len(alternatives) - 1, 0, -1):
-            pending.append([*trial.choices[:index], (alternatives, other)])
+        before = trial.choices[:index]
+        pending.extend([*before, (alternatives, other)] for other in range(len(alternatives) - 1, 0, -1))

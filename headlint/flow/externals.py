@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import modules
-from headlint.flow.attributes import class_attribute, delete, read, write
+from headlint.flow.attributes import delete, read, write
 from headlint.flow.builders import build, builder_by_name, deep_copy, hub_load
 from headlint.flow.calls import Arguments, as_list, call
 from headlint.flow.items import iterate

@@ -45,7 +45,7 @@ DEEPEST_CALL = 12
 Result = TypeVar("Result")
 
 
-class OutOfBudget(Exception):  # noqa: N818
+class OutOfBudget(Exception):
     """The file asks for more steps than one file may take."""
 
 
@@ -82,7 +82,8 @@ class Interpreter:
 
     def block(self, body: Sequence[cst.CSTNode], states: list[State]) -> list[State]:
         """Run statements one after the other; states that complete early (return, raise ...) come first."""
-        running, done = states, []
+        running = states
+        done: list[State] = []
         for statement in body:
             following: list[State] = []
             for state in running:
@@ -152,9 +153,7 @@ class Interpreter:
             return []
         return ways
 
-    def ways_of(
-        self, state: State, action: Callable[[State], Value]
-    ) -> list[tuple[State, Value | None]]:
+    def ways_of(self, state: State, action: Callable[[State], Value]) -> list[tuple[State, Value | None]]:
         """Every way through `action`; one that goes too many ways is kept as an unfinished path."""
         try:
             return each_way(state, action)
@@ -245,7 +244,6 @@ class Interpreter:
             value = simplify(state, first if self.decide(state, condition) else second)  # type: ignore[arg-type]
         return value
 
-
     # -- what statements and expressions ask of each other -----------------------------------------------------------
 
     def evaluate(self, state: State, node: cst.BaseExpression) -> Value:
@@ -322,8 +320,8 @@ _PLAIN_CALLS = frozenset(
     """
     parameters named_parameters children named_children modules named_modules append requires_grad_ print len range
     enumerate zip list tuple isinstance startswith endswith split lower upper replace format items keys values
-    train eval to cuda cpu zero_grad step backward item numel size id add Linear Conv2d Dropout ReLU BatchNorm1d BatchNorm2d
-    Identity Flatten Softmax LogSoftmax Sigmoid Sequential CrossEntropyLoss
+    train eval to cuda cpu zero_grad step backward item numel size id add Linear Conv2d Dropout ReLU BatchNorm1d
+    BatchNorm2d Identity Flatten Softmax LogSoftmax Sigmoid Sequential CrossEntropyLoss
     """.split()
 )
 

@@ -142,9 +142,7 @@ def _module_slice(state: State, owner: Module, key: Slice, node: cst.CSTNode) ->
     return modules.make_container(state, kind, renamed, node)
 
 
-def write_item(
-    run: Interpreter, state: State, owner: Value, key: Value, value: Value, site: cst.CSTNode
-) -> None:
+def write_item(run: Interpreter, state: State, owner: Value, key: Value, value: Value, site: cst.CSTNode) -> None:
     """`owner[key] = value`."""
     match owner:
         case ListRef():

@@ -47,9 +47,7 @@ def _opaque(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTN
     return modules.make_opaque(state, text_of(node), node)
 
 
-def _bound(
-    run: Interpreter, state: State, kind: str, arguments: Arguments
-) -> tuple[tuple[str, Argument], ...] | None:
+def _bound(run: Interpreter, state: State, kind: str, arguments: Arguments) -> tuple[tuple[str, Argument], ...] | None:
     """The arguments of a layer by name, None where they do not fit its signature or are not known."""
     layer = find_layer(kind)
     if layer is None or not arguments.complete or len(arguments.positional) > len(layer.parameters):

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow.items import iterate
-from headlint.flow.scope import bind_target
 from headlint.flow.merge import merge
+from headlint.flow.scope import bind_target
 from headlint.flow.state import State
 from headlint.flow.value import Constant, ListRef, Symbol, Unknown, Value
 from headlint.source.nodes import parts, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from headlint.flow.interpreter import Interpreter
 
@@ -51,7 +51,8 @@ def _next_item(run: Interpreter, state: State, node: cst.For) -> list[State]:
 
 def _each_item(run: Interpreter, state: State, node: cst.For, items: tuple[Value, ...]) -> list[State]:
     """One round after the other."""
-    running, left = [state], []
+    running = [state]
+    left: list[State] = []
     for item in items:
         for path in running:
             bind_target(run, path, node.target, item, node)
@@ -116,7 +117,7 @@ def while_loop(run: Interpreter, node: cst.While, state: State) -> list[State]:
 
 
 def _all_rounds(
-    run: Interpreter, state: State, body: tuple[cst.CSTNode, ...], enter: Callable[[State], list[State]]
+    run: Interpreter, state: State, body: Sequence[cst.CSTNode], enter: Callable[[State], list[State]]
 ) -> list[State]:
     """The paths behind a loop of unknown length, which is taken to run at least once.
 

@@ -153,6 +153,10 @@ def join_states(left: State, right: State) -> State:
 
 def _join_records(left: Record | None, right: Record | None) -> Record:
     """What is known of a heap object that two paths know differently."""
+    if left is None or right is None:
+        only = left or right
+        assert only is not None
+        return only
     match left, right:
         case ListRecord(), _:
             return ListRecord((), complete=False)
@@ -167,11 +171,5 @@ def _join_records(left: Record | None, right: Record | None) -> Record:
             return InstanceRecord(left.owner, attributes, left.escaped or right.escaped)
         case OptimizerRecord(), _:
             return OptimizerRecord(None)
-        case None, None:
-            raise AssertionError("a record that neither path has")
-        case None, record:
-            return record
-        case record, None:
-            return record
         case _:
             return OpaqueObject("differs between paths")

@@ -272,9 +272,7 @@ _MODULE: dict[str, ModuleHandler] = {
     "get_submodule": _get_submodule,
     "forward": _forward,
     "_get_name": _get_name,
-    **dict.fromkeys(
-        "to cuda cpu half float double bfloat16 type xpu share_memory compile to_empty".split(), _itself
-    ),
+    **dict.fromkeys("to cuda cpu half float double bfloat16 type xpu share_memory compile to_empty".split(), _itself),
 }
 
 
@@ -371,9 +369,7 @@ def _string_method(
     return state.origin(node, text_of(node))
 
 
-def _parameter_method(
-    state: State, receiver: Parameter, name: str, arguments: Arguments, node: cst.CSTNode
-) -> Value:
+def _parameter_method(state: State, receiver: Parameter, name: str, arguments: Arguments, node: cst.CSTNode) -> Value:
     if name == "requires_grad_":
         value = arguments.get(0, "requires_grad") or TRUE
         flag = value.value if isinstance(value, Constant) and isinstance(value.value, bool) else None
@@ -384,9 +380,7 @@ def _parameter_method(
     return state.origin(node, text_of(node))
 
 
-def _parameter_size(
-    state: State, parameter: ParameterRef, name: str, arguments: Arguments, node: cst.CSTNode
-) -> Value:
+def _parameter_size(state: State, parameter: ParameterRef, name: str, arguments: Arguments, node: cst.CSTNode) -> Value:
     shape = modules.parameter_shape(state, parameter)
     if shape is None:
         return state.origin(node, text_of(node))
@@ -403,9 +397,7 @@ def _parameter_size(
     return state.origin(node, text_of(node))
 
 
-def _optimizer_method(
-    state: State, receiver: Optimizer, name: str, arguments: Arguments, node: cst.CSTNode
-) -> Value:
+def _optimizer_method(state: State, receiver: Optimizer, name: str, arguments: Arguments, node: cst.CSTNode) -> Value:
     record = state.heap.get(receiver.identity)
     if name == "add_param_group" and isinstance(record, OptimizerRecord):
         more = parameters_in(state, arguments.positional[0]) if arguments.positional else None

@@ -86,9 +86,7 @@ def bind_target(run: Interpreter, state: State, target: cst.CSTNode, value: Valu
             pass
 
 
-def _unpack(
-    run: Interpreter, state: State, elements: object, value: Value, site: cst.CSTNode
-) -> None:
+def _unpack(run: Interpreter, state: State, elements: object, value: Value, site: cst.CSTNode) -> None:
     assert isinstance(elements, (list, tuple))
     items = iterate(state, value)
     starred = [index for index, element in enumerate(elements) if isinstance(element, cst.StarredElement)]

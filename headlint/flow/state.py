@@ -7,7 +7,7 @@ Everything it holds is immutable, so a fork shares all values.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from headlint.flow.value import NONE, Class, Symbol, Value
 from headlint.history import AnyEvent, Argument, ModuleRef, ParameterRef
@@ -81,8 +81,8 @@ class OpaqueObject:
     description: str
 
 
-ModuleObject: TypeAlias = Union[ZooObject, LayerObject, ContainerObject, OpaqueObject]
-Record: TypeAlias = Union[ListRecord, DictRecord, InstanceRecord, OptimizerRecord, ModuleObject]
+ModuleObject: TypeAlias = ZooObject | LayerObject | ContainerObject | OpaqueObject
+Record: TypeAlias = ListRecord | DictRecord | InstanceRecord | OptimizerRecord | ModuleObject
 Completion: TypeAlias = Literal["return", "break", "continue", "raise"]
 Choice: TypeAlias = tuple[list[tuple["State", Value]], int]
 Children: TypeAlias = tuple[tuple[str, "ModuleRef | None"], ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
@@ -11,9 +12,9 @@ from headlint.flow.attributes import delete
 from headlint.flow.choice import Raised
 from headlint.flow.expressions import binary, evaluate_defaults
 from headlint.flow.loops import for_loop, while_loop
+from headlint.flow.merge import merge
 from headlint.flow.operations import apply
 from headlint.flow.scope import ELSEWHERE, STAR_IMPORTS, bind, bind_target, unbind
-from headlint.flow.merge import merge
 from headlint.flow.state import State
 from headlint.flow.value import (
     NONE,
@@ -188,13 +189,13 @@ def _with(run: Interpreter, node: cst.With, state: State) -> list[State]:
     for item in node.items:
         following: list[State] = []
         for path in paths:
-            following.extend(way for way, _ in run.ways(path, item, lambda s, i=item: _enter(run, s, i)))
+            following.extend(way for way, _ in run.ways(path, item, partial(_enter, run, item)))
         paths = following
     entered = [path for path in paths if path.completion is None]
     return [path for path in paths if path.completion] + run.block(body_of(node.body), entered)
 
 
-def _enter(run: Interpreter, state: State, item: cst.WithItem) -> None:
+def _enter(run: Interpreter, item: cst.WithItem, state: State) -> None:
     value = run.evaluate(state, item.item)
     if item.asname is not None:
         target = item.asname.name
@@ -303,16 +304,15 @@ def _match(run: Interpreter, node: cst.Match, state: State) -> list[State]:
     return done + [path for path, _ in subjects]
 
 
-def _matches(
-    run: Interpreter, state: State, subject: Value, pattern: cst.MatchPattern
-) -> list[tuple[State, bool]]:
+def _matches(run: Interpreter, state: State, subject: Value, pattern: cst.MatchPattern) -> list[tuple[State, bool]]:
     match pattern:
         case cst.MatchAs(pattern=None):
             if pattern.name is not None:
                 bind(state, pattern.name.value, subject)
             return [(state, True)]
         case cst.MatchOr():
-            ways, pending = [], [state]
+            ways: list[tuple[State, bool]] = []
+            pending = [state]
             for choice in pattern.patterns:
                 outcomes = [way for path in pending for way in _matches(run, path, subject, choice.pattern)]
                 ways.extend(way for way in outcomes if way[1])

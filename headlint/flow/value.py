@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias
 
 from headlint.history import ModuleRef, ParameterRef
 
@@ -199,26 +199,26 @@ class Optimizer:
     identity: int
 
 
-Value: TypeAlias = Union[
-    Unknown,
-    Constant,
-    Symbol,
-    Tuple,
-    Iterator,
-    Slice,
-    ListRef,
-    DictRef,
-    External,
-    Function,
-    Class,
-    Instance,
-    Super,
-    Method,
-    Partial,
-    Module,
-    Parameter,
-    Optimizer,
-]
+Value: TypeAlias = (
+    Unknown
+    | Constant
+    | Symbol
+    | Tuple
+    | Iterator
+    | Slice
+    | ListRef
+    | DictRef
+    | External
+    | Function
+    | Class
+    | Instance
+    | Super
+    | Method
+    | Partial
+    | Module
+    | Parameter
+    | Optimizer
+)
 
 NONE = Constant(None)
 TRUE = Constant(True)

@@ -50,7 +50,7 @@ def parse(text: str, name: str) -> Program:
     return Program(name, text, cst.parse_module(text))
 
 
-class _Mismatch(Exception):  # noqa: N818
+class _Mismatch(Exception):
     """The two trees do not have the same statements."""
 
 
@@ -63,9 +63,7 @@ class _Positions:
         theirs = list(_python_statements(python_tree.body))
         if len(ours) != len(theirs):
             raise _Mismatch
-        self.places = {
-            id(statement): (place, indent) for (statement, indent), place in zip(ours, theirs, strict=True)
-        }
+        self.places = {id(statement): (place, indent) for (statement, indent), place in zip(ours, theirs, strict=True)}
         self.statements = [statement for statement, _ in ours]
         self.spans: dict[int, Span] = {}
         self.indexed: set[int] = set()

@@ -16,9 +16,9 @@ MODULE_CLASSES = frozenset(
 # Methods of nn.Module that a model's own modules never shadow.
 MODULE_METHODS = frozenset(
     """
-    _get_name add_module append apply bfloat16 buffers children clear compile cpu cuda double eval extend extra_repr float
-    forward get_buffer get_extra_state get_parameter get_submodule half insert ipu items keys load_state_dict modules
-    mtia named_buffers named_children named_modules named_parameters parameters pop register_backward_hook
+    _get_name add_module append apply bfloat16 buffers children clear compile cpu cuda double eval extend extra_repr
+    float forward get_buffer get_extra_state get_parameter get_submodule half insert ipu items keys load_state_dict
+    modules mtia named_buffers named_children named_modules named_parameters parameters pop register_backward_hook
     register_buffer register_forward_hook register_forward_pre_hook register_full_backward_hook
     register_full_backward_pre_hook register_load_state_dict_post_hook register_module register_parameter
     register_state_dict_pre_hook requires_grad_ set_submodule share_memory state_dict to to_empty train type update

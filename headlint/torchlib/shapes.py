@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 from headlint.history import Argument
 
@@ -23,7 +23,7 @@ class Refused:
     given: int
 
 
-Outcome: TypeAlias = Union[Shape, Refused, None]
+Outcome: TypeAlias = Shape | Refused | None
 """The shape behind a layer, its refusal, or None where neither is known."""
 
 _SAME_SHAPE = frozenset(
