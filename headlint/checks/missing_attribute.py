@@ -43,10 +43,6 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         message = f"{owner} cannot be indexed"
     heads = head_places(history)
     hint = f"the head of {history.builder.name} is '{spelled(heads[0])}'" if heads else ""
-    if (
-        hint
-        and len(last.steps) == 1
-        and modules.node_of(history.state, ModuleRef(history.build.object, heads[0])) is not None
-    ):
+    if hint and len(last.steps) == 1:
         message += f": {hint}"
     yield Candidate(CODE, last.site, last.site, message, hint, ReadRaises(), speculative=False)
