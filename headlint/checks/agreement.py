@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headlint.checks.candidate import Candidate
-from headlint.claims import NeverUsed
+from headlint.claims import NeverUsed, ReadRaises
 from headlint.flow.histories import Analysis, ModelHistory
 from headlint.history import SetModule
 
@@ -47,7 +47,9 @@ def _holds(suspicion: Suspicion, group: Sequence[Suspicion], analysis: Analysis)
     reached_and_right = [h for h in histories if id(h) not in wrong and _reaches(h, site)]
     if not reached_and_right and id(site) not in analysis.read_well:
         return True
-    same_model = [h for h in histories if _same_build(h, suspicion.history) and h.complete]
+    # A read that raises ends its path: there every other path of the model counts, finished or not.
+    ended = isinstance(suspicion.candidate.claim, ReadRaises)
+    same_model = [h for h in histories if _same_build(h, suspicion.history) and (h.complete or ended)]
     return all(id(h) in wrong for h in same_model)
 
 

@@ -11,13 +11,18 @@ import libcst as cst
 from headlint.flow import modules
 from headlint.flow.calls import Arguments, instantiate
 from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget
+from headlint.flow.reach import reaching
 from headlint.flow.state import InstanceRecord, State, ZooObject
 from headlint.flow.value import Class, Function, Instance, Method, Symbol, Value
 from headlint.history import AnyEvent, Build, MakeContainer, ModuleRef, modules_of
+from headlint.source.nodes import count_statements
 from headlint.zoo import Builder
 
 # Entry points analysed for one file; a file of more functions than this is a library, not a training script.
 MOST_ENTRIES = 400
+# Statements interpreted before a file is given up, all paths and calls together: linear in its length.
+FIXED_STEPS = 20_000
+STEPS_PER_STATEMENT = 20
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class Analysis:
 
 def analyse(tree: cst.Module) -> Analysis:
     """Follow a program from its first line, then every function and class that nothing in it uses."""
-    run = Interpreter()
+    run = Interpreter(most_steps=FIXED_STEPS + STEPS_PER_STATEMENT * count_statements(tree.body))
     note = ""
     try:
         _whole_program(run, tree)
@@ -95,17 +100,31 @@ def _whole_program(run: Interpreter, tree: cst.Module) -> None:
         run.ended.append(EndedPath(path, complete=True))
     start = _start_of_entries(run, ends)
     entries = 0
+    reached: set[int] = set()
     while entries < MOST_ENTRIES:
         waiting = [key for key in (*run.functions, *run.classes) if key not in run.called and key not in run.visited]
         if not waiting:
             break
+        if not reached:
+            definitions = [owner.node for owner in run.classes.values()]
+            reached = reaching(start, [*definitions, *_definitions(run)])
         for key in waiting:
-            entries += 1
             run.visited.add(key)
+            if key not in reached and key in run.top_level:
+                continue
+            entries += 1
             if key in run.classes:
                 _enter_class(run, start, run.classes[key])
             elif run.functions[key].owner is None and not _is_method(run, key):
                 _enter_function(run, start, run.functions[key])
+
+
+def _definitions(run: Interpreter) -> list[cst.FunctionDef]:
+    nodes = (function.node for key, function in run.functions.items() if key not in run.methods)
+    found = [node for node in nodes if isinstance(node, cst.FunctionDef)]
+    run.top_level.update(id(node) for node in found)
+    run.top_level.update(run.classes)
+    return found
 
 
 def _start_of_entries(run: Interpreter, ends: Sequence[State]) -> State:

@@ -37,8 +37,6 @@ from headlint.source.nodes import parts, text_of
 
 # More paths than this at one point of the program are joined.
 MOST_PATHS = 16
-# Statements interpreted for one file, all paths and calls together, before the analysis gives the file up.
-MOST_STEPS = 60_000
 # Calls inside calls that are followed.
 DEEPEST_CALL = 12
 
@@ -60,8 +58,11 @@ class EndedPath:
 class Interpreter:
     """The interpretation of one program: what every statement and expression shares."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_steps: int = 60_000) -> None:
+        self.most_steps = most_steps
         self.steps = 0
+        # Functions and classes that are no methods.
+        self.top_level: set[int] = set()
         self.ended: list[EndedPath] = []
         self.called: set[int] = set()
         self.functions: dict[int, Function] = {}
@@ -88,7 +89,7 @@ class Interpreter:
             following: list[State] = []
             for state in running:
                 self.steps += 1
-                if self.steps > MOST_STEPS:
+                if self.steps > self.most_steps:
                     raise OutOfBudget
                 for out in execute(self, statement, state):
                     (done if out.completion else following).append(out)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import libcst as cst
@@ -35,6 +35,29 @@ def parts(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
             for item in value:
                 if isinstance(item, cst.CSTNode):
                     yield item
+
+
+def count_statements(body: Sequence[cst.CSTNode]) -> int:
+    """How many statements there are in a block and in the blocks inside it, roughly: lines of small ones count once."""
+    total = 0
+    pending = list(body)
+    while pending:
+        here = pending.pop()
+        total += 1
+        if not isinstance(here, cst.SimpleStatementLine):
+            pending.extend(part for part in parts(here) if isinstance(part, _BLOCKS))
+    return total
+
+
+_BLOCKS = (
+    cst.BaseSuite,
+    cst.BaseStatement,
+    cst.Else,
+    cst.Finally,
+    cst.ExceptHandler,
+    cst.ExceptStarHandler,
+    cst.MatchCase,
+)
 
 
 def holds(node: cst.CSTNode, wanted: cst.CSTNode) -> bool:

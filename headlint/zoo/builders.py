@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Final
 
-from headlint.zoo.archive import index, part
+from headlint.zoo.archive import builder_parts, index, part
 
 # Plain classes: making a dataclass or a named tuple costs more than all the reading that an ordinary run does.
 
@@ -37,7 +37,7 @@ class Head:
 
 
 class Builder:
-    """A function that torchvision registers as a model builder, for good one object per name.
+    """A function that torchvision registers as a model builder; there is one object per name.
 
     `name` is the registered name (`quantized_resnet50`), `qualified_name` the shortest way to import the
     function, `task` one of classification, quantization, detection, segmentation, video and optical_flow, `family`
@@ -71,14 +71,14 @@ class Builder:
 
 def builder_names() -> tuple[str, ...]:
     """The registered names of all builders, sorted."""
-    return tuple(index()["builders"])
+    return tuple(builder_parts())
 
 
 @cache
 def builder_part(name: str) -> dict[str, Any] | None:
     """What the shipped file holds for one builder, its variants included."""
-    place = index()["builders"].get(name)
-    found: dict[str, Any] | None = None if place is None else part(place)
+    number = builder_parts().get(name)
+    found: dict[str, Any] | None = None if number is None else part(number)
     return found
 
 
@@ -92,8 +92,11 @@ def find_builder(name: str) -> Builder | None:
 def builder_at(qualified_name: str) -> Builder | None:
     """The builder that can be imported as `qualified_name`, by any of the paths that torchvision gives it."""
     module, _, attribute = qualified_name.rpartition(".")
-    name = index()["modules"].get(module, {}).get(attribute)
-    return None if name is None else find_builder(name)
+    for exposed in index()["modules"].get(module, "").split():
+        known_as, _, name = exposed.partition("=")
+        if known_as == attribute:
+            return find_builder(name or attribute)
+    return None
 
 
 def nearest(name: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
-from headlint.zoo.archive import index, part
+from headlint.zoo.archive import TYPES, part, tree_part
 
 
 class Multiple:
@@ -155,7 +155,7 @@ ABSENT: Final = _Absent()
 @cache
 def skeleton(number: int) -> Skeleton:
     """The skeleton with this number in the shipped file."""
-    return Skeleton(part(index()["trees"][number]))
+    return Skeleton(tree_part(number))
 
 
 @cache
@@ -167,7 +167,7 @@ def type_attributes(qualified_type: str) -> frozenset[str]:
 
 @cache
 def _type_table() -> dict[str, Any]:
-    table: dict[str, Any] = part(index()["types"])
+    table: dict[str, Any] = part(TYPES)
     return table
 
 

@@ -23,7 +23,7 @@ def default_input(model: nn.Module, task: str, weights: type) -> Shape:
     transform = getattr(model, "transform", None)
     if task == "detection":
         assert transform is not None
-        side = transform.fixed_size[0] if transform.fixed_size else transform.min_size[0]
+        side = transform.fixed_size[0] if transform.fixed_size else transform.min_size[-1]
         return (3, side, side)
     if task == "segmentation":
         return (3, SEGMENTATION_SIDE, SEGMENTATION_SIDE)

@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from headlint.zoo.archive import FORMAT, HEADER
@@ -109,25 +110,21 @@ def archive(
     types: dict[str, Any],
     modules: dict[str, dict[str, str]],
 ) -> bytes:
-    """The bytes of the shipped file."""
-    body: list[bytes] = []
-
-    def place(part: Any) -> list[int]:
-        data = _compressed(part)
-        offset = sum(map(len, body))
-        body.append(data)
-        return [offset, len(data)]
-
+    """The bytes of the shipped file, as `headlint.zoo.archive` reads it."""
+    parts = [_compressed(part) for part in (types, *(builders[name] for name in sorted(builders)), *trees)]
     contents = {
         **versions,
-        "modules": modules,
-        "types": place(types),
-        "builders": {name: place(data) for name, data in sorted(builders.items())},
-        "trees": [place(tree) for tree in trees],
+        "modules": {
+            module: " ".join(
+                attribute if attribute == name else f"{attribute}={name}" for attribute, name in exposed.items()
+            )
+            for module, exposed in modules.items()
+        },
+        "builders": " ".join(sorted(builders)),
+        "ends": list(accumulate(map(len, parts))),
     }
-    # Offsets count from the end of the index, which they would otherwise make longer.
     index = _compressed(contents)
-    return b"".join((FORMAT, len(index).to_bytes(HEADER - len(FORMAT), "big"), index, *body))
+    return b"".join((FORMAT, len(index).to_bytes(HEADER - len(FORMAT), "big"), index, *parts))
 
 
 def _compressed(part: Any) -> bytes:
