@@ -131,14 +131,16 @@ class Linter:
 
     def _decide(self, program: Program, group: Sequence[Suspicion]) -> Finding | None:
         """The finding that a group of suspicions of the same mistake gives, None if the model refutes them."""
+        from headlint.checks.agreement import condition_of
+
         unconfirmed: tuple[Suspicion, Judgement] | None = None
         for suspicion in group:
             judgement, evidence = self._judge(suspicion)
             if judgement.verdict.kind == "confirmed":
-                return _finding(program, suspicion, judgement, evidence)
+                return _finding(program, suspicion, judgement, evidence, condition_of(group))
             if judgement.verdict.kind == "unconfirmed" and not suspicion.candidate.speculative:
                 unconfirmed = unconfirmed or (suspicion, judgement)
-        return None if unconfirmed is None else _finding(program, *unconfirmed, None)
+        return None if unconfirmed is None else _finding(program, *unconfirmed, None, condition_of(group))
 
     def _judge(self, suspicion: Suspicion) -> tuple[Judgement, Evidence | None]:
         from headlint.checks.recipes import recipes
@@ -168,12 +170,15 @@ class Linter:
         return self._prober.observe(recipe.body)
 
 
-def _finding(program: Program, suspicion: Suspicion, judgement: Judgement, evidence: Evidence | None) -> Finding:
+def _finding(
+    program: Program, suspicion: Suspicion, judgement: Judgement, evidence: Evidence | None, condition: str
+) -> Finding:
     candidate = suspicion.candidate
+    message = f"when {condition}, {candidate.message}" if condition else candidate.message
     return Finding(
         code=candidate.code,
         span=program.span(candidate.site),
-        message=" ".join(candidate.message.split()),
+        message=" ".join(message.split()),
         hint=candidate.hint,
         verdict=judgement.verdict,
         evidence=evidence,

@@ -16,6 +16,8 @@ BUILDERS = [
     builder for builder in map(find_builder, builder_names()) if builder is not None and builder.task == "classification"
 ]
 PLAUSIBLE = ("fc", "classifier", "head")
+# A forward on so large an input takes seconds in the largest of these models: one wrong name is enough for them.
+LARGE_INPUT = 200
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,13 @@ def absent(builder: Builder) -> str:
     return next(name for name in PLAUSIBLE if not whole.has_attribute("", name))
 
 
+def unknown_name(builder: Builder, fits: str) -> str:
+    """The surgery under a name that no model has."""
+    if builder.smallest_input[-1] >= LARGE_INPUT:
+        return ""
+    return f"lost = models.{builder.name}()\nlost.unknown_head = {fits}  # expect: HL101\n"
+
+
 def program(builder: Builder) -> str:
     """The surgery on one model: done right, under two names it does not have, and with a wrong width."""
     head = builder.heads[0]
@@ -50,9 +59,7 @@ read = models.{builder.name}()
 read.{place} = nn.{head.kind}(read.{place}.{"in_channels" if head.kind == "Conv2d" else "in_features"}, 10, {
         "kernel_size=1" if head.kind == "Conv2d" else "bias=False"
     })
-lost = models.{builder.name}()
-lost.unknown_head = {fits}  # expect: HL101
-mistaken = models.{builder.name}()
+{unknown_name(builder, fits)}mistaken = models.{builder.name}()
 mistaken.{absent(builder)} = {fits}  # expect: HL101
 narrow = models.{builder.name}()
 narrow.{place} = {layer(head, head.in_features - 1)}  # expect: HL201
@@ -70,7 +77,7 @@ def test_the_zoo_has_them_all() -> None:
 def test_head(builder: Builder, linter: Linter) -> None:
     text = program(builder)
     marks = expected(text)
-    assert [mark.code for mark in marks] == ["HL101", "HL101", "HL201"]
+    assert [mark.code for mark in marks][-2:] == ["HL101", "HL201"]
     assert found(linter, text, builder.name) == marks
 
 

@@ -53,6 +53,15 @@ def _holds(suspicion: Suspicion, group: Sequence[Suspicion], analysis: Analysis)
     return all(id(h) in wrong for h in same_model)
 
 
+def condition_of(group: Sequence[Suspicion]) -> str:
+    """When a mistake happens, as the code writes it: the last choice that all of its paths have made."""
+    first, *others = (suspicion.history.conditions for suspicion in group)
+    for symbol, truth in reversed(first):
+        if truth and symbol.op in ("==", "in") and all((symbol, truth) in conditions for conditions in others):
+            return symbol.text
+    return ""
+
+
 def _reaches(history: ModelHistory, site: object) -> bool:
     return any(event.site is site for event in history.events)
 
