@@ -259,9 +259,10 @@ def _has_yield(function: cst.CSTNode) -> bool:
     pending = list(parts(function))
     while pending:
         here = pending.pop()
-        if isinstance(here, cst.Yield):
+        kind = type(here)
+        if kind is cst.Yield:
             return True
-        if not isinstance(here, (cst.FunctionDef, cst.ClassDef, cst.Lambda)):
+        if kind not in (cst.FunctionDef, cst.ClassDef, cst.Lambda):
             pending.extend(parts(here))
     return False
 

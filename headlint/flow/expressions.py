@@ -84,7 +84,7 @@ def _formatted(run: Interpreter, state: State, node: cst.FormattedString) -> Val
 
 def _attribute(run: Interpreter, state: State, node: cst.Attribute) -> Value:
     owner = evaluate(run, state, node.value)
-    if owner == NONE and isinstance(node.value, cst.Attribute):
+    if type(owner) is Constant and owner.value is None and isinstance(node.value, cst.Attribute):
         around = evaluate(run, state, node.value.value)
         if isinstance(around, Module) and around.ref.object not in state.escaped:
             run.raises_reading(state, around.ref, node.value.attr.value, node.attr.value, site=node)

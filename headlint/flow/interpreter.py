@@ -327,16 +327,20 @@ _PLAIN_CALLS = frozenset(
 )
 
 
+_CHOOSING = frozenset({cst.IfExp, cst.BooleanOperation, cst.CompFor, cst.Lambda, cst.Assert})
+
+
 def _has_choice(node: cst.CSTNode) -> bool:
     pending: list[cst.CSTNode] = [node]
     while pending:
         here = pending.pop()
-        if isinstance(here, cst.Call):
-            function = here.func
-            name = function.attr.value if isinstance(function, cst.Attribute) else getattr(function, "value", None)
+        kind = type(here)
+        if kind is cst.Call:
+            function = here.func  # type: ignore[attr-defined]
+            name = function.attr.value if type(function) is cst.Attribute else getattr(function, "value", None)
             if name not in _PLAIN_CALLS:
                 return True
-        elif isinstance(here, (cst.IfExp, cst.BooleanOperation, cst.CompFor, cst.Lambda, cst.Assert)):
+        elif kind in _CHOOSING:
             return True
         pending.extend(parts(here))
     return False

@@ -20,7 +20,7 @@ def identifiers(node: cst.CSTNode) -> frozenset[str]:
     pending = [node]
     while pending:
         here = pending.pop()
-        if isinstance(here, cst.Name):
+        if type(here) is cst.Name:
             found.add(here.value)
         pending.extend(parts(here))
     return frozenset(found)

@@ -68,9 +68,10 @@ def bind(state: State, name: str, value: Value) -> None:
 
 def bind_target(run: Interpreter, state: State, target: cst.CSTNode, value: Value, site: cst.CSTNode) -> None:
     """Assign `value` to a target: a name, an attribute, an item, or several of them."""
+    if type(target) is cst.Name:
+        bind(state, target.value, value)
+        return
     match target:
-        case cst.Name():
-            bind(state, target.value, value)
         case cst.Attribute():
             write(run, state, run.evaluate(state, target.value), target.attr.value, value, site)
         case cst.Subscript():

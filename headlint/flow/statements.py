@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 def execute(run: Interpreter, node: cst.CSTNode, state: State) -> list[State]:
     """The paths behind a statement that begins on `state`."""
-    if isinstance(node, cst.SimpleStatementLine):
+    if type(node) is cst.SimpleStatementLine:
         body = node.body
         if len(body) == 1:
             return _small(run, body[0], state)

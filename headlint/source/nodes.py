@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import libcst as cst
@@ -24,17 +24,27 @@ def _parts_of(kind: type[cst.CSTNode]) -> tuple[str, ...]:
     return names
 
 
-def parts(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+# What a field's value is, by its class. libcst's classes are abstract ones, for which `isinstance` is slow.
+_kinds: dict[type, str] = {str: "other", bool: "other", type(None): "other", list: "sequence", tuple: "sequence"}
+
+
+def _kind_of(kind: type) -> str:
+    found = _kinds[kind] = "node" if issubclass(kind, cst.CSTNode) else "other"
+    return found
+
+
+def parts(node: cst.CSTNode) -> list[cst.CSTNode]:
     """The nodes directly inside `node`, white space and punctuation left out."""
+    found: list[cst.CSTNode] = []
     kind = type(node)
     for name in _fields.get(kind) or _parts_of(kind):
         value = getattr(node, name)
-        if isinstance(value, cst.CSTNode):
-            yield value
-        elif isinstance(value, (list, tuple)):
-            for item in value:
-                if isinstance(item, cst.CSTNode):
-                    yield item
+        what = _kinds.get(type(value)) or _kind_of(type(value))
+        if what == "node":
+            found.append(value)
+        elif what == "sequence":
+            found.extend(item for item in value if (_kinds.get(type(item)) or _kind_of(type(item))) == "node")
+    return found
 
 
 def count_statements(body: Sequence[cst.CSTNode]) -> int:
