@@ -75,6 +75,7 @@ class Interpreter:
         self.read_well: set[int] = set()
         self.facts: dict[int, bool] = {}
         self.literals: dict[int, Value] = {}
+        self.assigned: dict[int, frozenset[str]] = {}
         self.numbers: dict[ModuleRef | ParameterRef, int] = {}
         self.deepest_call = DEEPEST_CALL
         self._may_choose: dict[int, bool] = {}

@@ -8,10 +8,11 @@ import libcst as cst
 
 from headlint.flow.items import iterate
 from headlint.flow.merge import merge
+from headlint.flow.modules import set_flags
 from headlint.flow.scope import bind_target
 from headlint.flow.state import State
-from headlint.flow.value import Constant, ListRef, Symbol, Unknown, Value
-from headlint.source.nodes import parts, text_of
+from headlint.flow.value import Constant, ListRef, Parameter, Symbol, Unknown, Value
+from headlint.source.nodes import names_assigned, parts, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,9 +40,36 @@ def for_loop(run: Interpreter, node: cst.For, state: State) -> list[State]:
             paths.extend(_all_rounds(run, path, node.body.body, lambda s: _next_item(run, s, node)))
         elif items and all(isinstance(item, Constant) and isinstance(item.value, int) for item in items):
             paths.extend(_counting(run, path, node, items))
-        else:
+        elif not _sets_flags(run, path, node, items):
             paths.extend(_each_item(run, path, node, items))
+        else:
+            paths.append(path)
     return _behind(run, paths, node.orelse)
+
+
+def _sets_flags(run: Interpreter, state: State, node: cst.For, items: tuple[Value, ...]) -> bool:
+    """Do the commonest of all loops in one step: `for p in ...: p.requires_grad = ...` with a constant.
+
+    False, with nothing done, for any other loop.
+    """
+    body = node.body.body
+    small = body[0].body if len(body) == 1 and type(body[0]) is cst.SimpleStatementLine else ()
+    if len(small) != 1 or type(small[0]) is not cst.Assign or type(node.target) is not cst.Name or not items:
+        return False
+    assign = small[0]
+    target = assign.targets[0].target
+    if len(assign.targets) != 1 or type(target) is not cst.Attribute or target.attr.value != "requires_grad":
+        return False
+    if type(target.value) is not cst.Name or target.value.value != node.target.value:
+        return False
+    if type(assign.value) is not cst.Name or assign.value.value not in ("True", "False"):
+        return False
+    parameters = tuple(item.ref for item in items if isinstance(item, Parameter))
+    if len(parameters) != len(items):
+        return False
+    set_flags(state, parameters, assign.value.value == "True", assign)
+    bind_target(run, state, node.target, items[-1], node)
+    return True
 
 
 def _next_item(run: Interpreter, state: State, node: cst.For) -> list[State]:
@@ -124,7 +152,7 @@ def _all_rounds(
     A round is run until what it starts from holds for every round: names that change from round to round are
     unknown. Paths that differ only in what may differ from round to round are joined behind the loop.
     """
-    start = state
+    start = _with_assigned_unknown(run, state, body)
     outside = set(state.assumptions)
     ended = len(run.ended)
     for round_number in range(MOST_ROUNDS + 1):
@@ -138,6 +166,22 @@ def _all_rounds(
     for path in running:
         path.completion = None
     return left + _join_rounds(run, running, outside)
+
+
+def _with_assigned_unknown(run: Interpreter, state: State, body: Sequence[cst.CSTNode]) -> State:
+    """`state` with the numbers and texts unknown that a round assigns anew: most rounds change them.
+
+    Only a guess that saves a round; what a round really changes is seen when it has been run.
+    """
+    assigned = run.assigned.get(id(body))
+    if assigned is None:
+        assigned = run.assigned[id(body)] = names_assigned(body)
+    start = state.fork()
+    names = start.frames[start.frame]
+    for name in assigned:
+        if isinstance(names.get(name), (Constant, Symbol)):
+            names[name] = Unknown(f"'{name}' changes from round to round")
+    return start
 
 
 def _widened(run: Interpreter, start: State, paths: list[State]) -> bool:

@@ -59,6 +59,25 @@ def count_statements(body: Sequence[cst.CSTNode]) -> int:
     return total
 
 
+def names_assigned(body: Sequence[cst.CSTNode]) -> frozenset[str]:
+    """The plain names that statements in a block assign to, one by one or in tuples."""
+    found: set[str] = set()
+    pending: list[cst.CSTNode] = list(body)
+    while pending:
+        here = pending.pop()
+        kind = type(here)
+        if kind in (cst.AssignTarget, cst.AugAssign, cst.For, cst.NamedExpr):
+            targets = [here.target]  # type: ignore[attr-defined]
+            while targets:
+                target = targets.pop()
+                if type(target) is cst.Name:
+                    found.add(target.value)
+                elif type(target) in (cst.Tuple, cst.List):
+                    targets.extend(element.value for element in target.elements)
+        pending.extend(parts(here))
+    return frozenset(found)
+
+
 _BLOCKS = (
     cst.BaseSuite,
     cst.BaseStatement,
