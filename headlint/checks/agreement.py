@@ -32,7 +32,9 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], text: str) -> lis
     for suspicion in suspicions:
         if isinstance(suspicion.candidate.claim, NeverUsed) and _is_called_by_hand(suspicion, text):
             continue
-        if suspicion.candidate.claim.needs_forward and _runs_parts_only(suspicion.history, histories):
+        if suspicion.candidate.claim.needs_forward and (
+            suspicion.history.forward_replaced or _runs_parts_only(suspicion.history, histories)
+        ):
             continue
         key = (suspicion.candidate.code, id(suspicion.candidate.site))
         groups.setdefault(key, []).append(suspicion)

@@ -147,7 +147,8 @@ def _pass(history: ModelHistory, ref: ModuleRef, passage: _Passage) -> None:
                 return
             _pass(history, child, passage)
         return
-    if modules.children_of(history.state, ref) or passage.shape is None:
+    rebuilt = (ref, "weight") in history.state.attributes
+    if rebuilt or modules.children_of(history.state, ref) or passage.shape is None:
         passage.shape = None
         return
     if node is not None and not node.qualified_type.startswith("torch.nn.") and kind != "LayerNorm2d":

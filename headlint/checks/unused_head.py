@@ -10,23 +10,36 @@ from headlint.claims import NeverUsed
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import ZooObject
-from headlint.history import MakeContainer, ModuleRef, SetAttribute, SetModule
+from headlint.history import MakeContainer, ModuleRef, SetModule
 
 CODE = "HL101"
 
 
 def check(history: ModelHistory) -> Iterator[Candidate]:
     """Modules put under a name that nothing in the builder's model, or in a wrapper around it, calls."""
-    if any(
-        isinstance(event, SetAttribute) and event.name.startswith(("forward", "_forward")) for event in history.events
-    ):
-        return
     for event, place in (*placements(history), *_on_wrappers(history)):
         assert event.value is not None
         if _does_nothing(history, event.value):
             continue
+        if history.escaped and not _looks_like_a_head(history, event.name):
+            # Code out of sight may know a name of its own, and call it.
+            continue
         if _is_foreign(history, event) and not _stands_elsewhere(history, event):
             yield _candidate(history, event, place)
+
+
+# What heads are called in torchvision and in the packages people come from.
+_HEAD_NAMES = frozenset({"_fc", "classifier", "fc", "head", "heads", "last_linear", "logits", "output", "top"})
+
+
+def _looks_like_a_head(history: ModelHistory, name: str) -> bool:
+    """Whether a name is a head's elsewhere, or nearly the name of something in this model."""
+    if name in _HEAD_NAMES:
+        return True
+    import difflib  # wanted for a rare question only
+
+    names = [path for path in history.places.values() if "." not in path and path != name]
+    return bool(difflib.get_close_matches(name, names, 1, 0.75))
 
 
 def _does_nothing(history: ModelHistory, ref: ModuleRef) -> bool:

@@ -194,7 +194,12 @@ def write_module(run: Interpreter, state: State, owner: Module, name: str, value
     else:
         if name in MODULE_METHODS or _is_method(state, owner, name):
             modules.escape(state, owner.ref, f"its '{name}' is replaced", site)
-        modules.set_plain(state, owner.ref, name, value, site)
+            state.attributes[owner.ref, name] = value
+        elif any(own == name for own, _ in modules.own_parameters(state, owner.ref)):
+            # A parameter of any shape may come in the place of the old one.
+            state.attributes[owner.ref, name] = value
+        else:
+            modules.set_plain(state, owner.ref, name, value, site)
 
 
 def _is_method(state: State, owner: Module, name: str) -> bool:

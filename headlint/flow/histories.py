@@ -46,6 +46,14 @@ class ModelHistory:
         """To whom the model was handed out of sight, None if it never was."""
         return self.state.escaped.get(self.build.object)
 
+    @property
+    def forward_replaced(self) -> bool:
+        """Whether the code puts its own forward, or a part of it, in the place of the model's."""
+        return any(
+            ref.object == self.build.object and name.startswith(("forward", "_forward"))
+            for ref, name in self.state.attributes
+        )
+
     @cached_property
     def wrappers(self) -> frozenset[ModuleRef]:
         """The DataParallels that were put around the model."""
