@@ -10,7 +10,7 @@ from headlint.flow.items import iterate
 from headlint.flow.merge import merge
 from headlint.flow.modules import set_flags
 from headlint.flow.scope import bind_target
-from headlint.flow.state import State
+from headlint.flow.state import DictRecord, ListRecord, State
 from headlint.flow.value import Constant, ListRef, Parameter, Symbol, Unknown, Value
 from headlint.source.nodes import names_assigned, parts, text_of
 
@@ -185,7 +185,8 @@ def _with_assigned_unknown(run: Interpreter, state: State, body: Sequence[cst.CS
 
 
 def _widened(run: Interpreter, start: State, paths: list[State]) -> bool:
-    return any(_changes(start, path) for path in paths if path.completion in (None, "continue"))
+    again = [path for path in paths if path.completion in (None, "continue")]
+    return any(_changes(start, path) or _grows(start, path) for path in again)
 
 
 def _changes(start: State, path: State) -> list[tuple[int, str]]:
@@ -199,10 +200,17 @@ def _changes(start: State, path: State) -> list[tuple[int, str]]:
     return changed
 
 
+def _grows(start: State, path: State) -> bool:
+    """Whether a round changes a list or dict that was there before it and was known."""
+    for identity, record in start.heap.items():
+        after = path.heap.get(identity)
+        if after is not record and isinstance(record, (ListRecord, DictRecord)) and record.complete and after != record:
+            return True
+    return False
+
+
 def _widen(start: State, paths: list[State]) -> State:
     """`start` with everything unknown that a round changes and that is no model."""
-    from headlint.flow.state import DictRecord, ListRecord
-
     widened = start.fork()
     for path in paths:
         for number, name in _changes(start, path):

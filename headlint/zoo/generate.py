@@ -2,8 +2,8 @@
 
     python -m headlint.zoo.generate [BUILDER ...]
 
-Takes some minutes, downloads nothing and gives the same bytes every time. With builders named, the data holds
-these only: for working on the generator.
+Takes about a quarter of an hour, downloads nothing and gives the same bytes every time. With builders named, the
+data holds these only: for working on the generator.
 """
 
 from __future__ import annotations
