@@ -47,7 +47,7 @@ def _holds(suspicion: Suspicion, group: Sequence[Suspicion], analysis: Analysis)
     histories = analysis.histories
     wrong = {id(other.history) for other in group}
     reached_and_right = [h for h in histories if id(h) not in wrong and _reaches(h, site)]
-    if not reached_and_right and id(site) not in analysis.read_well:
+    if not reached_and_right and id(site) not in analysis.may_be_right:
         return True
     # A read that raises ends its path: there every other path of the model counts, finished or not.
     ended = isinstance(suspicion.candidate.claim, ReadRaises)
@@ -69,15 +69,23 @@ def _reaches(history: ModelHistory, site: object) -> bool:
 
 
 def _same_build(left: ModelHistory, right: ModelHistory) -> bool:
-    return left.build == right.build and left.build.site is right.build.site
+    """Whether two paths make their model by the same code in the same way; its number may differ."""
+    one, other = left.build, right.build
+    if one.site is not other.site or (one.builder, one.arguments) != (other.builder, other.arguments):
+        return False
+    return left.occurrence == right.occurrence
 
 
 def _runs_parts_only(history: ModelHistory, histories: Sequence[ModelHistory]) -> bool:
     """Whether the program calls modules inside the model itself and never the model: its forward is not used."""
-    called = {ref for other in histories if _same_build(other, history) for ref in other.state.called}
-    if history.model in called:
-        return False
-    return any(ref.object == history.build.object and ref.path for ref in called)
+    called = [
+        ref.path
+        for other in histories
+        if _same_build(other, history)
+        for ref in other.state.called
+        if ref.object == other.build.object
+    ]
+    return bool(called) and "" not in called
 
 
 def _is_called_by_hand(suspicion: Suspicion, text: str) -> bool:

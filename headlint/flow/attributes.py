@@ -58,9 +58,11 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
         case Symbol(op="type", operands=(Module() as instance,)) if name == "__name__":
             return _class_name(state, instance)
         case Symbol():
+            run.may_be_right.add(id(node))
             return Symbol("attr", (owner, Constant(name)), f"{owner.text}.{name}")
         case Constant() | Tuple() | Iterator() | ListRef() | DictRef() | Optimizer():
             return Method(owner, name)
+    run.may_be_right.add(id(node))
     return Unknown(f"'.{name}' of something unknown")
 
 
@@ -74,7 +76,7 @@ def _read_module(run: Interpreter, state: State, owner: Module, name: str, node:
     found = modules.read_attribute(state, owner.ref, name)
     if isinstance(found, modules.Missing):
         run.raises_reading(state, owner.ref, name, site=node)
-    run.read_well.add(id(node))
+    run.may_be_right.add(id(node))
     return Unknown(f"'.{name}' of a module") if found is None else found
 
 
@@ -173,10 +175,12 @@ def write(run: Interpreter, state: State, owner: Value, name: str, value: Value,
                 flag = value.value if isinstance(value, Constant) and isinstance(value.value, bool) else None
                 modules.set_flags(state, (owner.ref,), flag, site)
         case Symbol():
+            run.may_be_right.add(id(site))
             _write_symbol(state, owner, name, value)
         case Class():
             state.frames.get(owner.namespace, {})[name] = value
         case _:
+            run.may_be_right.add(id(site))
             run.hand_over(state, value, "put into something unknown", site)
 
 

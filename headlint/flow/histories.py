@@ -21,8 +21,8 @@ from headlint.zoo import Builder
 # Entry points analysed for one file; a file of more functions than this is a library, not a training script.
 MOST_ENTRIES = 400
 # Statements interpreted before a file is given up, all paths and calls together: linear in its length.
-FIXED_STEPS = 20_000
-STEPS_PER_STATEMENT = 20
+FIXED_STEPS = 12_000
+STEPS_PER_STATEMENT = 10
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,12 @@ class ModelHistory:
     def escaped(self) -> str | None:
         """To whom the model was handed out of sight, None if it never was."""
         return self.state.escaped.get(self.build.object)
+
+    @cached_property
+    def occurrence(self) -> int:
+        """How many models the same code has made before this one on the same path."""
+        same = [e for e in self.state.trace if isinstance(e, Build) and e.site is self.build.site]
+        return next(index for index, event in enumerate(same) if event.object == self.build.object)
 
     @property
     def forward_replaced(self) -> bool:
@@ -75,12 +81,13 @@ class ModelHistory:
 class Analysis:
     """The histories of one program; `note` says why some may be missing, and is empty otherwise.
 
-    `read_well` are the reads of modules (by the identity of their nodes) that succeed on some path.
+    `may_be_right` are the reads and assignments (by the identity of their nodes) that succeed on some path, or
+    that some path does to something unknown.
     """
 
     histories: tuple[ModelHistory, ...]
     note: str
-    read_well: frozenset[int]
+    may_be_right: frozenset[int]
 
 
 def analyse(tree: cst.Module) -> Analysis:
@@ -95,7 +102,7 @@ def analyse(tree: cst.Module) -> Analysis:
     except RecursionError:
         note = "nested too deeply to be followed"
         run.ended = []
-    return Analysis(tuple(_histories(run.ended)), note, frozenset(run.read_well))
+    return Analysis(tuple(_histories(run.ended)), note, frozenset(run.may_be_right))
 
 
 def _whole_program(run: Interpreter, tree: cst.Module) -> None:

@@ -71,8 +71,8 @@ class Interpreter:
         self.visited: set[int] = set()
         self.instantiated: set[int] = set()
         self.stack: list[int] = []
-        # Reads of modules that succeed on some path.
-        self.read_well: set[int] = set()
+        # Reads and assignments that succeed on some path, or that some path does to something unknown.
+        self.may_be_right: set[int] = set()
         self.facts: dict[int, bool] = {}
         self.literals: dict[int, Value] = {}
         self.assigned: dict[int, frozenset[str]] = {}

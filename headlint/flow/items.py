@@ -65,7 +65,7 @@ def item(run: Interpreter, state: State, owner: Value, key: Value, node: cst.Sub
                 assert isinstance(key, Constant)
                 assert isinstance(key.value, int)
                 run.raises_reading(state, owner.ref, key.value, site=node)
-            run.read_well.add(id(node))
+            run.may_be_right.add(id(node))
             return Unknown("an item of a module") if found is None else found
         case External():
             if owner.name.endswith(".__dict__") and isinstance(key, Constant):
