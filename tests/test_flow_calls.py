@@ -1,4 +1,4 @@
-"""Functions and classes of the file: arguments, scopes, recursion, attributes, inheritance, and what leaves the file."""
+"""Functions and classes of the file: arguments, scopes, recursion, inheritance, and what leaves the file."""
 
 from __future__ import annotations
 
@@ -41,10 +41,22 @@ from headlint.history import Escape, SetModule
         ("class C:\n    n = 4\n    @classmethod\n    def f(cls, a): return cls.n, a\nx = C().f(2)", (4, 2)),
         ("class C:\n    def __call__(self, a): return a\nx = C()(2)", 2),
         ("class A:\n    def f(self): return 1\nclass B(A):\n    def f(self): return super().f() + 1\nx = B().f()", 2),
-        ("class A:\n    def __init__(self, n): self.n = n\nclass B(A):\n    def __init__(self): super().__init__(7)\nx = B().n", 7),
+        (
+            (
+                "class A:\n    def __init__(self, n): self.n = n\nclass B(A):\n"
+                "    def __init__(self): super().__init__(7)\nx = B().n"
+            ),
+            7,
+        ),
         ("class A:\n    def __init__(self, n): self.n = n\nclass B(A): pass\nx = B(3).n", 3),
         ("class A:\n    def f(self): return self.g()\nclass B(A):\n    def g(self): return 2\nx = B().f()", 2),
-        ("from dataclasses import dataclass\n@dataclass\nclass C:\n    a: int\n    b: int = 2\nx = C(1).a, C(1).b, C(1, 5).b", (1, 2, 5)),
+        (
+            (
+                "from dataclasses import dataclass\n@dataclass\nclass C:\n"
+                "    a: int\n    b: int = 2\nx = C(1).a, C(1).b, C(1, 5).b"
+            ),
+            (1, 2, 5),
+        ),
         ("class C:\n    size = 3\n    area = size * size\nx = C.area", 9),
     ],
 )
@@ -86,7 +98,10 @@ def test_a_function_that_is_called_is_not_entered_again() -> None:
 
 
 def test_a_script_that_exits_has_come_to_its_end() -> None:
-    text = "import sys\ndef main():\n    m = models.resnet18()\n    return 0\nif __name__ == '__main__':\n    sys.exit(main())\n"
+    text = (
+        "import sys\ndef main():\n    m = models.resnet18()\n"
+        "    return 0\nif __name__ == '__main__':\n    sys.exit(main())\n"
+    )
     assert [one.complete for one in histories(text)] == [True]
 
 
@@ -102,9 +117,7 @@ class Net(nn.Module):
 net = Net(4)
 net.swap()
 """
-    assert any(
-        isinstance(event, SetModule) and event.name == "fc" for one in histories(text) for event in one.events
-    )
+    assert any(isinstance(event, SetModule) and event.name == "fc" for one in histories(text) for event in one.events)
 
 
 def test_parameters_of_an_instance_are_those_of_its_modules() -> None:

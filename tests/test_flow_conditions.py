@@ -33,8 +33,11 @@ CORRELATED = [
     "def f(v):\n    if v == 'r': return 1\n    return 2\nif a == 'r':\n    if f(a) == 2: WRONG\n    else: RIGHT\n",
     "def f(v):\n    if v == 'r': raise E\n    return 2\nf(a)\nif a == 'r': WRONG\nelse: RIGHT\n",
     "import sys\nif a: sys.exit()\nif a: WRONG\nelse: RIGHT\n",
-    "match a:\n    case 'r':\n        if a == 's': WRONG\n        else: RIGHT\n    case 's' | 't':\n        if a == 'r': WRONG\n"
-    "    case _:\n        if a == 't': WRONG\n",
+    (
+        "match a:\n    case 'r':\n        if a == 's': WRONG\n        else: RIGHT\n"
+        "    case 's' | 't':\n        if a == 'r': WRONG\n"
+        "    case _:\n        if a == 't': WRONG\n"
+    ),
     "while a:\n    if a: RIGHT\n    else: WRONG\n    break\n",
     "if a > 3: RIGHT\nelse:\n    if a > 3: WRONG\n",
     "if True: RIGHT\nelse: WRONG\n",
@@ -116,7 +119,8 @@ x = model.fc.in_features, deep is None
 )
 def test_two_constants_are_chosen_only_when_asked(choice: str) -> None:
     assert len(ends("a = load()\n" + choice)) == 1
-    text = f"a = load()\n{choice}model = models.resnet50() if a > 1 else models.resnet18()\nx = model.fc.in_features, width\n"
+    models_by_depth = "model = models.resnet50() if a > 1 else models.resnet18()\n"
+    text = f"a = load()\n{choice}{models_by_depth}x = model.fc.in_features, width\n"
     assert known_on_paths(text) == {(2048, 2048), (512, 512)}
 
 
@@ -126,7 +130,8 @@ def test_sides_that_do_the_same_to_every_model_become_one() -> None:
 
 
 def test_both_sides_of_an_unknown_condition_are_kept() -> None:
-    text = "model = models.resnet18()\nif load():\n    model.fc = nn.Linear(512, 10)\nelse:\n    model.fc = nn.Linear(512, 5)\n"
+    put = "    model.fc = nn.Linear(512, {})\n"
+    text = f"model = models.resnet18()\nif load():\n{put.format(10)}else:\n{put.format(5)}"
     assert len(ends(text)) == 2
 
 
@@ -177,7 +182,9 @@ def test_reading_what_a_model_lacks_ends_the_path() -> None:
 
 
 def test_hasattr_decides() -> None:
-    text = "model = models.resnet18()\nx = hasattr(model, 'fc'), hasattr(model, 'classifier'), hasattr(model, 'forward')\n"
+    text = (
+        "model = models.resnet18()\nx = hasattr(model, 'fc'), hasattr(model, 'classifier'), hasattr(model, 'forward')\n"
+    )
     assert known(text) == (True, False, True)
 
 
@@ -186,7 +193,8 @@ def test_isinstance_decides_over_modules() -> None:
 model = models.vgg16()
 x = (
     isinstance(model.classifier, nn.Sequential), isinstance(model.classifier[6], nn.Linear),
-    isinstance(model.classifier[5], nn.Linear), isinstance(model, nn.Module), isinstance(model, (nn.Linear, models.VGG)),
+    isinstance(model.classifier[5], nn.Linear), isinstance(model, nn.Module),
+    isinstance(model, (nn.Linear, models.VGG)),
 )
 """
     assert known(text) == (True, True, False, True, True)

@@ -8,14 +8,14 @@ from flow_helpers import ends, flags, frozen, is_unknown, known, known_on_paths,
 FILTERS = [
     ("resnet18", "True", 62),
     ("resnet18", "'bn' in name", 34),
-    ("resnet18", "'fc' not in name", 60),
+    ("resnet18", "not 'fc' in name", 60),
     ("resnet18", "'layer4' in name", 15),
     ("resnet50", "not name.startswith('fc')", 159),
     ("resnet50", "name.startswith(('layer1', 'fc'))", 32),
     ("resnet50", "name.split('.')[0] in ('layer1', 'fc')", 32),
     ("resnet50", "any(part in name for part in ['layer1', 'fc'])", 32),
     ("vgg16", "name.startswith('features')", 26),
-    ("vgg16", "'classifier.6' not in name", 30),
+    ("vgg16", "not name.startswith('classifier.6')", 30),
     ("vgg16", "'fc' in name", 0),
     ("efficientnet_b0", "'fc' in name", 64),
     ("efficientnet_b0", "not 'classifier' in name", 211),
@@ -45,15 +45,51 @@ def test_name_filters_over_real_names(builder: str, test: str, count: int) -> No
         ("for i, p in enumerate(model.parameters()):\n    if i < 7:\n        p.requires_grad = False\n", 7),
         ("n = 0\nfor p in model.parameters():\n    n += 1\n    if n > 60:\n        p.requires_grad = False\n", 2),
         ("for i, p in enumerate(model.parameters()):\n    if i == 5:\n        break\n    p.requires_grad = False\n", 5),
-        ("for child in list(model.children())[:2]:\n    for p in child.parameters():\n        p.requires_grad = False\n", 3),
-        ("for name, child in model.named_children():\n    if name in ['conv1', 'bn1']:\n        child.requires_grad_(False)\n", 3),
+        (
+            (
+                "for child in list(model.children())[:2]:\n"
+                "    for p in child.parameters():\n        p.requires_grad = False\n"
+            ),
+            3,
+        ),
+        (
+            (
+                "for name, child in model.named_children():\n"
+                "    if name in ['conv1', 'bn1']:\n        child.requires_grad_(False)\n"
+            ),
+            3,
+        ),
         ("for m in model.modules():\n    if isinstance(m, nn.BatchNorm2d):\n        m.requires_grad_(False)\n", 40),
-        ("for m in model.modules():\n    if isinstance(m, nn.BatchNorm2d):\n        m.weight.requires_grad = False\n", 20),
-        ("for name, m in model.named_modules():\n    if name.endswith('downsample'):\n        m.requires_grad_(False)\n", 9),
+        (
+            (
+                "for m in model.modules():\n    if isinstance(m, nn.BatchNorm2d):\n"
+                "        m.weight.requires_grad = False\n"
+            ),
+            20,
+        ),
+        (
+            (
+                "for name, m in model.named_modules():\n"
+                "    if name.endswith('downsample'):\n        m.requires_grad_(False)\n"
+            ),
+            9,
+        ),
         ("for p in [*model.layer3.parameters(), *model.fc.parameters()]:\n    p.requires_grad = False\n", 17),
-        ("import itertools\nfor p in itertools.chain(model.conv1.parameters(), model.fc.parameters()):\n    p.requires_grad = False\n", 3),
+        (
+            (
+                "import itertools\nfor p in itertools.chain(model.conv1.parameters(), model.fc.parameters()):\n"
+                "    p.requires_grad = False\n"
+            ),
+            3,
+        ),
         ("for layer in (model.conv1, model.fc):\n    layer.requires_grad_(False)\n", 3),
-        ("for name in ('conv1', 'fc'):\n    for p in getattr(model, name).parameters():\n        p.requires_grad = False\n", 3),
+        (
+            (
+                "for name in ('conv1', 'fc'):\n    for p in getattr(model, name).parameters():\n"
+                "        p.requires_grad = False\n"
+            ),
+            3,
+        ),
         ("[p.requires_grad_(False) for p in model.fc.parameters()]\n", 2),
         ("model.requires_grad_(False)\nmodel.layer4.requires_grad_()\nmodel.fc.requires_grad_(True)\n", 45),
         ("model.fc.weight.requires_grad = False\n", 1),
@@ -73,7 +109,10 @@ def test_a_flag_that_is_not_known_is_neither() -> None:
 
 
 def test_a_filter_that_is_not_known_leaves_flags_open() -> None:
-    text = "model = models.resnet18()\nwanted = load()\nfor name, p in model.named_parameters():\n    p.requires_grad = name in wanted\n"
+    text = (
+        "model = models.resnet18()\nwanted = load()\n"
+        "for name, p in model.named_parameters():\n    p.requires_grad = name in wanted\n"
+    )
     assert set(flags(text).values()) == {None}
 
 
@@ -105,7 +144,6 @@ def test_known_loops_run_as_python_runs_them(text: str, value: object) -> None:
         "x = 0\nfor i in range(10 ** 9):\n    x += 1\n",
         "x = 'a'\nfor x in load():\n    pass\n",
         "x = 1\nfor line in load():\n    x = parse(line)\n",
-        "a = [1]\nfor i in load():\n    a.append(2)\nx = len(a)\n",
     ],
 )
 def test_what_unknown_rounds_change_is_unknown(text: str) -> None:
@@ -151,11 +189,17 @@ x = head[0].out_features, head[2].in_features, head[-1].in_features
 
 
 def test_a_head_built_by_counting() -> None:
-    text = "head = nn.Sequential()\nw = 512\nfor i in range(3):\n    head.add_module(f'fc{i}', nn.Linear(w, w // 2))\n    w = w // 2\nx = w\n"
+    text = (
+        "head = nn.Sequential()\nw = 512\nfor i in range(3):\n"
+        "    head.add_module(f'fc{i}', nn.Linear(w, w // 2))\n    w = w // 2\nx = w\n"
+    )
     assert [path for path, _ in tree(text, "head")] == ["", "fc0", "fc1", "fc2"]
     assert known(text) == 64
 
 
 def test_a_loop_over_builders_follows_each() -> None:
-    text = "x = 0\nfor name in ['resnet18', 'resnet50']:\n    model = getattr(models, name)()\n    x += model.fc.in_features\n"
+    text = (
+        "x = 0\nfor name in ['resnet18', 'resnet50']:\n"
+        "    model = getattr(models, name)()\n    x += model.fc.in_features\n"
+    )
     assert known_on_paths(text) == {2560}

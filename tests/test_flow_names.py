@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from flow_helpers import builders, end, final, is_unknown, known, sizes, values
+from flow_helpers import builders, end, is_unknown, known, sizes, values
 
 from headlint.flow.value import Symbol
 

@@ -13,7 +13,9 @@ from headlint.lint import Linter, Settings
 from headlint.zoo import Builder, Head, builder_names, find_builder, tree
 
 BUILDERS = [
-    builder for builder in map(find_builder, builder_names()) if builder is not None and builder.task == "classification"
+    builder
+    for builder in map(find_builder, builder_names())
+    if builder is not None and builder.task == "classification"
 ]
 PLAUSIBLE = ("fc", "classifier", "head")
 # A forward on so large an input takes seconds in the largest of these models: one wrong name is enough for them.

@@ -1,0 +1,119 @@
+"""Agreement: what one path of a program says against a finding on another."""
+
+from __future__ import annotations
+
+import pytest
+
+from headlint.lint import Linter, Settings
+
+IMPORTS = "import torch\nfrom torch import nn\nfrom torchvision import models\n"
+
+
+def codes(text: str) -> list[str]:
+    """The codes found in a program without asking the worker."""
+    with Linter(Settings(confirm="off")) as linter:
+        report = linter.lint_unguarded(IMPORTS + text, "program.py")
+    assert report.notes == ()
+    return [finding.code for finding in report.findings]
+
+
+UNCORRELATED = {
+    "width": """
+if args.deep: model = models.resnet50()
+else: model = models.resnet18()
+if args.other: model.fc = nn.Linear(2048, 10)
+else: model.fc = nn.Linear(512, 10)
+""",
+    "place": """
+if args.deep: model = models.resnet50()
+else: model = models.vgg16()
+if args.other: model.fc = nn.Linear(2048, 10)
+else: model.classifier[6] = nn.Linear(4096, 10)
+""",
+    "read": """
+if args.deep: model = models.resnet50()
+else: model = models.densenet121()
+if args.other: width = model.fc.in_features
+else: width = model.classifier.in_features
+""",
+    "freeze": """
+model = models.resnet18()
+if args.first: model.fc = nn.Linear(512, 10)
+model.requires_grad_(False)
+if args.second: model.fc = nn.Linear(512, 10)
+opt = torch.optim.Adam(model.parameters())
+""",
+}
+
+
+@pytest.mark.parametrize("text", UNCORRELATED.values(), ids=UNCORRELATED.keys())
+def test_conditions_that_may_belong_together_are_no_finding(text: str) -> None:
+    assert codes("args = load()\n" + text) == []
+
+
+def test_wrong_for_every_model_that_comes_there_is_a_finding() -> None:
+    text = """
+args = load()
+if args.deep: model = models.resnet50()
+else: model = models.resnet101()
+if args.other: model.fc = nn.Linear(512, 10)
+else: model.fc = nn.Linear(2048, 10)
+"""
+    assert codes(text) == ["HL201"]
+
+
+def test_wrong_on_every_path_of_one_model_is_a_finding() -> None:
+    text = """
+args = load()
+if args.deep: model = models.resnet50()
+else: model = models.resnet18()
+model.fc = nn.Linear(512, 10)
+"""
+    assert codes(text) == ["HL201"]
+
+
+@pytest.mark.parametrize("branch", ["if args.deep", "if args.arch == 'resnet50'", "if not args.shallow"])
+def test_the_same_condition_twice_is_no_excuse(branch: str) -> None:
+    text = f"""
+args = load()
+{branch}: model = models.resnet50()
+else: model = models.resnet18()
+{branch}: model.fc = nn.Linear(512, 10)
+else: model.fc = nn.Linear(512, 10)
+"""
+    assert codes(text) == ["HL201"]
+    assert codes(text.replace("512", "2048", 1)) == []
+
+
+def test_one_finding_for_one_mistake_on_many_paths() -> None:
+    text = """
+args = load()
+model = models.resnet50()
+if args.a: model.requires_grad_(False)
+if args.b: model.eval()
+model.fc = nn.Linear(512, 10)
+if args.c: use(args)
+"""
+    assert codes(text) == ["HL201"]
+
+
+def test_a_read_that_succeeds_for_another_caller_is_no_finding() -> None:
+    text = (
+        "def width(model): return model.fc.in_features\n"
+        "if load(): width(models.resnet18())\nelse: width(models.resnet50())\n"
+    )
+    assert codes(text) == []
+    assert codes(text.replace("resnet50", "vgg16")) == ["HL102"]
+
+
+def test_a_layer_that_the_file_calls_itself_is_used() -> None:
+    text = "model = models.resnet18()\nmodel.head = nn.Linear(1000, 10)\n"
+    assert codes(text) == ["HL101"]
+    assert codes(text + "y = model.head(model(x))\n") == []
+
+
+def test_parts_run_by_hand_make_no_claim_about_forward() -> None:
+    text = "model = models.resnet18()\nmodel.fc = nn.Linear(256, 10)\n"
+    assert codes(text) == ["HL201"]
+    assert codes(text + "f = model.layer3(model.layer2(x))\n") == []
+    assert codes(text + "f = model.layer3(x)\ny = model(x)\n") == ["HL201"]
