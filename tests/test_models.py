@@ -83,6 +83,7 @@ def test_head(builder: Builder, linter: Linter) -> None:
     assert found(linter, text, builder.name) == marks
 
 
+@needs_torch
 def test_a_marker_would_be_missed(linter: Linter) -> None:
     # The programs above prove nothing if findings in them went unseen.
     text = program(BUILDERS[0]).replace("# expect", "# once expected")

@@ -7,7 +7,9 @@ comes to it, or if every path by which the code in question is reached is wrong 
 
 from __future__ import annotations
 
+import io
 import re
+import tokenize
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,10 +90,23 @@ def _runs_parts_only(history: ModelHistory, histories: Sequence[ModelHistory]) -
     return bool(called) and "" not in called
 
 
+def _code_of(text: str) -> str:
+    """The text without comments and docstrings, which may say what the code does not do."""
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    except (tokenize.TokenError, SyntaxError):
+        return text
+    left = (t.string for t in tokens if t.type != tokenize.COMMENT and not t.string.startswith(('"""', "'''")))
+    return re.sub(r" ?(\.) ?", r"\1", " ".join(left))
+
+
 def _is_called_by_hand(suspicion: Suspicion, text: str) -> bool:
     """Whether the file calls anything by the name of the layer that forward does not call."""
     claim = suspicion.candidate.claim
     for event in suspicion.history.events:
         if isinstance(event, SetModule) and isinstance(claim, NeverUsed) and event.value == claim.module:
-            return re.search(rf"\.{re.escape(event.name)}\s*\(", text) is not None
+            name = re.escape(event.name)
+            # Called, or read for itself: neither assigned nor asked for something inside it.
+            used = rf"\.{name}\s*\(|\.{name}\b(?!\s*(?:=(?!=)|[.\w\[]))|getattr\([^)]*[\"']{name}[\"']"
+            return re.search(used, _code_of(text)) is not None
     return False

@@ -17,6 +17,8 @@ CODE = "HL302"
 
 def check(history: ModelHistory) -> Iterator[Candidate]:
     """Freezing statements of which nothing is left in the model."""
+    if (modules.ELSEWHERE, "frozen") in history.state.attributes:
+        return
     for index, freeze in enumerate(history.events):
         if not isinstance(freeze, SetFlag) or freeze.value or freeze.site is None:
             continue

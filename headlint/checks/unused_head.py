@@ -43,9 +43,13 @@ def _looks_like_a_head(history: ModelHistory, name: str) -> bool:
 
 
 def _does_nothing(history: ModelHistory, ref: ModuleRef) -> bool:
-    """Whether a module is an Identity or an empty Sequential: it does nothing under any name, as it should."""
+    """Whether a module is no layer of the model: an Identity, an empty Sequential, a loss kept at hand."""
     kind = modules.kind_of(history.state, ref)
-    return kind == "Identity" or (kind == "Sequential" and not modules.children_of(history.state, ref))
+    return (
+        kind == "Identity"
+        or kind.endswith("Loss")
+        or (kind == "Sequential" and not modules.children_of(history.state, ref))
+    )
 
 
 def _on_wrappers(history: ModelHistory) -> Iterator[tuple[SetModule, str]]:

@@ -9,7 +9,9 @@ import libcst as cst
 from headlint.flow import modules
 from headlint.flow.state import InstanceRecord, State
 from headlint.flow.value import (
+    FALSE,
     NONE,
+    TRUE,
     Class,
     Constant,
     DictRef,
@@ -28,7 +30,7 @@ from headlint.flow.value import (
     Unknown,
     Value,
 )
-from headlint.history import DeleteModule
+from headlint.history import DeleteModule, ParameterRef
 from headlint.source.nodes import text_of
 from headlint.torchlib.names import MODULE_CLASSES, MODULE_METHODS
 
@@ -47,7 +49,12 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
             return _read_instance(run, state, owner, name, node)
         case Class():
             found = class_attribute(state, owner, name)
-            return Unknown(f"'{name}' is not in the class") if found is None else found
+            if isinstance(found, Function):
+                return Method(owner, name, found) if "classmethod" in decorators(found) else found
+            if found is None or _has_foreign_base(owner):
+                # An Enum, say, makes its own of what the class body assigns.
+                return Symbol("attr", (owner, Constant(name)), text_of(node))
+            return found
         case Super():
             found = inherited(state, owner.owner, name)
             if isinstance(found, Function):
@@ -89,6 +96,8 @@ def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, n
     record = state.heap.get(owner.identity)
     if not isinstance(record, InstanceRecord):
         return Unknown("an object that is not known")
+    if record.escaped:
+        return Symbol("attr", (owner, Constant(name)), text_of(node))
     for known, value in record.attributes:
         if known == name:
             return value
@@ -141,6 +150,13 @@ def inherited(state: State, owner: Class, name: str) -> Value | None:
     return None
 
 
+def _has_foreign_base(owner: Class) -> bool:
+    return any(
+        isinstance(base, External) and base.name not in MODULE_CLASSES and base.name != "builtins.object"
+        for base in owner.bases
+    )
+
+
 def is_module_class(state: State, owner: Class) -> bool:
     """Whether a class of the file is an `nn.Module` by its bases."""
     return any(
@@ -165,6 +181,8 @@ def _read_parameter(state: State, owner: Parameter, name: str) -> Value:
 
 def write(run: Interpreter, state: State, owner: Value, name: str, value: Value, site: cst.CSTNode) -> None:
     """`owner.name = value`."""
+    if name == "requires_grad" and isinstance(owner, (Symbol, Unknown)):
+        modules.set_unknown_flags(state, value.value if value in (TRUE, FALSE) else None)  # type: ignore[union-attr,arg-type]
     match owner:
         case Module():
             write_module(run, state, owner, name, value, site)
@@ -176,6 +194,7 @@ def write(run: Interpreter, state: State, owner: Value, name: str, value: Value,
                 modules.set_flags(state, (owner.ref,), flag, site)
         case Symbol():
             run.may_be_right.add(id(site))
+            run.hand_over(state, value, "put into something unknown", site)
             _write_symbol(state, owner, name, value)
         case Class():
             state.frames.get(owner.namespace, {})[name] = value
@@ -200,8 +219,10 @@ def write_module(run: Interpreter, state: State, owner: Module, name: str, value
             modules.escape(state, owner.ref, f"its '{name}' is replaced", site)
             state.attributes[owner.ref, name] = value
         elif any(own == name for own, _ in modules.own_parameters(state, owner.ref)):
-            # A parameter of any shape may come in the place of the old one.
+            # A parameter of any shape, frozen or not, may come in the place of the old one.
             state.attributes[owner.ref, name] = value
+            prefix = f"{owner.ref.path}." if owner.ref.path else ""
+            state.flags[ParameterRef(owner.ref.object, prefix + name)] = None
         else:
             modules.set_plain(state, owner.ref, name, value, site)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from headlint.flow import modules
 from headlint.flow.attributes import class_attribute, inherited, is_module_class
 from headlint.flow.items import iterate
 from headlint.flow.merge import merge
@@ -78,7 +79,7 @@ def evaluate_arguments(run: Interpreter, state: State, nodes: Sequence[cst.Arg])
         if node.star == "*":
             items = iterate(state, value)
             complete = complete and items is not None
-            positional.extend(items or ())
+            positional.extend(items or () if complete else ())
         elif node.star == "**":
             record = state.heap.get(value.identity) if isinstance(value, DictRef) else None
             pairs = record.items if isinstance(record, DictRecord) and record.complete else None
@@ -88,8 +89,11 @@ def evaluate_arguments(run: Interpreter, state: State, nodes: Sequence[cst.Arg])
                     keywords[key.value] = inside
         elif node.keyword is not None:
             keywords[node.keyword.value] = value
-        else:
+        elif complete:
             positional.append(value)
+        else:
+            # Behind a `*` of unknown length nobody knows whose argument this is.
+            run.hand_over(state, value, "an argument of unknown position", node)
     return Arguments(tuple(positional), tuple(keywords.items()), complete)
 
 
@@ -98,6 +102,9 @@ def call(run: Interpreter, state: State, function: Value, arguments: Arguments, 
     from headlint.flow.externals import call_external
     from headlint.flow.methods import call_method, symbol_method
 
+    if isinstance(function, (Symbol, Unknown)) and _called_name(node) == "requires_grad_":
+        wanted = arguments.get(0, "requires_grad")
+        modules.set_unknown_flags(state, True if wanted is None else run.truth(state, wanted))
     match function:
         case Function():
             return call_function(run, state, function, arguments, node)
@@ -122,9 +129,16 @@ def call(run: Interpreter, state: State, function: Value, arguments: Arguments, 
             known = symbol_method(state, owner, name, arguments, node) if isinstance(owner, Symbol) else None
             if known is not None:
                 return known
+            if isinstance(owner, Instance):
+                run.hand_over(state, owner, f"'{text_of(node)}' is out of sight", node)
     for value in arguments.values:
         run.hand_over(state, value, f"'{text_of(node)}' is called with it", node)
     return state.origin(node, text_of(node))
+
+
+def _called_name(node: cst.CSTNode) -> str:
+    """The last name of what a call is written to call."""
+    return text_of(node.func).rpartition(".")[2] if isinstance(node, cst.Call) else ""
 
 
 def call_instance(
@@ -147,7 +161,7 @@ def call_function(run: Interpreter, state: State, function: Function, arguments:
     key = id(function.node)
     run.called.add(key)
     if len(run.stack) >= run.deepest_call or run.stack.count(key) > 1 or _is_generator(run, function):
-        for value in arguments.values:
+        for value in (*arguments.values, function):
             run.hand_over(state, value, f"'{text_of(node)}' is not followed", node)
         return state.origin(node, text_of(node))
 
@@ -278,9 +292,12 @@ def instantiate(run: Interpreter, state: State, owner: Class, arguments: Argumen
     initializer = class_attribute(state, owner, "__init__")
     if isinstance(initializer, Function):
         call_function(run, state, initializer, replace(arguments, positional=(instance, *arguments.positional)), node)
-    elif "dataclass" in {text_of(d.decorator).rpartition(".")[2].partition("(")[0] for d in owner.node.decorators}:
+    elif "dataclass" in {text_of(d.decorator).partition("(")[0].rpartition(".")[2] for d in owner.node.decorators}:
         _fill_dataclass(state, instance, owner, arguments)
     else:
+        if arguments.values or not arguments.complete:
+            # A constructor out of sight does what it likes with these.
+            state.heap[identity] = InstanceRecord(owner, (), escaped=True)
         for value in arguments.values:
             run.hand_over(state, value, f"'{text_of(node)}' is called with it", node)
     return instance
@@ -289,6 +306,9 @@ def instantiate(run: Interpreter, state: State, owner: Class, arguments: Argumen
 def _fill_dataclass(state: State, instance: Instance, owner: Class, arguments: Arguments) -> None:
     record = state.heap[instance.identity]
     assert isinstance(record, InstanceRecord)
+    if not arguments.complete or any(base for base in owner.bases):
+        state.heap[instance.identity] = InstanceRecord(owner, (), escaped=True)
+        return
     attributes: list[tuple[str, Value]] = []
     fields = [
         small.target.value

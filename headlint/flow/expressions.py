@@ -269,7 +269,11 @@ def _loop(run: Interpreter, state: State, clause: cst.CompFor, collect: Callable
     complete = True
     for value in items:
         bind_target(run, state, clause.target, value, clause)
-        if all(run.decide(state, evaluate(run, state, test.test)) for test in clause.ifs):
+        truths = [run.truth(state, evaluate(run, state, test.test)) for test in clause.ifs]
+        if False not in truths and None in truths:
+            # Whether this one is in is not known, nor then what the whole is.
+            complete = False
+        elif False not in truths:
             if clause.inner_for_in is not None:
                 complete = _loop(run, state, clause.inner_for_in, collect) and complete
             else:

@@ -375,6 +375,14 @@ def _exit(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNod
     return run.exits(state)
 
 
+def _rebind_anything(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """`exec` and `globals()` may give any name of the module any value."""
+    for name, value in state.frames[0].items():
+        if isinstance(value, (Constant, Symbol, Tuple)):
+            state.frames[0][name] = Unknown(f"'{name}' may have been bound by '{text_of(node)}'")
+    return Unknown("anything")
+
+
 def _same(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     return arguments.positional[0] if arguments.positional else state.origin(node, text_of(node))
 
@@ -406,6 +414,8 @@ _HANDLERS: dict[str, Handler] = {
     "builtins.super": _super,
     "builtins.type": _type,
     "builtins.id": _id,
+    "builtins.exec": _rebind_anything,
+    "builtins.globals": _rebind_anything,
     "builtins.exit": _exit,
     "builtins.quit": _exit,
     "sys.exit": _exit,

@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVar
 
 import libcst as cst
 
-from headlint.flow import calls, expressions, modules, scope
+from headlint.flow import calls, expressions, modules, reach, scope
 from headlint.flow.assume import assume, known_truth, simplify
 from headlint.flow.choice import Infeasible, Raised, TooManyWays, each_way
 from headlint.flow.merge import join_states, merge
@@ -150,10 +150,20 @@ class Interpreter:
         try:
             ways = each_way(state, action)
         except TooManyWays:
-            state.completion = "raise"
             self.abandon(state)
-            return []
+            self._lose_sight(state, node)
+            return [(state, None)]
         return ways
+
+    def _lose_sight(self, state: State, node: cst.CSTNode) -> None:
+        """Go on behind a statement that goes more ways than are followed: what it may have changed is unknown."""
+        state.choices = None
+        for identity, record in state.heap.items():
+            if not isinstance(record, (ListRecord, DictRecord, InstanceRecord)):
+                state.escaped.setdefault(identity, "a statement goes more ways than are followed")
+        if isinstance(node, cst.Assign):
+            for target in node.targets:
+                self.forget(state, target.target, Unknown("one of too many ways"), node)
 
     def ways_of(self, state: State, action: Callable[[State], Value]) -> list[tuple[State, Value | None]]:
         """Every way through `action`; one that goes too many ways is kept as an unfinished path."""
@@ -292,6 +302,12 @@ class Interpreter:
                     state.heap[value.identity] = DictRecord((), complete=False)
                     for _, item in record.items:
                         self.hand_over(state, item, reason, site)
+            case Function():
+                # It may be called there, and do what it does to whatever it names.
+                for name in reach.identifiers(value.node):
+                    named = scope.look_up(state, name)
+                    if isinstance(named, (Module, Instance)):
+                        self.hand_over(state, named, reason, site)
             case Method() if not isinstance(value.receiver, Method):
                 self.hand_over(state, value.receiver, reason, site)
             case _:
@@ -341,7 +357,7 @@ def _has_choice(node: cst.CSTNode) -> bool:
             name = function.attr.value if type(function) is cst.Attribute else getattr(function, "value", None)
             if name not in _PLAIN_CALLS:
                 return True
-        elif kind in _CHOOSING:
+        elif kind in _CHOOSING or (kind is cst.Comparison and len(here.comparisons) > 1):  # type: ignore[attr-defined]
             return True
         pending.extend(parts(here))
     return False

@@ -112,7 +112,7 @@ def _dict_item(run: Interpreter, state: State, owner: DictRef, key: Value, node:
     if isinstance(key, Symbol) and record.complete and all(isinstance(known, Constant) for known, _ in record.items):
         return _dispatch(run, state, record, key)
     for known, value in record.items:
-        if known == key:
+        if known == key and record.complete:
             return value
     return Unknown("a key that is not known")
 
@@ -169,6 +169,7 @@ def write_item(run: Interpreter, state: State, owner: Value, key: Value, value: 
         case Module():
             _write_module_item(run, state, owner, key, value, site)
         case _:
+            run.may_be_right.add(id(site))
             run.hand_over(state, value, "put into something unknown", site)
 
 

@@ -101,12 +101,23 @@ def _counting(run: Interpreter, state: State, node: cst.For, items: tuple[Value,
     trial = state.fork()
     ended = len(run.ended)
     rounds = _all_rounds(run, trial, node.body.body, lambda s: _next_item(run, s, node))
-    touched = any(len(path.trace) != len(state.trace) or _holds_models(state, path) for path in rounds)
+    touched = any(_touches_models(state, path) for path in rounds)
     most = MOST_COUNTED_NESTED if _has_loop(node.body) else MOST_COUNTED
     if not touched or len(items) > most:
         return rounds
     del run.ended[ended:]
     return _each_item(run, state, node, items)
+
+
+def _touches_models(before: State, after: State) -> bool:
+    """Whether a round changes a model, what is known of one, or what holds models."""
+    return (
+        len(after.trace) != len(before.trace)
+        or after.flags != before.flags
+        or after.children != before.children
+        or after.attributes != before.attributes
+        or _holds_models(before, after)
+    )
 
 
 def _has_loop(body: cst.CSTNode) -> bool:
@@ -164,7 +175,8 @@ def _all_rounds(
     left = [path for path in paths if path.completion in ("return", "raise")]
     running = [path for path in paths if path.completion not in ("return", "raise")]
     for path in running:
-        path.completion = None
+        if path.completion == "continue":
+            path.completion = None
     return left + _join_rounds(run, running, outside)
 
 
@@ -226,16 +238,13 @@ def _widen(start: State, paths: list[State]) -> State:
 
 def _join_rounds(run: Interpreter, paths: list[State], outside: set[Symbol]) -> list[State]:
     """One path for each set of assumptions made outside: what differs otherwise differs between rounds."""
-    groups: dict[tuple[tuple[Symbol, Value], ...], State] = {}
+    groups: dict[tuple[object, ...], State] = {}
     for path in merge(paths):
-        key = tuple((symbol, path.assumptions[symbol]) for symbol in path.assumptions if _is_stable(symbol, outside))
+        stable = tuple((symbol, path.assumptions[symbol]) for symbol in path.assumptions if symbol in outside)
+        key = (path.completion, stable)
         known = groups.get(key)
         groups[key] = path if known is None else run.join(known, path)
     return list(groups.values())
-
-
-def _is_stable(symbol: Symbol, outside: set[Symbol]) -> bool:
-    return symbol in outside
 
 
 def _behind(run: Interpreter, paths: list[State], orelse: cst.Else | None) -> list[State]:

@@ -333,7 +333,7 @@ def _dict_method(
     if name == "get" and arguments.positional:
         key = run.settle(state, arguments.positional[0])
         for known, value in record.items:
-            if known == key:
+            if known == key and record.complete:
                 return value
         if record.complete and isinstance(key, Constant):
             return arguments.positional[1] if len(arguments.positional) > 1 else NONE

@@ -380,6 +380,20 @@ def set_flags(state: State, parameters: tuple[ParameterRef, ...], value: bool | 
         state.trace.append(SetFlag(parameters, value, site=site))
 
 
+# Under this reference the state keeps that something unknown was frozen, which may be a part of any model.
+ELSEWHERE = ModuleRef(-1, "")
+
+
+def set_unknown_flags(state: State, value: bool | None) -> None:
+    """`requires_grad` is written on something unknown: whatever that may undo is no longer known."""
+    if value is not False:
+        for parameter, flag in state.flags.items():
+            if flag is False:
+                state.flags[parameter] = None
+    if value is not True:
+        state.attributes[ELSEWHERE, "frozen"] = Constant(True)
+
+
 def escape(state: State, ref: ModuleRef, reason: str, site: cst.CSTNode) -> None:
     """A module and all in it are handed to code out of sight."""
     for number in {inside.object for _, inside in walk(state, ref)}:

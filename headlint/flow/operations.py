@@ -104,8 +104,10 @@ def _compute(op: str, plain: list[Any]) -> Any:
         return BINARY[op](left, right)
     if op == "in":
         return plain[0] in plain[1]
-    if op == "is":
-        return plain[0] is plain[1]
+    if op == "not in":
+        return plain[0] not in plain[1]
+    if op in ("is", "is not"):
+        return (plain[0] is plain[1]) is (op == "is")
     if op == "u-":
         return -plain[0]
     if op == "u+":

@@ -14,7 +14,7 @@ from headlint.flow.expressions import binary, evaluate_defaults
 from headlint.flow.loops import for_loop, while_loop
 from headlint.flow.merge import merge
 from headlint.flow.operations import apply
-from headlint.flow.scope import ELSEWHERE, STAR_IMPORTS, bind, bind_target, unbind
+from headlint.flow.scope import ELSEWHERE, STAR_IMPORTS, bind, bind_target, look_up, unbind
 from headlint.flow.state import State
 from headlint.flow.value import (
     NONE,
@@ -29,7 +29,7 @@ from headlint.flow.value import (
     Unknown,
     Value,
 )
-from headlint.source.nodes import operator_text, text_of
+from headlint.source.nodes import operator_text, parts, text_of
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -121,6 +121,15 @@ def _del(run: Interpreter, state: State, node: cst.Del) -> None:
 
 def _global(run: Interpreter, state: State, node: cst.Global | cst.Nonlocal) -> None:
     names = tuple(Constant(item.name.value) for item in node.names)
+    if isinstance(node, cst.Nonlocal):
+        # The frames between are not told apart: from here the names are unknown wherever they are bound.
+        for name in names:
+            frame = state.parents.get(state.frame)
+            while frame is not None:
+                if name.value in state.frames.get(frame, {}):
+                    state.frames[frame][str(name.value)] = Unknown("written by an inner function")
+                    break
+                frame = state.parents.get(frame)
     if isinstance(node, cst.Global):
         before = state.frames[state.frame].get(ELSEWHERE)
         state.frames[state.frame][ELSEWHERE] = Tuple((*(before.items if isinstance(before, Tuple) else ()), *names))
@@ -192,7 +201,19 @@ def _with(run: Interpreter, node: cst.With, state: State) -> list[State]:
             following.extend(way for way, _ in run.ways(path, item, partial(_enter, run, item)))
         paths = following
     entered = [path for path in paths if path.completion is None]
-    return [path for path in paths if path.completion] + run.block(body_of(node.body), entered)
+    expects = any(text_of(item.item).partition("(")[0].rpartition(".")[2] in _EXPECTING for item in node.items)
+    for path in entered:
+        path.guarded += expects
+    behind = run.block(body_of(node.body), entered)
+    for path in behind:
+        path.guarded -= expects
+        if expects and path.completion == "raise":
+            path.completion = None
+    return [path for path in paths if path.completion] + behind
+
+
+# Context managers in which an exception is no mistake.
+_EXPECTING = frozenset({"raises", "suppress", "assertRaises", "assertRaisesRegex"})
 
 
 def _enter(run: Interpreter, item: cst.WithItem, state: State) -> None:
@@ -253,7 +274,11 @@ def _finally(run: Interpreter, node: cst.Finally, paths: list[State]) -> list[St
 def _function(run: Interpreter, node: cst.FunctionDef, state: State) -> list[State]:
     function = Function(node, state.frame, evaluate_defaults(run, state, node.params))
     run.functions.setdefault(id(node), function)
-    bind(state, node.name.value, function)
+    wrappers = [look_up(state, d.decorator.value) for d in node.decorators if isinstance(d.decorator, cst.Name)]
+    if any(isinstance(wrapper, Function) for wrapper in wrappers):
+        bind(state, node.name.value, Unknown("made by a decorator of this file"))
+    else:
+        bind(state, node.name.value, function)
     return [state]
 
 
@@ -325,7 +350,22 @@ def _matches(run: Interpreter, state: State, subject: Value, pattern: cst.MatchP
             wanted = run.evaluate(state, pattern.value)
             return _both(run, state, apply("is", (subject, wanted), f"... is {pattern.value.value}"))
         case _:
-            return [(state.fork(), True), (state.fork(), False)]
+            taken = state.fork()
+            for name in _captured(pattern):
+                bind(taken, name, Unknown("captured by a pattern"))
+            return [(taken, True), (state.fork(), False)]
+
+
+def _captured(pattern: cst.CSTNode) -> list[str]:
+    """The names that a pattern binds where it matches."""
+    found: list[str] = []
+    pending = [pattern]
+    while pending:
+        here = pending.pop()
+        if isinstance(here, (cst.MatchAs, cst.MatchStar)) and here.name is not None:
+            found.append(here.name.value)
+        pending.extend(parts(here))
+    return found
 
 
 def _both(run: Interpreter, state: State, value: Value) -> list[tuple[State, bool]]:
