@@ -18,9 +18,18 @@ def frozen_by_mistake_possible(history: ModelHistory, placed: SetModule, head: M
     behind = history.events[history.events.index(placed) :]
     if any(isinstance(event, LoadState) for event in behind):
         return False
-    optimizers = [event for event in history.state.trace if isinstance(event, MakeOptimizer)]
+    given_away = False
+    optimizers = False
+    for event in history.state.trace:
+        if isinstance(event, Escape) and event.target.object in (history.build.object, head.object):
+            given_away = True
+        elif isinstance(event, MakeOptimizer):
+            optimizers = True
+            if _is_for(history, event):
+                # What is frozen when the optimizer is built was meant to be, or is the mistake.
+                return not given_away
     if optimizers:
-        return any(_is_for(history, event) for event in optimizers)
+        return False
     if not history.complete or any(isinstance(event, Escape) for event in behind):
         return False
     return history.state.modes.get(history.model) is not False
