@@ -444,17 +444,10 @@ model.fc[3] = nn.Linear(512, 10)
 # What is not yet understood: each of these is a false alarm, and stands here until it is mended.
 OPEN = frozenset(
     {
-        "class setattr overrides",
-        "class-level patch",
         "decorated changes args",
         "for zero rounds",
         "generator consumed",
-        "index after loop of appends",
-        "register forward hook uses head getattr",
-        "subclass via children loop",
-        "subclass via fn forward",
         "symbol attr then unknown",
-        "while loop structural without var",
     }
 )
 

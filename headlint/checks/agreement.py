@@ -107,6 +107,6 @@ def _is_called_by_hand(suspicion: Suspicion, text: str) -> bool:
         if isinstance(event, SetModule) and isinstance(claim, NeverUsed) and event.value == claim.module:
             name = re.escape(event.name)
             # Called, or read for itself: neither assigned nor asked for something inside it.
-            used = rf"\.{name}\s*\(|\.{name}\b(?!\s*(?:=(?!=)|[.\w\[]))|getattr\([^)]*[\"']{name}[\"']"
+            used = rf"\.{name} ?\(|\.{name}\b(?! ?(?:=(?!=)|\[))(?!\.)|getattr ?\([^)]*[\"']{name}[\"']"
             return re.search(used, _code_of(text)) is not None
     return False

@@ -198,6 +198,9 @@ def write(run: Interpreter, state: State, owner: Value, name: str, value: Value,
             _write_symbol(state, owner, name, value)
         case Class():
             state.frames.get(owner.namespace, {})[name] = value
+        case External() if name.startswith(("forward", "_forward")):
+            # A method of one of torchvision's own classes: from here no model's forward is what the zoo knows.
+            state.attributes[modules.ELSEWHERE, name] = value
         case _:
             run.may_be_right.add(id(site))
             run.hand_over(state, value, "put into something unknown", site)

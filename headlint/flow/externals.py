@@ -327,6 +327,11 @@ def _setattr(run: Interpreter, state: State, arguments: Arguments, node: cst.CST
         if isinstance(name, Constant) and isinstance(name.value, str):
             write(run, state, owner, name.value, value, node)
             return NONE
+        if isinstance(owner, Class):
+            names = state.frames.get(owner.namespace, {})
+            for known, old in names.items():
+                if isinstance(old, (Constant, Symbol)):
+                    names[known] = Unknown(f"'{known}' may have been set by '{text_of(node)}'")
         run.hand_over(state, owner, "an attribute is set whose name is not known", node)
         run.hand_over(state, value, "it is put under a name that is not known", node)
     return NONE

@@ -56,7 +56,7 @@ class ModelHistory:
     def forward_replaced(self) -> bool:
         """Whether the code puts its own forward, or a part of it, in the place of the model's."""
         return any(
-            ref.object == self.build.object and name.startswith(("forward", "_forward"))
+            ref.object in (self.build.object, modules.ELSEWHERE.object) and name.startswith(("forward", "_forward"))
             for ref, name in self.state.attributes
         )
 

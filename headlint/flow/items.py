@@ -182,7 +182,7 @@ def _write_module_item(
     if kind in modules.LIST_CONTAINERS and isinstance(key, Constant) and isinstance(key.value, int):
         if -len(inside) <= key.value < len(inside):
             name = inside[key.value][0]
-        else:
+        elif owner.ref.object not in state.escaped:
             run.raises_reading(state, owner.ref, key.value, site=site)
     elif kind == "ModuleDict" and isinstance(key, Constant) and isinstance(key.value, str):
         name = key.value

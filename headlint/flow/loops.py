@@ -8,7 +8,7 @@ import libcst as cst
 
 from headlint.flow.items import iterate
 from headlint.flow.merge import merge
-from headlint.flow.modules import set_flags
+from headlint.flow.modules import children_of, set_flags
 from headlint.flow.scope import bind_target
 from headlint.flow.state import DictRecord, ListRecord, State
 from headlint.flow.value import Constant, ListRef, Parameter, Symbol, Unknown, Value
@@ -177,6 +177,10 @@ def _all_rounds(
     for path in running:
         if path.completion == "continue":
             path.completion = None
+        for ref, inside in path.children.items():
+            # One more module each round: how many there are behind the loop is not known.
+            if ref.object in state.heap and len(inside) != len(children_of(state, ref)):
+                path.escaped.setdefault(ref.object, "it grows from round to round")
     return left + _join_rounds(run, running, outside)
 
 
