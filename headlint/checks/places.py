@@ -10,7 +10,7 @@ import libcst as cst
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import LayerObject, ZooObject
-from headlint.history import Argument, MakeContainer, MakeLayer, ModuleRef, SetModule, SymbolicSize
+from headlint.history import Argument, MakeContainer, MakeLayer, ModuleRef, SetModule
 from headlint.source.nodes import holds
 from headlint.torchlib.layers import REQUIRED, find_layer
 from headlint.torchlib.shapes import SIZED, Refused, Shape, behind
@@ -60,11 +60,6 @@ def placements(history: ModelHistory) -> Iterator[tuple[SetModule, str]]:
 
 def _stands(history: ModelHistory, event: SetModule) -> bool:
     return dict(modules.children_of(history.state, event.target)).get(event.name) == event.value
-
-
-def has_parameters(history: ModelHistory, ref: ModuleRef) -> bool:
-    """Whether a module holds parameters, as far as that is known."""
-    return any(True for _ in modules.parameters_of(history.state, ref))
 
 
 def site_in_container(history: ModelHistory, ref: ModuleRef, event: SetModule) -> cst.CSTNode | None:
@@ -128,13 +123,6 @@ def first_mismatch(history: ModelHistory, ref: ModuleRef, arriving: Shape) -> Mi
     return passage.mismatch
 
 
-def shape_behind(history: ModelHistory, ref: ModuleRef, arriving: Shape) -> Shape | None:
-    """What a head makes of a shape, None where that is not known."""
-    passage = _Passage(arriving, modules.node_of(history.state, ref) is None)
-    _pass(history, ref, passage)
-    return passage.shape if passage.mismatch is None else None
-
-
 def _pass(history: ModelHistory, ref: ModuleRef, passage: _Passage) -> None:
     kind = modules.kind_of(history.state, ref)
     node = modules.node_of(history.state, ref)
@@ -161,8 +149,3 @@ def _pass(history: ModelHistory, ref: ModuleRef, passage: _Passage) -> None:
     passage.shape = outcome
     if kind in SIZED and (node is None or passage.in_new_container):
         passage.new_layer_passed = True
-
-
-def is_symbolic(size: object) -> bool:
-    """Whether a size is not a number."""
-    return isinstance(size, SymbolicSize)

@@ -66,9 +66,6 @@ class Arguments:
         return (*self.positional, *(value for _, value in self.keywords))
 
 
-NO_ARGUMENTS = Arguments(())
-
-
 def evaluate_arguments(run: Interpreter, state: State, nodes: Sequence[cst.Arg]) -> Arguments:
     """Evaluate the arguments of a call in order."""
     positional: list[Value] = []
@@ -286,7 +283,6 @@ def instantiate(run: Interpreter, state: State, owner: Class, arguments: Argumen
     identity = state.identity()
     instance = Instance(identity)
     state.heap[identity] = InstanceRecord(owner, ())
-    run.instantiated.add(id(owner.node))
     if is_module_class(state, owner):
         state.trace.append(MakeOpaque(identity, owner.node.name.value, site=node))
     initializer = class_attribute(state, owner, "__init__")
@@ -336,8 +332,8 @@ def call_super(
     return call(run, state, Method(receiver.receiver, name), arguments, node)
 
 
-def as_list(state: State, items: Sequence[Value]) -> ListRef:
-    """A new list in the heap."""
+def as_list(state: State, items: Sequence[Value], complete: bool = True) -> ListRef:
+    """A new list in the heap; `complete` is False where more or other items may be in it."""
     identity = state.identity()
-    state.heap[identity] = ListRecord(tuple(items))
+    state.heap[identity] = ListRecord(tuple(items), complete)
     return ListRef(identity)

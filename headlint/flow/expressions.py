@@ -10,11 +10,11 @@ import libcst as cst
 
 from headlint.flow.assume import simplify
 from headlint.flow.attributes import read
-from headlint.flow.calls import call, evaluate_arguments
+from headlint.flow.calls import as_list, call, evaluate_arguments
 from headlint.flow.items import item, iterate
 from headlint.flow.operations import apply
 from headlint.flow.scope import bind_target, look_up
-from headlint.flow.state import DictRecord, ListRecord, State
+from headlint.flow.state import DictRecord, State
 from headlint.flow.value import (
     NONE,
     Constant,
@@ -122,8 +122,8 @@ def binary(state: State, op: str, left: Value, right: Value, node: cst.CSTNode) 
     if isinstance(left, (ListRef, Iterator)) and isinstance(right, (ListRef, Iterator)) and op == "+":
         first, second = iterate(state, left), iterate(state, right)
         if first is None or second is None:
-            return new_list(state, (), complete=False)
-        return new_list(state, (*first, *second))
+            return as_list(state, (), complete=False)
+        return as_list(state, (*first, *second))
     if isinstance(left, Tuple) and isinstance(right, Tuple) and op == "+":
         return Tuple((*left.items, *right.items))
     return apply(op, (left, right), text_of(node))
@@ -205,14 +205,7 @@ def _tuple(run: Interpreter, state: State, node: cst.Tuple) -> Value:
 
 def _list(run: Interpreter, state: State, node: cst.List | cst.Set) -> Value:
     items, complete = _elements(run, state, node.elements)
-    return new_list(state, items, complete)
-
-
-def new_list(state: State, items: tuple[Value, ...], complete: bool = True) -> ListRef:
-    """A new list in the heap."""
-    identity = state.identity()
-    state.heap[identity] = ListRecord(items, complete)
-    return ListRef(identity)
+    return as_list(state, items, complete)
 
 
 def new_dict(state: State, items: tuple[tuple[Value, Value], ...], complete: bool = True) -> DictRef:
@@ -258,7 +251,7 @@ def _comprehension(run: Interpreter, state: State, node: Any) -> Value:
         return new_dict(state, tuple(dict(pairs).items()), complete)
     if isinstance(node, cst.GeneratorExp):
         return Iterator(tuple(results)) if complete else Unknown("a generator over something unknown")
-    return new_list(state, tuple(results), complete)
+    return as_list(state, tuple(results), complete)
 
 
 def _loop(run: Interpreter, state: State, clause: cst.CompFor, collect: Callable[[], None]) -> bool:

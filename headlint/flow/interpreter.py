@@ -69,7 +69,6 @@ class Interpreter:
         self.classes: dict[int, Class] = {}
         self.methods: set[int] = set()
         self.visited: set[int] = set()
-        self.instantiated: set[int] = set()
         self.stack: list[int] = []
         # Reads and assignments that succeed on some path, or that some path does to something unknown.
         self.may_be_right: set[int] = set()

@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 # Every parameter of an object whose parameters are not known one by one.
 ALL_PARAMETERS = "*"
 
-RUNNING_CONTAINERS = frozenset({"Sequential"})
 LIST_CONTAINERS = frozenset({"Sequential", "ModuleList"})
 WRAPPERS = frozenset({"DataParallel", "DistributedDataParallel"})
 
