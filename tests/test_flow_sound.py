@@ -441,23 +441,9 @@ model.fc[3] = nn.Linear(512, 10)
 }
 
 
-# What is not yet understood: each of these is a false alarm, and stands here until it is mended.
-OPEN = frozenset(
-    {
-        "decorated changes args",
-        "for zero rounds",
-        "generator consumed",
-        "symbol attr then unknown",
-    }
-)
-
-
 @pytest.mark.parametrize(
     "text",
-    [
-        pytest.param(text, id=name, marks=[pytest.mark.xfail(strict=True)] if name in OPEN else [])
-        for name, text in CLEAN.items()
-    ],
+    [pytest.param(text, id=name) for name, text in CLEAN.items()],
 )
 def test_nothing_is_claimed(text: str) -> None:
     with Linter(Settings(confirm="off")) as linter:

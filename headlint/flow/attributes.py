@@ -252,6 +252,7 @@ def _write_symbol(state: State, owner: Symbol, name: str, value: Value) -> None:
     attribute = Symbol("attr", (owner, Constant(name)), f"{owner.text}.{name}")
     state.assumptions = {key: known for key, known in state.assumptions.items() if not _mentions(key, attribute)}
     state.assumptions[attribute] = value
+    state.written[attribute] = owner
 
 
 def _mentions(symbol: object, wanted: Symbol) -> bool:

@@ -250,7 +250,7 @@ def _comprehension(run: Interpreter, state: State, node: Any) -> Value:
         pairs = tuple((pair.items[0], pair.items[1]) for pair in results if isinstance(pair, Tuple))
         return new_dict(state, tuple(dict(pairs).items()), complete)
     if isinstance(node, cst.GeneratorExp):
-        return Iterator(tuple(results)) if complete else Unknown("a generator over something unknown")
+        return state.once(tuple(results)) if complete else Unknown("a generator over something unknown")
     return as_list(state, tuple(results), complete)
 
 

@@ -15,7 +15,7 @@ from headlint.flow import modules
 from headlint.flow.attributes import delete, read, write
 from headlint.flow.builders import build, builder_by_name, deep_copy, hub_load
 from headlint.flow.calls import Arguments, as_list, call
-from headlint.flow.items import iterate
+from headlint.flow.items import iterate, take_one
 from headlint.flow.layers import make_module
 from headlint.flow.operations import FUNCTIONS, apply
 from headlint.flow.state import DictRecord, InstanceRecord, OptimizerRecord, State
@@ -139,7 +139,7 @@ def _enumerate(run: Interpreter, state: State, arguments: Arguments, node: cst.C
     start = arguments.get(1, "start") or Constant(0)
     if items is None or not isinstance(start, Constant) or not isinstance(start.value, int):
         return Unknown("an enumeration of something unknown")
-    return Iterator(tuple(Tuple((Constant(start.value + i), item)) for i, item in enumerate(items)))
+    return state.once(tuple(Tuple((Constant(start.value + i), item)) for i, item in enumerate(items)))
 
 
 def _zip(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
@@ -147,7 +147,7 @@ def _zip(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode
     known = [column for column in columns if column is not None]
     if len(known) != len(columns) or not arguments.complete:
         return Unknown("a zip of something unknown")
-    return Iterator(tuple(Tuple(row) for row in zip(*known, strict=False)))
+    return state.once(tuple(Tuple(row) for row in zip(*known, strict=False)))
 
 
 def _list(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
@@ -164,12 +164,12 @@ def _tuple(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNo
 
 def _iter(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     items = iterate(state, arguments.positional[0]) if arguments.positional else None
-    return state.origin(node, text_of(node)) if items is None else Iterator(items)
+    return state.origin(node, text_of(node)) if items is None else state.once(items)
 
 
 def _reversed(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     items = iterate(state, arguments.positional[0]) if arguments.positional else None
-    return state.origin(node, text_of(node)) if items is None else Iterator(tuple(reversed(items)))
+    return state.origin(node, text_of(node)) if items is None else state.once(tuple(reversed(items)))
 
 
 def _chain(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
@@ -179,7 +179,7 @@ def _chain(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNo
         if items is None:
             return Unknown("a chain of something unknown")
         found.extend(items)
-    return Iterator(tuple(found)) if arguments.complete else Unknown("a chain of something unknown")
+    return state.once(tuple(found)) if arguments.complete else Unknown("a chain of something unknown")
 
 
 def _dict(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
@@ -211,7 +211,7 @@ def _map(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode
     items = iterate(state, arguments.positional[1]) if len(arguments.positional) == 2 else None
     if items is None:
         return Unknown("a map over something unknown")
-    return Iterator(tuple(call(run, state, arguments.positional[0], Arguments((item,)), node) for item in items))
+    return state.once(tuple(call(run, state, arguments.positional[0], Arguments((item,)), node) for item in items))
 
 
 def _filter(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
@@ -227,7 +227,7 @@ def _filter(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTN
             return Unknown("a filter with an unknown test")
         if truth:
             kept.append(item)
-    return Iterator(tuple(kept))
+    return state.once(tuple(kept))
 
 
 def _any_all(wanted: bool) -> Handler:
@@ -242,8 +242,9 @@ def _any_all(wanted: bool) -> Handler:
 
 
 def _next(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
-    items = iterate(state, arguments.positional[0]) if arguments.positional else None
-    return items[0] if items else state.origin(node, text_of(node))
+    first = arguments.positional[0] if arguments.positional else None
+    taken = take_one(state, first) if isinstance(first, Iterator) else None
+    return state.origin(node, text_of(node)) if taken is None else taken
 
 
 def _isinstance(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:

@@ -11,6 +11,7 @@ import libcst as cst
 from headlint.flow import calls, expressions, modules, reach, scope
 from headlint.flow.assume import assume, known_truth, simplify
 from headlint.flow.choice import Infeasible, Raised, TooManyWays, each_way
+from headlint.flow.items import lose_count
 from headlint.flow.merge import join_states, merge
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
 from headlint.flow.statements import execute
@@ -287,8 +288,11 @@ class Interpreter:
             case Parameter():
                 state.flags[value.ref] = None
             case Tuple() | Iterator():
+                lose_count(state, value)
                 for item in value.items:
                     self.hand_over(state, item, reason, site)
+            case Symbol():
+                self._forget_written(state, value)
             case ListRef():
                 record = state.heap.get(value.identity)
                 if isinstance(record, ListRecord) and record.items:
@@ -311,6 +315,13 @@ class Interpreter:
                 self.hand_over(state, value.receiver, reason, site)
             case _:
                 pass
+
+    def _forget_written(self, state: State, owner: Symbol) -> None:
+        """What the code assigned to attributes of an unknown object is no longer known once others have it."""
+        for attribute, holder in list(state.written.items()):
+            if holder == owner:
+                state.assumptions[attribute] = state.origin(self, attribute.text)
+                del state.written[attribute]
 
     def _hand_over_instance(self, state: State, value: Instance, reason: str, site: cst.CSTNode) -> None:
         record = state.heap.get(value.identity)

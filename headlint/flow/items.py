@@ -23,6 +23,7 @@ from headlint.flow.value import (
     Unknown,
     Value,
 )
+from headlint.history import Build, MakeLayer, MakeOpaque, MakeOptimizer
 from headlint.source.nodes import text_of
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
 def iterate(state: State, value: Value) -> tuple[Value, ...] | None:
     """The values that iterating over `value` gives, None where they are not known."""
     match value:
-        case Tuple() | Iterator():
+        case Tuple():
             return value.items
+        case Iterator():
+            return value.items if value.identity is None else _run_through(state, value)
         case ListRef():
             record = state.heap.get(value.identity)
             return record.items if isinstance(record, ListRecord) and record.complete else None
@@ -50,10 +53,38 @@ def iterate(state: State, value: Value) -> tuple[Value, ...] | None:
     return None
 
 
+def _run_through(state: State, iterator: Iterator) -> tuple[Value, ...] | None:
+    """What is left in an iterator that can be run through once."""
+    assert iterator.identity is not None
+    taken = state.spent.get(iterator.identity, 0)
+    state.spent[iterator.identity] = len(iterator.items)
+    if taken is None or any(not isinstance(event, _IDLE) for event in state.trace[iterator.made :]):
+        return None
+    return iterator.items[taken:]
+
+
+# Events after which an iterator gives what it would have given before.
+_IDLE = (MakeOptimizer, MakeLayer, MakeOpaque, Build)
+
+
+def take_one(state: State, iterator: Iterator) -> Value | None:
+    """The next item of an iterator, None where that is not known."""
+    left = iterate(state, iterator)
+    if iterator.identity is not None:
+        state.spent[iterator.identity] = None if left is None else len(iterator.items) - len(left) + 1
+    return left[0] if left else None
+
+
+def lose_count(state: State, value: Value) -> None:
+    """Nobody knows any longer how far an iterator has been run through."""
+    if isinstance(value, Iterator) and value.identity is not None:
+        state.spent[value.identity] = None
+
+
 def item(run: Interpreter, state: State, owner: Value, key: Value, node: cst.Subscript) -> Value:
     """What `owner[key]` gives; a read that certainly raises in a module ends the path."""
     match owner:
-        case Tuple() | ListRef() | Iterator():
+        case Tuple() | ListRef():
             return _sequence_item(state, owner, key)
         case DictRef():
             return _dict_item(run, state, owner, key, node)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow.items import iterate
+from headlint.flow.items import iterate, lose_count
 from headlint.flow.merge import merge
 from headlint.flow.modules import children_of, set_flags
 from headlint.flow.scope import bind_target
 from headlint.flow.state import DictRecord, ListRecord, State
-from headlint.flow.value import Constant, ListRef, Parameter, Symbol, Unknown, Value
+from headlint.flow.value import NONE, Constant, ListRef, Parameter, Symbol, Unknown, Value
 from headlint.source.nodes import names_assigned, parts, text_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,11 @@ def for_loop(run: Interpreter, node: cst.For, state: State) -> list[State]:
         elif items and all(isinstance(item, Constant) and isinstance(item.value, int) for item in items):
             paths.extend(_counting(run, path, node, items))
         elif not _sets_flags(run, path, node, items):
-            paths.extend(_each_item(run, path, node, items))
+            behind = _each_item(run, path, node, items)
+            for one in behind:
+                if one.completion is not None:
+                    lose_count(one, value)
+            paths.extend(behind)
         else:
             paths.append(path)
     return _behind(run, paths, node.orelse)
@@ -160,6 +164,7 @@ def _all_rounds(
 ) -> list[State]:
     """The paths behind a loop of unknown length, which is taken to run at least once.
 
+    Numbers and texts that it assigns are unknown behind it all the same: it may not run.
     A round is run until what it starts from holds for every round: names that change from round to round are
     unknown. Paths that differ only in what may differ from round to round are joined behind the loop.
     """
@@ -177,11 +182,22 @@ def _all_rounds(
     for path in running:
         if path.completion == "continue":
             path.completion = None
+        _doubt_assigned(state, path)
         for ref, inside in path.children.items():
             # One more module each round: how many there are behind the loop is not known.
             if ref.object in state.heap and len(inside) != len(children_of(state, ref)):
                 path.escaped.setdefault(ref.object, "it grows from round to round")
     return left + _join_rounds(run, running, outside)
+
+
+def _doubt_assigned(before: State, behind: State) -> None:
+    """Make the numbers and texts unknown that would be others had no round been run."""
+    for number, names in before.frames.items():
+        after = behind.frames.get(number, {})
+        for name, value in names.items():
+            now = after.get(name)
+            if now is not value and isinstance(now, (Constant, Symbol)) and value != NONE and now != value:
+                after[name] = Unknown(f"'{name}' is assigned in a loop that may not run")
 
 
 def _with_assigned_unknown(run: Interpreter, state: State, body: Sequence[cst.CSTNode]) -> State:

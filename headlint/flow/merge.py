@@ -98,6 +98,10 @@ def _forget_differences(left: State, right: State) -> State:
     for ref in left.modes.keys() | right.modes.keys():
         if left.modes.get(ref) != right.modes.get(ref):
             left.modes[ref] = None
+    for number in left.spent.keys() | right.spent.keys():
+        if left.spent.get(number, 0) != right.spent.get(number, 0):
+            left.spent[number] = None
+    left.written = {attribute: owner for attribute, owner in left.written.items() if attribute in left.assumptions}
     left.called.update(right.called)
     left.next_identity = max(left.next_identity, right.next_identity)
     for key, count in right.counts.items():

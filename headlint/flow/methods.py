@@ -82,7 +82,7 @@ def _parameters(
 ) -> Value:
     if arguments.values or not _visible(state, receiver):
         return Unknown("the parameters of a module that is not known")
-    return Iterator(tuple(Parameter(parameter) for _, parameter in modules.parameters_of(state, _ref(receiver))))
+    return state.once(tuple(Parameter(parameter) for _, parameter in modules.parameters_of(state, _ref(receiver))))
 
 
 def _named_parameters(
@@ -95,7 +95,7 @@ def _named_parameters(
         known = not name.endswith(modules.ALL_PARAMETERS)
         shown: Value = Constant(name) if known else Unknown("the name of a parameter that is not known")
         pairs.append(Tuple((shown, Parameter(parameter))))
-    return Iterator(tuple(pairs))
+    return state.once(tuple(pairs))
 
 
 def _children(
@@ -104,7 +104,7 @@ def _children(
     if _ref(receiver).object in state.escaped:
         return Unknown("the children of a module that is not known")
     inside = modules.children_of(state, _ref(receiver))
-    return Iterator(tuple(modules.as_value(state, child) for _, child in inside if child is not None))
+    return state.once(tuple(modules.as_value(state, child) for _, child in inside if child is not None))
 
 
 def _named_children(
@@ -114,7 +114,7 @@ def _named_children(
         return Unknown("the children of a module that is not known")
     inside = modules.children_of(state, _ref(receiver))
     named = ((name, child) for name, child in inside if child is not None)
-    return Iterator(tuple(Tuple((Constant(name), modules.as_value(state, child))) for name, child in named))
+    return state.once(tuple(Tuple((Constant(name), modules.as_value(state, child))) for name, child in named))
 
 
 def _modules(
@@ -122,7 +122,7 @@ def _modules(
 ) -> Value:
     if not _visible(state, receiver):
         return Unknown("the modules of a module that is not known")
-    return Iterator(tuple(modules.as_value(state, inside) for _, inside in modules.walk(state, _ref(receiver))))
+    return state.once(tuple(modules.as_value(state, inside) for _, inside in modules.walk(state, _ref(receiver))))
 
 
 def _named_modules(
@@ -131,7 +131,7 @@ def _named_modules(
     if arguments.values or not _visible(state, receiver):
         return Unknown("the modules of a module that is not known")
     pairs = modules.walk(state, _ref(receiver))
-    return Iterator(tuple(Tuple((Constant(path), modules.as_value(state, inside))) for path, inside in pairs))
+    return state.once(tuple(Tuple((Constant(path), modules.as_value(state, inside))) for path, inside in pairs))
 
 
 def _requires_grad(

@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from headlint.flow.value import NONE, Class, Symbol, Value
+from headlint.flow.value import NONE, Class, Iterator, Symbol, Value
 from headlint.history import AnyEvent, Argument, ModuleRef, ParameterRef
 
 if TYPE_CHECKING:
-    import libcst as cst
 
     from headlint.zoo import Builder, Tree
 
@@ -90,7 +89,12 @@ Children: TypeAlias = tuple[tuple[str, "ModuleRef | None"], ...]
 
 @dataclass(slots=True)
 class State:
-    """One path. `frames` maps a frame's number to its names, `parents` to the frame that encloses it."""
+    """One path.
+
+    `frames` maps a frame's number to its names, `parents` to the frame that encloses it. `spent` has how many items
+    of an iterator were taken, None where that is not known. `written` are the attributes of unknown objects that the
+    code has assigned, with their owners.
+    """
 
     frames: dict[int, dict[str, Value]] = field(default_factory=lambda: {0: {}})
     parents: dict[int, int | None] = field(default_factory=lambda: {0: None})
@@ -102,6 +106,8 @@ class State:
     modes: dict[ModuleRef, bool | None] = field(default_factory=dict)
     called: dict[ModuleRef, bool] = field(default_factory=dict)
     escaped: dict[int, str] = field(default_factory=dict)
+    spent: dict[int, int | None] = field(default_factory=dict)
+    written: dict[Symbol, Symbol] = field(default_factory=dict)
     trace: list[AnyEvent] = field(default_factory=list)
     assumptions: dict[Symbol, Value] = field(default_factory=dict)
     conditions: tuple[tuple[Symbol, bool], ...] = ()
@@ -127,6 +133,8 @@ class State:
             dict(self.modes),
             dict(self.called),
             dict(self.escaped),
+            dict(self.spent),
+            dict(self.written),
             list(self.trace),
             dict(self.assumptions),
             self.conditions,
@@ -149,7 +157,11 @@ class State:
         self.next_identity = number + 1
         return number
 
-    def origin(self, node: cst.CSTNode, text: str) -> Symbol:
+    def once(self, items: tuple[Value, ...]) -> Iterator:
+        """A new iterator that can be run through once."""
+        return Iterator(items, self.identity(), len(self.trace))
+
+    def origin(self, node: object, text: str) -> Symbol:
         """A new symbol for the value that `node` gives this time."""
         key = id(node)
         count = self.counts.get(key, 0)
@@ -187,6 +199,8 @@ _PATH_FIELDS = (
     "modes",
     "called",
     "escaped",
+    "spent",
+    "written",
     "trace",
     "assumptions",
     "conditions",

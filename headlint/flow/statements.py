@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from headlint.flow.expressions import binary, evaluate_defaults
 from headlint.flow.loops import for_loop, while_loop
 from headlint.flow.merge import merge
 from headlint.flow.operations import apply
-from headlint.flow.scope import ELSEWHERE, STAR_IMPORTS, bind, bind_target, look_up, unbind
+from headlint.flow.scope import ELSEWHERE, STAR_IMPORTS, bind, bind_target, unbind
 from headlint.flow.state import State
 from headlint.flow.value import (
     NONE,
@@ -24,6 +25,7 @@ from headlint.flow.value import (
     Function,
     Iterator,
     ListRef,
+    Method,
     Symbol,
     Tuple,
     Unknown,
@@ -272,14 +274,38 @@ def _finally(run: Interpreter, node: cst.Finally, paths: list[State]) -> list[St
 
 
 def _function(run: Interpreter, node: cst.FunctionDef, state: State) -> list[State]:
-    function = Function(node, state.frame, evaluate_defaults(run, state, node.params))
-    run.functions.setdefault(id(node), function)
-    wrappers = [look_up(state, d.decorator.value) for d in node.decorators if isinstance(d.decorator, cst.Name)]
-    if any(isinstance(wrapper, Function) for wrapper in wrappers):
-        bind(state, node.name.value, Unknown("made by a decorator of this file"))
-    else:
-        bind(state, node.name.value, function)
-    return [state]
+    return [path for path, _ in run.ways(state, node, lambda s: _define(run, s, node))]
+
+
+def _define(run: Interpreter, state: State, node: cst.FunctionDef) -> None:
+    """Bind a function, or what its decorators make of it."""
+    defined = Function(node, state.frame, evaluate_defaults(run, state, node.params))
+    run.functions.setdefault(id(node), defined)
+    function: Value = defined
+    for decorator in reversed(node.decorators):
+        if text_of(decorator.decorator) in ("property", "staticmethod", "classmethod"):
+            continue
+        wrapper = run.evaluate(state, decorator.decorator)
+        if isinstance(wrapper, (Function, Method)):
+            function = run.call(state, wrapper, (function,), decorator.decorator)
+        elif isinstance(function, Function) and not _is_transparent(decorator.decorator, wrapper):
+            function = replace(function, wrapped=True)
+    bind(state, node.name.value, function)
+
+
+def _is_transparent(decorator: cst.BaseExpression, value: Value) -> bool:
+    """Whether a decorator leaves a function's arguments and result as they are."""
+    written = decorator.func if isinstance(decorator, cst.Call) else decorator
+    name = value.name if isinstance(value, External) else text_of(written)
+    return name.rpartition(".")[2] in _TRANSPARENT
+
+
+_TRANSPARENT = frozenset(
+    """
+    abstractmethod cache cached_property deprecated final inference_mode lru_cache no_grad override profile property
+    rank_zero_only record setter staticmethod time_it timeit timer typechecked classmethod wraps enable_grad
+    """.split()
+)
 
 
 def _class(run: Interpreter, node: cst.ClassDef, state: State) -> list[State]:
@@ -298,7 +324,7 @@ def _class(run: Interpreter, node: cst.ClassDef, state: State) -> list[State]:
             if isinstance(value, Function) and value.owner is None:
                 run.methods.add(id(value.node))
                 # Methods do not see the names of the class body.
-                names[name] = Function(value.node, outer, value.defaults, owner)
+                names[name] = replace(value, frame=outer, owner=owner)
         run.classes.setdefault(id(node), owner)
         bind(path, node.name.value, owner)
     return paths

@@ -91,9 +91,16 @@ class Tuple:
 
 @dataclass(frozen=True, slots=True)
 class Iterator:
-    """A generator, view or iterator over known items: `parameters()`, `range`, `zip`, `filter` ..."""
+    """A generator, view or iterator over known items: `parameters()`, `range`, `zip`, `filter` ...
+
+    `identity` is None for what can be run through again (`range`, the views of a dict); all else can be run
+    through once. It is worked out only then, so its items hold as long as nothing happens to what they come from:
+    `made` is the length of the path's trace at its making.
+    """
 
     items: tuple[Value, ...]
+    identity: int | None = None
+    made: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +135,16 @@ class External:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function or lambda of this file, with the frame it was defined in and its evaluated defaults."""
+    """A function or lambda of this file, with the frame it was defined in and its evaluated defaults.
+
+    `wrapped` says that a decorator out of sight stands between its callers and it.
+    """
 
     node: cst.FunctionDef | cst.Lambda
     frame: int
     defaults: tuple[tuple[str, Value], ...]
     owner: Class | None = None
+    wrapped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
