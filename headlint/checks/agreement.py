@@ -10,11 +10,13 @@ from __future__ import annotations
 import io
 import re
 import tokenize
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from headlint.checks.candidate import Candidate
 from headlint.claims import NeverUsed, ReadRaises
+from headlint.flow import modules
 from headlint.flow.histories import Analysis, ModelHistory
 from headlint.history import SetModule
 
@@ -80,16 +82,22 @@ def _same_build(left: ModelHistory, right: ModelHistory) -> bool:
 
 def _runs_parts_only(history: ModelHistory, histories: Sequence[ModelHistory]) -> bool:
     """Whether the program calls modules inside the model itself and never the model: its forward is not used."""
-    called = [
-        ref.path
-        for other in histories
-        if _same_build(other, history)
-        for ref in other.state.called
-        if ref.object == other.build.object
-    ]
+    called = {path for other in histories if _same_build(other, history) for path in _called_places(other)}
     return bool(called) and "" not in called
 
 
+def _called_places(history: ModelHistory) -> Iterator[str]:
+    """The places of the model, as its builder made it, that the path calls: themselves or inside something else."""
+    number = history.build.object
+    for ref in history.state.called:
+        if ref.object == number:
+            yield ref.path
+        else:
+            inside = (module for _, module in modules.walk(history.state, ref))
+            yield from (module.path for module in inside if module.object == number)
+
+
+@lru_cache(maxsize=1)
 def _code_of(text: str) -> str:
     """The text without comments and docstrings, which may say what the code does not do."""
     try:
@@ -107,6 +115,6 @@ def _is_called_by_hand(suspicion: Suspicion, text: str) -> bool:
         if isinstance(event, SetModule) and isinstance(claim, NeverUsed) and event.value == claim.module:
             name = re.escape(event.name)
             # Called, or read for itself: neither assigned nor asked for something inside it.
-            used = rf"\.{name} ?\(|\.{name}\b(?! ?(?:=(?!=)|\[))(?!\.)|getattr ?\([^)]*[\"']{name}[\"']"
-            return re.search(used, _code_of(text)) is not None
+            used = rf"\. ?{name} ?\(|\. ?{name}\b(?! ?(?:=(?!=)|\[))(?! ?\.)|getattr ?\([^)]*[\"']{name}[\"']"
+            return re.search(used, text) is not None and re.search(used, _code_of(text)) is not None
     return False

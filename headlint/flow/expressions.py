@@ -13,6 +13,7 @@ from headlint.flow.attributes import read
 from headlint.flow.calls import as_list, call, evaluate_arguments
 from headlint.flow.items import item, iterate
 from headlint.flow.operations import apply
+from headlint.flow.quick import run_clause
 from headlint.flow.scope import bind_target, look_up
 from headlint.flow.state import DictRecord, State
 from headlint.flow.value import (
@@ -241,7 +242,8 @@ def _comprehension(run: Interpreter, state: State, node: Any) -> Value:
         else:
             results.append(evaluate(run, state, node.elt))
 
-    complete = _loop(run, state, node.for_in, collect)
+    result = None if isinstance(node, cst.DictComp) else node.elt
+    complete = _loop(run, state, node.for_in, result, collect, results)
     names = state.frames[state.frame]
     for name in names.keys() - before.keys():
         del names[name]
@@ -254,11 +256,22 @@ def _comprehension(run: Interpreter, state: State, node: Any) -> Value:
     return as_list(state, tuple(results), complete)
 
 
-def _loop(run: Interpreter, state: State, clause: cst.CompFor, collect: Callable[[], None]) -> bool:
+def _loop(
+    run: Interpreter,
+    state: State,
+    clause: cst.CompFor,
+    result: cst.BaseExpression | None,
+    collect: Callable[[], None],
+    results: list[Value],
+) -> bool:
     """Run one `for ... in ... if ...` clause and those inside it; whether every round is known."""
     items = iterate(state, evaluate(run, state, clause.iter))
     if items is None or len(items) > MOST_ITEMS:
         return False
+    quick = run_clause(run, state, clause, result, items)
+    if quick is not None:
+        results.extend(quick)
+        return True
     complete = True
     for value in items:
         bind_target(run, state, clause.target, value, clause)
@@ -268,7 +281,7 @@ def _loop(run: Interpreter, state: State, clause: cst.CompFor, collect: Callable
             complete = False
         elif False not in truths:
             if clause.inner_for_in is not None:
-                complete = _loop(run, state, clause.inner_for_in, collect) and complete
+                complete = _loop(run, state, clause.inner_for_in, result, collect, results) and complete
             else:
                 collect()
     return complete

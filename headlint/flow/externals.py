@@ -357,11 +357,8 @@ def _type(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNod
 def _id(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     """A number for each module and parameter: code keeps sets of these to tell a head's parameters from the rest."""
     if len(arguments.positional) == 1 and isinstance(arguments.positional[0], (Module, Parameter)):
-        return Constant(run.numbers.setdefault(arguments.positional[0].ref, _FIRST_ID + len(run.numbers)))
+        return Constant(run.number_of(arguments.positional[0]))
     return state.origin(node, text_of(node))
-
-
-_FIRST_ID = 1 << 40
 
 
 def _super(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:

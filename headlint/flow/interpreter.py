@@ -40,6 +40,7 @@ from headlint.source.nodes import parts, text_of
 MOST_PATHS = 16
 # Calls inside calls that are followed.
 DEEPEST_CALL = 12
+_FIRST_ID = 1 << 40
 
 Result = TypeVar("Result")
 
@@ -255,6 +256,10 @@ class Interpreter:
             condition, first, second = value.operands
             value = simplify(state, first if self.decide(state, condition) else second)  # type: ignore[arg-type]
         return value
+
+    def number_of(self, value: Module | Parameter) -> int:
+        """What `id()` gives for a module or parameter."""
+        return self.numbers.setdefault(value.ref, _FIRST_ID + len(self.numbers))
 
     # -- what statements and expressions ask of each other -----------------------------------------------------------
 

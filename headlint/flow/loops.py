@@ -8,14 +8,27 @@ import libcst as cst
 
 from headlint.flow.items import iterate, lose_count
 from headlint.flow.merge import merge
-from headlint.flow.modules import children_of, set_flags
+from headlint.flow.modules import children_of
+from headlint.flow.quick import run_loop
 from headlint.flow.scope import bind_target
-from headlint.flow.state import DictRecord, ListRecord, State
-from headlint.flow.value import NONE, Constant, ListRef, Parameter, Symbol, Unknown, Value
+from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
+from headlint.flow.value import (
+    NONE,
+    Constant,
+    DictRef,
+    External,
+    Iterator,
+    ListRef,
+    Parameter,
+    Symbol,
+    Tuple,
+    Unknown,
+    Value,
+)
 from headlint.source.nodes import names_assigned, parts, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from headlint.flow.interpreter import Interpreter
 
@@ -40,40 +53,23 @@ def for_loop(run: Interpreter, node: cst.For, state: State) -> list[State]:
             paths.extend(_all_rounds(run, path, node.body.body, lambda s: _next_item(run, s, node)))
         elif items and all(isinstance(item, Constant) and isinstance(item.value, int) for item in items):
             paths.extend(_counting(run, path, node, items))
-        elif not _sets_flags(run, path, node, items):
-            behind = _each_item(run, path, node, items)
-            for one in behind:
-                if one.completion is not None:
-                    lose_count(one, value)
-            paths.extend(behind)
         else:
-            paths.append(path)
+            paths.extend(_known_items(run, path, node, items, value))
     return _behind(run, paths, node.orelse)
 
 
-def _sets_flags(run: Interpreter, state: State, node: cst.For, items: tuple[Value, ...]) -> bool:
-    """Do the commonest of all loops in one step: `for p in ...: p.requires_grad = ...` with a constant.
-
-    False, with nothing done, for any other loop.
-    """
-    body = node.body.body
-    small = body[0].body if len(body) == 1 and type(body[0]) is cst.SimpleStatementLine else ()
-    if len(small) != 1 or type(small[0]) is not cst.Assign or type(node.target) is not cst.Name or not items:
-        return False
-    assign = small[0]
-    target = assign.targets[0].target
-    if len(assign.targets) != 1 or type(target) is not cst.Attribute or target.attr.value != "requires_grad":
-        return False
-    if type(target.value) is not cst.Name or target.value.value != node.target.value:
-        return False
-    if type(assign.value) is not cst.Name or assign.value.value not in ("True", "False"):
-        return False
-    parameters = tuple(item.ref for item in items if isinstance(item, Parameter))
-    if len(parameters) != len(items):
-        return False
-    set_flags(state, parameters, assign.value.value == "True", assign)
-    bind_target(run, state, node.target, items[-1], node)
-    return True
+def _known_items(run: Interpreter, state: State, node: cst.For, items: tuple[Value, ...], source: Value) -> list[State]:
+    finished = run_loop(run, state, node, items)
+    if finished is not None:
+        if not finished:
+            lose_count(state, source)
+            state.completion = "break"
+        return [state]
+    behind = _each_item(run, state, node, items)
+    for path in behind:
+        if path.completion is not None:
+            lose_count(path, source)
+    return behind
 
 
 def _next_item(run: Interpreter, state: State, node: cst.For) -> list[State]:
@@ -136,13 +132,25 @@ def _has_loop(body: cst.CSTNode) -> bool:
 
 
 def _holds_models(before: State, after: State) -> bool:
-    """Whether a round changed a list, dict or instance other than by something unknown."""
-    for identity, record in after.heap.items():
-        if before.heap.get(identity) != record:
-            items = getattr(record, "items", None)
-            if items and any(not isinstance(item, (Unknown, Symbol, Constant, ListRef)) for item in items):
-                return True
-    return False
+    """Whether a round changed a list, dict or instance other than by something plain or unknown."""
+    return any(
+        _leads_to_models(value)
+        for identity, record in after.heap.items()
+        if isinstance(record, (ListRecord, DictRecord, InstanceRecord)) and before.heap.get(identity) is not record
+        for value in _values_in(record)
+    )
+
+
+def _values_in(record: ListRecord | DictRecord | InstanceRecord) -> Iterable[Value]:
+    if isinstance(record, ListRecord):
+        return record.items
+    return (value for _, value in (record.items if isinstance(record, DictRecord) else record.attributes))
+
+
+def _leads_to_models(value: Value) -> bool:
+    if isinstance(value, (Tuple, Iterator)):
+        return any(_leads_to_models(item) for item in value.items)
+    return not isinstance(value, (Unknown, Symbol, Constant, ListRef, DictRef, External, Parameter))
 
 
 def while_loop(run: Interpreter, node: cst.While, state: State) -> list[State]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -74,7 +75,7 @@ def _ref(receiver: Module | Instance) -> ModuleRef:
 
 def _visible(state: State, receiver: Module | Instance) -> bool:
     """Whether the analysis knows all that stands in a module."""
-    return all(inside.object not in state.escaped for _, inside in modules.walk(state, _ref(receiver)))
+    return state.escaped.keys().isdisjoint(modules.objects_in(state, _ref(receiver)))
 
 
 def _parameters(
@@ -82,7 +83,16 @@ def _parameters(
 ) -> Value:
     if arguments.values or not _visible(state, receiver):
         return Unknown("the parameters of a module that is not known")
-    return state.once(tuple(Parameter(parameter) for _, parameter in modules.parameters_of(state, _ref(receiver))))
+    return state.once(tuple([_parameter(parameter) for _, parameter in modules.parameters_of(state, _ref(receiver))]))
+
+
+# Values are frozen, so the same ones serve every loop.
+_parameter = lru_cache(maxsize=4_000)(Parameter)
+
+
+@lru_cache(maxsize=4_000)
+def _named(name: str, parameter: ParameterRef) -> Tuple:
+    return Tuple((Constant(name), _parameter(parameter)))
 
 
 def _named_parameters(
@@ -92,9 +102,10 @@ def _named_parameters(
         return Unknown("the parameters of a module that is not known")
     pairs: list[Value] = []
     for name, parameter in modules.parameters_of(state, _ref(receiver)):
-        known = not name.endswith(modules.ALL_PARAMETERS)
-        shown: Value = Constant(name) if known else Unknown("the name of a parameter that is not known")
-        pairs.append(Tuple((shown, Parameter(parameter))))
+        if name.endswith(modules.ALL_PARAMETERS):
+            pairs.append(Tuple((Unknown("the name of a parameter that is not known"), _parameter(parameter))))
+        else:
+            pairs.append(_named(name, parameter))
     return state.once(tuple(pairs))
 
 

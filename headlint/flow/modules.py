@@ -131,6 +131,22 @@ def walk(state: State, ref: ModuleRef) -> Iterator[tuple[str, ModuleRef]]:
         pending.extend(reversed(inside_here))
 
 
+def objects_in(state: State, ref: ModuleRef) -> set[int]:
+    """The numbers of all objects that something in a module belongs to."""
+    found: set[int] = set()
+    seen: set[ModuleRef] = set()
+    pending = [ref]
+    while pending:
+        here = pending.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        found.add(here.object)
+        if _untouched_tree(state, here) is None:
+            pending.extend(child for _, child in children_of(state, here) if child is not None)
+    return found
+
+
 def _untouched_tree(state: State, ref: ModuleRef) -> Tree | None:
     """The zoo's tree if everything in `ref` still stands as the builder made it."""
     record = state.heap.get(ref.object)
@@ -395,7 +411,7 @@ def set_unknown_flags(state: State, value: bool | None) -> None:
 
 def escape(state: State, ref: ModuleRef, reason: str, site: cst.CSTNode) -> None:
     """A module and all in it are handed to code out of sight."""
-    for number in {inside.object for _, inside in walk(state, ref)}:
+    for number in sorted(objects_in(state, ref)):
         if number not in state.escaped:
             state.escaped[number] = reason
             state.trace.append(Escape(ModuleRef(number, ""), reason, site=site))

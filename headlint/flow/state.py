@@ -13,7 +13,6 @@ from headlint.flow.value import NONE, Class, Iterator, Symbol, Value
 from headlint.history import AnyEvent, Argument, ModuleRef, ParameterRef
 
 if TYPE_CHECKING:
-
     from headlint.zoo import Builder, Tree
 
 

@@ -11,39 +11,45 @@ _LAYOUT = frozenset(
     "lpar rpar lbracket rbracket lbrace rbrace comma colon semicolon dot equal header footer leading_lines"
     " trailing_whitespace newline indent keyword quote asynchronous".split()
 )
+# The fields of each class of nodes that can hold nodes.
 _fields: dict[type[cst.CSTNode], tuple[str, ...]] = {}
 
 
 def _parts_of(kind: type[cst.CSTNode]) -> tuple[str, ...]:
     names = tuple(
         name
-        for name in kind.__dataclass_fields__
-        if name not in _LAYOUT and not name.startswith(("whitespace", "lines_after"))
+        for name, field in kind.__dataclass_fields__.items()
+        if name not in _LAYOUT
+        and not name.startswith(("whitespace", "lines_after", "__"))
+        and field.type not in (str, bool)
     )
     _fields[kind] = names
     return names
 
 
-# What a field's value is, by its class. libcst's classes are abstract ones, for which `isinstance` is slow.
-_kinds: dict[type, str] = {str: "other", bool: "other", type(None): "other", list: "sequence", tuple: "sequence"}
+# What a field's value is, by its class: 1 for nodes, 2 for sequences. libcst's classes are abstract ones, for which
+# `isinstance` is slow.
+_kinds: dict[type, int] = {str: 0, bool: 0, type(None): 0, list: 2, tuple: 2}
 
 
-def _kind_of(kind: type) -> str:
-    found = _kinds[kind] = "node" if issubclass(kind, cst.CSTNode) else "other"
+def _kind_of(kind: type) -> int:
+    found = _kinds[kind] = 1 if issubclass(kind, cst.CSTNode) else 0
     return found
 
 
 def parts(node: cst.CSTNode) -> list[cst.CSTNode]:
     """The nodes directly inside `node`, white space and punctuation left out."""
     found: list[cst.CSTNode] = []
-    kind = type(node)
-    for name in _fields.get(kind) or _parts_of(kind):
+    names = _fields.get(type(node))
+    for name in _parts_of(type(node)) if names is None else names:
         value = getattr(node, name)
-        what = _kinds.get(type(value)) or _kind_of(type(value))
-        if what == "node":
+        kind = type(value)
+        what = _kinds[kind] if kind in _kinds else _kind_of(kind)
+        if what == 1:
             found.append(value)
-        elif what == "sequence":
-            found.extend(item for item in value if (_kinds.get(type(item)) or _kind_of(type(item))) == "node")
+        elif what == 2 and value:
+            # Sequences hold nodes and nothing else.
+            found += value
     return found
 
 
