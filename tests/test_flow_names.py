@@ -126,7 +126,7 @@ def test_plain_python_is_computed(text: str, value: object) -> None:
         "x = 'a' + 1",
         "x = 2 ** 5000",
         "x = [1, *load()][1]",
-        "x = {'a': 1}[load()]",
+        "x = {'a': 1, **load()}['a']",
         "a = [1]\nuse(a)\nx = a[0]",
         "x = int('many')",
         "x = not_defined",

@@ -7,18 +7,19 @@ comes to it, or if every path by which the code in question is reached is wrong 
 
 from __future__ import annotations
 
-import io
 import re
-import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+
+import libcst as cst
 
 from headlint.checks.candidate import Candidate
 from headlint.claims import NeverUsed, ReadRaises
 from headlint.flow import modules
 from headlint.flow.histories import Analysis, ModelHistory
 from headlint.history import SetModule
+from headlint.source.nodes import parts
+from headlint.source.program import Program
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,12 @@ class Suspicion:
     candidate: Candidate
 
 
-def agree(analysis: Analysis, suspicions: Sequence[Suspicion], text: str) -> list[list[Suspicion]]:
+def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program) -> list[list[Suspicion]]:
     """Suspicions grouped by mistake, without those that the rest of the program speaks against."""
     histories = analysis.histories
     groups: dict[tuple[object, ...], list[Suspicion]] = {}
     for suspicion in suspicions:
-        if isinstance(suspicion.candidate.claim, NeverUsed) and _is_called_by_hand(suspicion, text):
+        if isinstance(suspicion.candidate.claim, NeverUsed) and _is_called_by_hand(suspicion, analysis, program):
             continue
         if suspicion.candidate.claim.needs_forward and (
             suspicion.history.forward_replaced or _runs_parts_only(suspicion.history, histories)
@@ -97,24 +98,50 @@ def _called_places(history: ModelHistory) -> Iterator[str]:
             yield from (module.path for module in inside if module.object == number)
 
 
-@lru_cache(maxsize=1)
-def _code_of(text: str) -> str:
-    """The text without comments and docstrings, which may say what the code does not do."""
-    try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-    except (tokenize.TokenError, SyntaxError):
-        return text
-    left = (t.string for t in tokens if t.type != tokenize.COMMENT and not t.string.startswith(('"""', "'''")))
-    return re.sub(r" ?(\.) ?", r"\1", " ".join(left))
-
-
-def _is_called_by_hand(suspicion: Suspicion, text: str) -> bool:
-    """Whether the file calls anything by the name of the layer that forward does not call."""
+def _is_called_by_hand(suspicion: Suspicion, analysis: Analysis, program: Program) -> bool:
+    """Whether the file reads, on anything that may be the model, the layer that forward does not call."""
     claim = suspicion.candidate.claim
+    builder = suspicion.history.builder.name
     for event in suspicion.history.events:
         if isinstance(event, SetModule) and isinstance(claim, NeverUsed) and event.value == claim.module:
-            name = re.escape(event.name)
-            # Called, or read for itself: neither assigned nor asked for something inside it.
-            used = rf"\. ?{name} ?\(|\. ?{name}\b(?! ?(?:=(?!=)|\[))(?! ?\.)|getattr ?\([^)]*[\"']{name}[\"']"
-            return re.search(used, text) is not None and re.search(used, _code_of(text)) is not None
+            written = re.findall(rf"\b{re.escape(event.name)}\b", program.text)
+            return len(written) > 1 and any(
+                not {None, builder}.isdisjoint(analysis.read_from.get(id(read), {None}))
+                for read in _reads(program.tree, event.name, None)
+            )
     return False
+
+
+def _reads(node: cst.CSTNode, name: str, receiver: str | None) -> Iterator[cst.CSTNode]:
+    """Where code reads an attribute of this name for itself, or by `getattr`.
+
+    `receiver` is what the method around it calls its own object, which is no model that a builder makes.
+    """
+    pending: list[cst.CSTNode] = [node]
+    while pending:
+        here = pending.pop()
+        inside = parts(here)
+        match here:
+            case cst.ClassDef():
+                for method in (part for part in here.body.body if isinstance(part, cst.FunctionDef)):
+                    first = (*method.params.posonly_params, *method.params.params)[:1]
+                    yield from _reads(method.body, name, first[0].name.value if first else None)
+                inside = [part for part in here.body.body if not isinstance(part, cst.FunctionDef)]
+            case cst.Attribute(value=owner, attr=cst.Name(value=found)) if found == name:
+                if not (isinstance(owner, cst.Name) and owner.value == receiver):
+                    yield here
+            case cst.AssignTarget(target=cst.Attribute() as place) | cst.AnnAssign(target=cst.Attribute() as place):
+                # What is assigned is not read, nor is a layer that is only asked for something in it.
+                inside = [part for part in inside if part is not place] + [_behind_dots(place)]
+            case cst.Attribute(value=cst.Attribute() as owner) | cst.Subscript(value=cst.Attribute() as owner):
+                inside = [part for part in inside if part is not owner] + [_behind_dots(owner)]
+            case cst.Call(func=cst.Name(value="getattr"), args=[_, cst.Arg(value=cst.SimpleString(value=text)), *_]):
+                if text.strip("\"'") == name:
+                    yield here
+        pending.extend(inside)
+
+
+def _behind_dots(node: cst.BaseExpression) -> cst.BaseExpression:
+    while isinstance(node, cst.Attribute):
+        node = node.value
+    return node

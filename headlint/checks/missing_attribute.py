@@ -36,7 +36,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         message = f"'{spelled(empty)}' of this {history.builder.name} is None and has no '{step}'"
     elif isinstance(step, str):
         message = f"{owner} has no '{step}'"
-    elif kind in modules.LIST_CONTAINERS:
+    elif modules.container_kind(history.state, last.target) in modules.LIST_CONTAINERS:
         count = len(modules.children_of(history.state, last.target))
         message = f"{owner} has no index {step}, its last one is {count - 1}"
     else:

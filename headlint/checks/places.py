@@ -95,12 +95,13 @@ class Mismatch:
 
 @dataclass(slots=True)
 class _Passage:
-    """A shape on its way through a head, and whether a new layer has changed it."""
+    """A shape on its way through a head, whether a new layer has changed it, and whether anything was replaced."""
 
     shape: Shape | None
     in_new_container: bool
     new_layer_passed: bool = False
     mismatch: Mismatch | None = None
+    untouched: bool = True
 
 
 def sizes_of(history: ModelHistory, ref: ModuleRef) -> Mapping[str, Argument]:
@@ -123,16 +124,25 @@ def first_mismatch(history: ModelHistory, ref: ModuleRef, arriving: Shape) -> Mi
     return passage.mismatch
 
 
+def _arriving_at(history: ModelHistory, container: ModuleRef, name: str) -> Shape | None:
+    """What arrives at a place of the builder's own model as long as nothing before it is changed."""
+    node = modules.node_of(history.state, ModuleRef(container.object, joined(container.path, name)))
+    return None if node is None or node.arrives is None else tuple(node.arrives)
+
+
 def _pass(history: ModelHistory, ref: ModuleRef, passage: _Passage) -> None:
     kind = modules.kind_of(history.state, ref)
     node = modules.node_of(history.state, ref)
-    if kind == "Sequential":
-        for _, child in modules.children_of(history.state, ref):
+    if modules.container_kind(history.state, ref) == "Sequential":
+        for name, child in modules.children_of(history.state, ref):
+            if node is not None and passage.untouched:
+                passage.shape = _arriving_at(history, ref, name) or passage.shape
             if passage.shape is None or passage.mismatch is not None:
                 return
             if child is None:
                 passage.shape = None
                 return
+            passage.untouched = passage.untouched and child == ModuleRef(ref.object, joined(ref.path, name))
             _pass(history, child, passage)
         return
     rebuilt = (ref, "weight") in history.state.attributes

@@ -1,4 +1,4 @@
-"""The recipe that proves a claim about a history."""
+"""The recipes that prove the claims about a history."""
 
 from __future__ import annotations
 
@@ -10,52 +10,124 @@ from headlint.flow.histories import ModelHistory
 from headlint.history import (
     AnyEvent,
     DeleteModule,
+    MakeContainer,
     ModuleRef,
+    Read,
     Recipe,
     SetAttribute,
     SetModule,
+    SetParameterAttribute,
     choose_witnesses,
     recipe,
 )
 
 BATCH = 2
+# Places a replay reports on: what a program puts into a model by hand is far less, a loop over all layers is more.
+MOST_WATCHED = 64
 
 
 def recipes(history: ModelHistory, claim: Claim, model: ModuleRef | None) -> Iterator[Recipe]:
-    """The whole history, then, should other mistakes in it be in the way, only what the claim is about."""
-    model = history.model if model is None else model
-    yield _recipe(history, history.events, claim, model)
-    wanted = {ref.object for ref in claim.watch}
-    fewer = tuple(event for event in history.events if _concerns(event, wanted))
-    if wanted and len(fewer) < len(history.events):
-        yield _recipe(history, fewer, claim, model)
+    """The whole history, then, should other mistakes in it be in the way, only what the claim is about.
+
+    The first one follows from the history and from what kind of replay the claim needs: all claims about a
+    history that need the same share it.
+    """
+    if model is None or model == history.model or model in history.wrappers:
+        model = _entrance(history)
+    watch = _placed_and_replaced(history)
+    # A read that is known to raise is the last thing on its path: whatever the claim, forward never runs.
+    forward = not (history.events and isinstance(history.events[-1], Read))
+    yield _recipe(history, history.events, claim, model, watch, forward=forward)
+    fewer = tuple(_events_about(history, claim.watch))
+    spared = len(fewer) < len(history.events) or (forward and not claim.needs_forward)
+    if claim.watch and (spared or not set(claim.watch) <= set(watch)):
+        yield _recipe(history, fewer, claim, model, claim.watch, forward=claim.needs_forward)
 
 
-def _concerns(event: AnyEvent, wanted: set[int]) -> bool:
-    if isinstance(event, SetModule):
-        return event.value is not None and event.value.object in wanted
-    return not isinstance(event, (DeleteModule, SetAttribute))
-
-
-def _recipe(history: ModelHistory, events: Iterable[AnyEvent], claim: Claim, model: ModuleRef) -> Recipe:
+def _recipe(
+    history: ModelHistory,
+    events: Iterable[AnyEvent],
+    claim: Claim,
+    model: ModuleRef,
+    watch: Iterable[ModuleRef],
+    *,
+    forward: bool,
+) -> Recipe:
     events = tuple(events)
     return recipe(
         events,
         model=model,
-        watch=claim.watch,
-        input_shape=input_shape(history) if claim.needs_forward else None,
-        witnesses=choose_witnesses(events, {}),
+        watch=watch,
+        input_shape=input_shape(history) if forward else None,
+        witnesses=choose_witnesses(events),
+        training_shape=training_shape(history) if claim.needs_training else None,
+        values=claim.needs_values,
     )
+
+
+def _entrance(history: ModelHistory) -> ModuleRef:
+    """Whose forward runs: the model, or the wrapper around it if the code puts something on that."""
+    for event in history.events:
+        if isinstance(event, SetModule) and event.target in history.wrappers:
+            return event.target
+    return history.model
+
+
+def _placed_and_replaced(history: ModelHistory) -> tuple[ModuleRef, ...]:
+    """Every module that the code puts somewhere or takes the place of, the last of too many."""
+    found: dict[ModuleRef, None] = {}
+    for event in reversed(history.events):
+        if isinstance(event, SetModule):
+            found.update((ref, None) for ref in (event.replaced, event.value) if ref is not None)
+    return tuple(reversed(list(found)[:MOST_WATCHED]))
+
+
+def _events_about(history: ModelHistory, watch: tuple[ModuleRef, ...]) -> Iterator[AnyEvent]:
+    """The events without the changes that do not bring a watched module in or put it out."""
+    wanted = _brought_in(history, {ref.object for ref in watch} - {history.build.object})
+    for event in history.events:
+        if isinstance(event, SetModule):
+            if event.replaced in watch or (event.value is not None and event.value.object in wanted):
+                yield event
+        elif not isinstance(event, (DeleteModule, SetAttribute, SetParameterAttribute, Read)):
+            yield event
+
+
+def _brought_in(history: ModelHistory, wanted: set[int]) -> set[int]:
+    """These objects, and those in which they come into the model."""
+    own = history.build.object
+    for _ in history.events:
+        around = {
+            event.object
+            for event in history.events
+            if isinstance(event, MakeContainer) and any(child.object in wanted for _, child in event.children)
+        } | {
+            event.target.object
+            for event in history.events
+            if isinstance(event, SetModule) and event.value is not None and event.value.object in wanted
+        }
+        if around <= wanted | {own}:
+            break
+        wanted |= around - {own}
+    return wanted
 
 
 def input_shape(history: ModelHistory) -> tuple[int, ...]:
     """The smallest input that the model takes, batch first; the usual one where the trunk has been changed."""
     builder = history.builder
-    shape = list(builder.default_input if _changes_trunk(history) else builder.smallest_input)
+    return _batch(history, builder.default_input if _changes_trunk(history) else builder.smallest_input)
+
+
+def training_shape(history: ModelHistory) -> tuple[int, ...]:
+    """The same for train mode, in which auxiliary heads run that want the usual input."""
+    if any(head.auxiliary for head in history.builder.heads):
+        return _batch(history, history.builder.default_input)
+    return input_shape(history)
+
+
+def _batch(history: ModelHistory, image: tuple[int, ...]) -> tuple[int, ...]:
     channels = _stem_channels(history)
-    if channels is not None:
-        shape[0] = channels
-    return (BATCH, *shape)
+    return (BATCH, *image) if channels is None else (BATCH, channels, *image[1:])
 
 
 def _changes_trunk(history: ModelHistory) -> bool:

@@ -58,7 +58,11 @@ def _outermost(history: ModelHistory, place: str) -> str:
     for length in range(1, len(steps)):
         ancestor = ".".join(steps[:length])
         ref = _standing_at(history, ancestor)
-        if ref is not None and modules.kind_of(history.state, ref) == "Sequential" and not _is_trunk(history, ancestor):
+        if (
+            ref is not None
+            and modules.container_kind(history.state, ref) == "Sequential"
+            and not _is_trunk(history, ancestor)
+        ):
             return ancestor
     return place
 

@@ -70,12 +70,8 @@ def _is_foreign(history: ModelHistory, event: SetModule) -> bool:
     node = record.tree.node(event.target.path)
     if node is None or event.name in node.children or record.tree.has_attribute(event.target.path, event.name):
         return False
-    # These run whatever is put into them.
-    return not {node.type, *(base.rpartition(".")[2] for base in node.bases)} & {
-        "Sequential",
-        "ModuleList",
-        "ModuleDict",
-    }
+    # Containers run whatever is put into them.
+    return not modules.container_kind(history.state, event.target)
 
 
 def _stands_elsewhere(history: ModelHistory, event: SetModule) -> bool:

@@ -57,7 +57,29 @@ def known_truth(state: State, value: Value) -> bool | None:
         inner = known_truth(state, value.operands[0])  # type: ignore[arg-type]
         return None if inner is None else not inner
     test = simplify(state, _as_test(value))
-    return truth_of(test)
+    truth = truth_of(test)
+    return _truth_of_all_choices(state, test) if truth is None and isinstance(test, Symbol) else truth
+
+
+def choices_of(state: State, value: Value) -> tuple[Value, ...]:
+    """The constants that the path knows a symbol to be one of; empty where it knows none."""
+    if isinstance(value, Symbol):
+        for symbol, truth in state.assumptions.items():
+            if symbol.op == "in" and symbol.operands[0] == value and truth_of(truth) is True:
+                choices = symbol.operands[1]
+                if isinstance(choices, Tuple) and all(isinstance(item, Constant) for item in choices.items):
+                    return choices.items[:_MOST_CHOICES] if len(choices.items) <= _MOST_CHOICES else ()
+    return ()
+
+
+def _truth_of_all_choices(state: State, test: Symbol) -> bool | None:
+    """What a test gives for each constant that a symbol in it can be, if it is the same for all of them."""
+    for symbol in test.inside:
+        choices = choices_of(state, symbol)
+        truths = {truth_of(_simplify({**state.assumptions, symbol: choice}, test)) for choice in choices}
+        if len(truths) == 1:
+            return truths.pop()
+    return None
 
 
 def assume(state: State, symbol: Symbol, truth: bool) -> State | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import modules
-from headlint.flow.state import InstanceRecord, State
+from headlint.flow.state import InstanceRecord, State, ZooObject
 from headlint.flow.value import (
     FALSE,
     NONE,
@@ -32,7 +32,7 @@ from headlint.flow.value import (
 )
 from headlint.history import DeleteModule, ParameterRef
 from headlint.source.nodes import text_of
-from headlint.torchlib.names import MODULE_CLASSES, MODULE_METHODS
+from headlint.torchlib.names import LIGHTNING_NOTES, MODULE_CLASSES, MODULE_METHODS
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -66,10 +66,12 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
             return _class_name(state, instance)
         case Symbol():
             run.may_be_right.add(id(node))
+            run.read_from.setdefault(id(node), set()).add(None)
             return Symbol("attr", (owner, Constant(name)), f"{owner.text}.{name}")
         case Constant() | Tuple() | Iterator() | ListRef() | DictRef() | Optimizer():
             return Method(owner, name)
     run.may_be_right.add(id(node))
+    run.read_from.setdefault(id(node), set()).add(None)
     return Unknown(f"'.{name}' of something unknown")
 
 
@@ -84,6 +86,8 @@ def _read_module(run: Interpreter, state: State, owner: Module, name: str, node:
     if isinstance(found, modules.Missing):
         run.raises_reading(state, owner.ref, name, site=node)
     run.may_be_right.add(id(node))
+    record = state.heap.get(owner.ref.object)
+    run.read_from.setdefault(id(node), set()).add(record.builder.name if isinstance(record, ZooObject) else None)
     return Unknown(f"'.{name}' of a module") if found is None else found
 
 
@@ -96,7 +100,7 @@ def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, n
     record = state.heap.get(owner.identity)
     if not isinstance(record, InstanceRecord):
         return Unknown("an object that is not known")
-    if record.escaped:
+    if record.escaped and name not in record.fresh:
         return Symbol("attr", (owner, Constant(name)), text_of(node))
     for known, value in record.attributes:
         if known == name:
@@ -108,6 +112,8 @@ def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, n
         return found
     if name in MODULE_METHODS and is_module_class(state, record.owner):
         return Method(owner, name)
+    if name in LIGHTNING_NOTES and is_module_class(state, record.owner):
+        return External(f"lightning.notes.{name}")
     if name == "__class__":
         return record.owner
     # Bases out of sight may define it: the same name read twice is the same value all the same.
@@ -244,7 +250,8 @@ def set_instance_attribute(state: State, owner: Instance, name: str, value: Valu
     if isinstance(record, InstanceRecord):
         attributes = dict(record.attributes)
         attributes[name] = value
-        state.heap[owner.identity] = InstanceRecord(record.owner, tuple(attributes.items()), record.escaped)
+        fresh = record.fresh | {name} if record.escaped else record.fresh
+        state.heap[owner.identity] = InstanceRecord(record.owner, tuple(attributes.items()), record.escaped, fresh)
 
 
 def _write_symbol(state: State, owner: Symbol, name: str, value: Value) -> None:
@@ -266,10 +273,11 @@ def delete(state: State, owner: Value, name: str, site: cst.CSTNode) -> None:
     if isinstance(owner, Module):
         inside = modules.children_of(state, owner.ref)
         state.children[owner.ref] = tuple((child, ref) for child, ref in inside if child != name)
-        state.attributes[owner.ref, name] = Unknown("deleted")
+        state.attributes[owner.ref, name] = modules.DELETED
         state.trace.append(DeleteModule(owner.ref, name, site=site))
     elif isinstance(owner, Instance):
         record = state.heap.get(owner.identity)
         if isinstance(record, InstanceRecord):
             left = tuple(pair for pair in record.attributes if pair[0] != name)
-            state.heap[owner.identity] = InstanceRecord(record.owner, left, record.escaped)
+            fresh = record.fresh - {name}
+            state.heap[owner.identity] = InstanceRecord(record.owner, left, record.escaped, fresh)

@@ -83,7 +83,7 @@ def _by_name(
     arguments: Arguments,
     node: cst.CSTNode,
 ) -> Value:
-    name = None if name is None else run.settle(state, name)
+    name = None if name is None else run.pinned(state, name)
     builder = find_builder(name.value.lower()) if isinstance(name, Constant) and isinstance(name.value, str) else None
     if builder is None:
         return state.origin(node, text_of(node))

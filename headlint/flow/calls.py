@@ -24,6 +24,7 @@ from headlint.flow.value import (
     ListRef,
     Method,
     Module,
+    Parameter,
     Partial,
     Super,
     Symbol,
@@ -335,6 +336,12 @@ def call_super(
     if isinstance(found, Function):
         return call(run, state, Method(receiver.receiver, name, found), arguments, node)
     return call(run, state, Method(receiver.receiver, name), arguments, node)
+
+
+def as_set(state: State, items: Sequence[Value], complete: bool = True) -> ListRef:
+    """A new set in the heap; which items are equal is known of constants, modules and parameters only."""
+    known = all(isinstance(item, (Constant, Module, Parameter)) for item in items)
+    return as_list(state, tuple(dict.fromkeys(items)), complete and (known or len(items) < 2))
 
 
 def as_list(state: State, items: Sequence[Value], complete: bool = True) -> ListRef:

@@ -10,7 +10,7 @@ import libcst as cst
 
 from headlint.flow.assume import simplify
 from headlint.flow.attributes import read
-from headlint.flow.calls import as_list, call, evaluate_arguments
+from headlint.flow.calls import as_list, as_set, call, evaluate_arguments
 from headlint.flow.items import item, iterate
 from headlint.flow.operations import apply
 from headlint.flow.quick import run_clause
@@ -76,11 +76,24 @@ def _formatted(run: Interpreter, state: State, node: cst.FormattedString) -> Val
         elif isinstance(part, cst.FormattedStringExpression):
             piece = run.settle(state, evaluate(run, state, part.expression))
             if part.format_spec or part.conversion:
-                piece = Unknown("a formatted value")
+                piece = _with_format(piece, part)
             else:
                 piece = apply("str", (piece,), "f-string")
         text = apply("+", (text, piece), "f-string")
     return text
+
+
+def _with_format(piece: Value, part: cst.FormattedStringExpression) -> Value:
+    """A constant in a replacement field with a format of its own."""
+    written = part.format_spec or ()
+    spec = "".join(text.value for text in written if isinstance(text, cst.FormattedStringText))
+    plain = all(isinstance(text, cst.FormattedStringText) for text in written)
+    if isinstance(piece, Constant) and isinstance(piece.value, (str, int, float)) and plain and not part.conversion:
+        try:
+            return Constant(format(piece.value, spec)) if len(spec) < 5 else Unknown("a formatted value")
+        except ValueError:
+            return Unknown("a formatted value")
+    return Unknown("a formatted value")
 
 
 def _attribute(run: Interpreter, state: State, node: cst.Attribute) -> Value:
@@ -204,9 +217,14 @@ def _tuple(run: Interpreter, state: State, node: cst.Tuple) -> Value:
     return Tuple(items) if complete else Unknown("a tuple of unknown length")
 
 
-def _list(run: Interpreter, state: State, node: cst.List | cst.Set) -> Value:
+def _list(run: Interpreter, state: State, node: cst.List) -> Value:
     items, complete = _elements(run, state, node.elements)
     return as_list(state, items, complete)
+
+
+def _set(run: Interpreter, state: State, node: cst.Set) -> Value:
+    items, complete = _elements(run, state, node.elements)
+    return as_set(state, items, complete)
 
 
 def new_dict(state: State, items: tuple[tuple[Value, Value], ...], complete: bool = True) -> DictRef:
@@ -329,7 +347,7 @@ _TABLE: dict[type[cst.CSTNode], Callable[[Interpreter, State, Any], Value]] = {
     cst.IfExp: _conditional,
     cst.Tuple: _tuple,
     cst.List: _list,
-    cst.Set: _list,
+    cst.Set: _set,
     cst.Dict: _dict,
     cst.ListComp: _comprehension,
     cst.SetComp: _comprehension,

@@ -14,7 +14,7 @@ import libcst as cst
 from headlint.flow import modules
 from headlint.flow.attributes import delete, read, write
 from headlint.flow.builders import build, builder_by_name, deep_copy, hub_load
-from headlint.flow.calls import Arguments, as_list, call
+from headlint.flow.calls import Arguments, as_list, as_set, call
 from headlint.flow.items import iterate, take_one
 from headlint.flow.layers import make_module
 from headlint.flow.operations import FUNCTIONS, apply
@@ -44,7 +44,7 @@ from headlint.history import MakeOptimizer, ParameterRef
 from headlint.source.nodes import text_of
 from headlint.torchlib.kinds import is_kind
 from headlint.torchlib.names import MODULE_CLASSES, is_harmless, is_optimizer, layer_kind
-from headlint.zoo import builder_at
+from headlint.zoo import builder_at, find_builder
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -157,6 +157,43 @@ def _list(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNod
     return state.origin(node, text_of(node)) if items is None else as_list(state, items)
 
 
+def _set(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    items = iterate(state, arguments.positional[0]) if arguments.positional else ()
+    return state.origin(node, text_of(node)) if items is None else as_set(state, items)
+
+
+def _sorted(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    items = iterate(state, arguments.positional[0]) if arguments.positional else None
+    backwards = arguments.get(None, "reverse") or FALSE
+    known = [item.value for item in items or () if isinstance(item, Constant)]
+    same = {type(value) for value in known} in ({str}, {int}, {float}, set())
+    if items is None or len(known) < len(items) or not same or arguments.get(None, "key") is not None:
+        return as_list(state, (), complete=False)
+    if not isinstance(backwards, Constant):
+        return as_list(state, (), complete=False)
+    ordered = sorted(known, reverse=bool(backwards.value))  # type: ignore[type-var]
+    return as_list(state, tuple(Constant(value) for value in ordered))
+
+
+def _vars(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    if len(arguments.positional) == 1 and isinstance(arguments.positional[0], External):
+        return External(f"{arguments.positional[0].name}.__dict__")
+    return state.origin(node, text_of(node))
+
+
+def _import_module(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    name = run.settle(state, arguments.positional[0]) if arguments.positional else NONE
+    if isinstance(name, Constant) and isinstance(name.value, str):
+        return External(name.value)
+    return state.origin(node, text_of(node))
+
+
+def _model_builder(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    name = run.pinned(state, arguments.get(0, "name") or NONE)
+    builder = find_builder(name.value.lower()) if isinstance(name, Constant) and isinstance(name.value, str) else None
+    return state.origin(node, text_of(node)) if builder is None else External(builder.qualified_name)
+
+
 def _tuple(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     items = iterate(state, arguments.positional[0]) if arguments.positional else ()
     return state.origin(node, text_of(node)) if items is None else Tuple(items)
@@ -255,7 +292,11 @@ def _isinstance(run: Interpreter, state: State, arguments: Arguments, node: cst.
     answers = [_is_instance(state, value, kind) for kind in kinds or (NONE,)]
     if True in answers:
         return TRUE
-    return state.origin(node, text_of(node)) if None in answers else FALSE
+    if None not in answers:
+        return FALSE
+    if isinstance(value, Symbol) and all(isinstance(kind, (External, Class)) for kind in kinds or (NONE,)):
+        return Symbol("isinstance", (value, Tuple(kinds or ())), text_of(node))
+    return state.origin(node, text_of(node))
 
 
 def _is_instance(state: State, value: Value, kind: Value) -> bool | None:
@@ -269,10 +310,27 @@ def _is_instance(state: State, value: Value, kind: Value) -> bool | None:
         return _is_plain_instance(value, kind.name)
     if isinstance(value, Module) and isinstance(kind, Class):
         return False if modules.kind_of(state, value.ref) else None
-    if isinstance(value, Instance) and isinstance(kind, Class):
-        record = state.heap.get(value.identity)
-        if isinstance(record, InstanceRecord) and record.owner == kind:
-            return True
+    record = state.heap.get(value.identity) if isinstance(value, Instance) else None
+    if isinstance(record, InstanceRecord):
+        return _derives(record.owner, kind)
+    return None
+
+
+def _derives(owner: Class, kind: Value) -> bool | None:
+    """Whether a class of the file is `kind` or built on it, None where a base out of sight may be."""
+    if owner == kind:
+        return True
+    answers = [_derives(base, kind) if isinstance(base, Class) else _is_base(base, kind) for base in owner.bases]
+    if True in answers:
+        return True
+    return None if None in answers else False
+
+
+def _is_base(base: Value, kind: Value) -> bool | None:
+    if base == kind:
+        return True
+    if isinstance(kind, External) and isinstance(base, External) and base.name in MODULE_CLASSES:
+        return True if kind.name in MODULE_CLASSES and kind.name.endswith(".Module") else None
     return None
 
 
@@ -309,6 +367,8 @@ def _getattr(run: Interpreter, state: State, arguments: Arguments, node: cst.CST
     if len(arguments.positional) < 2:
         return state.origin(node, text_of(node))
     owner, name = arguments.positional[0], run.settle(state, arguments.positional[1])
+    if isinstance(owner, External):
+        name = run.pinned(state, name)
     if not isinstance(name, Constant) or not isinstance(name.value, str):
         return state.origin(node, text_of(node))
     if len(arguments.positional) == 3:
@@ -396,8 +456,11 @@ _HANDLERS: dict[str, Handler] = {
     "builtins.enumerate": _enumerate,
     "builtins.zip": _zip,
     "builtins.list": _list,
-    "builtins.set": _list,
-    "builtins.sorted": _list,
+    "builtins.set": _set,
+    "builtins.frozenset": _set,
+    "builtins.sorted": _sorted,
+    "builtins.vars": _vars,
+    "importlib.import_module": _import_module,
     "builtins.tuple": _tuple,
     "builtins.iter": _iter,
     "builtins.reversed": _reversed,
@@ -429,6 +492,7 @@ _HANDLERS: dict[str, Handler] = {
     "copy.copy": deep_copy,
     "torchvision.models.get_model": builder_by_name,
     "torchvision.models._api.get_model": builder_by_name,
+    "torchvision.models.get_model_builder": _model_builder,
     "torch.hub.load": hub_load,
     "torch.compile": _same,
     "torch.nn.Parameter": lambda run, state, arguments, node: state.origin(node, text_of(node)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -82,17 +83,19 @@ class Analysis:
     """The histories of one program; `note` says why some may be missing, and is empty otherwise.
 
     `may_be_right` are the reads and assignments (by the identity of their nodes) that succeed on some path, or
-    that some path does to something unknown.
+    that some path does to something unknown. `read_from` has, for attributes that were read, from models of which
+    builders: None stands for what may be any.
     """
 
     histories: tuple[ModelHistory, ...]
     note: str
     may_be_right: frozenset[int]
+    read_from: Mapping[int, AbstractSet[str | None]]
 
 
-def analyse(tree: cst.Module) -> Analysis:
+def analyse(tree: cst.Module, interpreter: type[Interpreter] = Interpreter) -> Analysis:
     """Follow a program from its first line, then every function and class that nothing in it uses."""
-    run = Interpreter(most_steps=FIXED_STEPS + STEPS_PER_STATEMENT * count_statements(tree.body))
+    run = interpreter(most_steps=FIXED_STEPS + STEPS_PER_STATEMENT * count_statements(tree.body))
     note = ""
     try:
         _whole_program(run, tree)
@@ -102,7 +105,7 @@ def analyse(tree: cst.Module) -> Analysis:
     except RecursionError:
         note = "nested too deeply to be followed"
         run.ended = []
-    return Analysis(tuple(_histories(run.ended)), note, frozenset(run.may_be_right))
+    return Analysis(tuple(_histories(run.ended)), note, frozenset(run.may_be_right), run.read_from)
 
 
 def _whole_program(run: Interpreter, tree: cst.Module) -> None:

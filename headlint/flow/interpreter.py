@@ -9,10 +9,11 @@ from typing import NoReturn, TypeVar
 import libcst as cst
 
 from headlint.flow import calls, expressions, modules, reach, scope
-from headlint.flow.assume import assume, known_truth, simplify
+from headlint.flow.assume import assume, choices_of, known_truth, simplify
 from headlint.flow.choice import Infeasible, Raised, TooManyWays, each_way
-from headlint.flow.items import lose_count
+from headlint.flow.items import lose_count, text_of_constant
 from headlint.flow.merge import join_states, merge
+from headlint.flow.operations import apply
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
 from headlint.flow.statements import execute
 from headlint.flow.value import (
@@ -74,6 +75,8 @@ class Interpreter:
         self.stack: list[int] = []
         # Reads and assignments that succeed on some path, or that some path does to something unknown.
         self.may_be_right: set[int] = set()
+        # From models of which builders an attribute is read; None for what may be any.
+        self.read_from: dict[int, set[str | None]] = {}
         self.facts: dict[int, bool] = {}
         self.literals: dict[int, Value] = {}
         self.assigned: dict[int, frozenset[str]] = {}
@@ -257,6 +260,16 @@ class Interpreter:
             value = simplify(state, first if self.decide(state, condition) else second)  # type: ignore[arg-type]
         return value
 
+    def pinned(self, state: State, value: Value) -> Value:
+        """`value` as one of the constants that the path knows it to be among, going each way."""
+        value = self.settle(state, value)
+        choices = choices_of(state, value) if state.choices is not None else ()
+        for choice in choices:
+            same = apply("==", (value, choice), f"{text_of_constant(value)} == {text_of_constant(choice)}")
+            if self.decide(state, same):
+                return choice
+        return value
+
     def number_of(self, value: Module | Parameter) -> int:
         """What `id()` gives for a module or parameter."""
         return self.numbers.setdefault(value.ref, _FIRST_ID + len(self.numbers))
@@ -330,10 +343,11 @@ class Interpreter:
 
     def _hand_over_instance(self, state: State, value: Instance, reason: str, site: cst.CSTNode) -> None:
         record = state.heap.get(value.identity)
-        if isinstance(record, InstanceRecord) and not record.escaped:
+        if isinstance(record, InstanceRecord) and (record.fresh or not record.escaped):
             state.heap[value.identity] = InstanceRecord(record.owner, record.attributes, escaped=True)
-            for _, attribute in record.attributes:
-                self.hand_over(state, attribute, reason, site)
+            for name, attribute in record.attributes:
+                if name in record.fresh or not record.escaped:
+                    self.hand_over(state, attribute, reason, site)
 
     def raises_reading(self, state: State, target: ModuleRef, *steps: str | int, site: cst.CSTNode) -> NoReturn:
         """The analysed code reads what a module does not have: its path ends here."""

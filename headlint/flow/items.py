@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import modules
+from headlint.flow.choice import Raised
 from headlint.flow.operations import apply
 from headlint.flow.state import DictRecord, ListRecord, State
 from headlint.flow.value import (
@@ -48,7 +49,10 @@ def iterate(state: State, value: Value) -> tuple[Value, ...] | None:
         case Constant(str() as text):
             return tuple(Constant(letter) for letter in text)
         case Module():
-            if modules.kind_of(state, value.ref) in modules.LIST_CONTAINERS and value.ref.object not in state.escaped:
+            if (
+                modules.container_kind(state, value.ref) in modules.LIST_CONTAINERS
+                and value.ref.object not in state.escaped
+            ):
                 return tuple(modules.as_value(state, child) for _, child in modules.children_of(state, value.ref))
     return None
 
@@ -99,13 +103,21 @@ def item(run: Interpreter, state: State, owner: Value, key: Value, node: cst.Sub
             run.may_be_right.add(id(node))
             return Unknown("an item of a module") if found is None else found
         case External():
-            if owner.name.endswith(".__dict__") and isinstance(key, Constant):
-                return External(f"{owner.name.removesuffix('.__dict__')}.{key.value}")
-            return Unknown("an item of something imported")
+            if owner.name.endswith(".__dict__"):
+                key = run.pinned(state, key)
+                if isinstance(key, Constant):
+                    return External(f"{owner.name.removesuffix('.__dict__')}.{key.value}")
+            return Symbol("item", (owner, key), text_of(node)) if isinstance(key, (Constant, Symbol)) else _NO_ITEM
         case Symbol() | Constant():
+            bounds = slice_bounds(key)
+            if bounds is not None and isinstance(owner, Constant) and isinstance(owner.value, str):
+                return Constant(owner.value[bounds])
             found_value = apply("item", (owner, key), text_of(node))
             return state.origin(node, text_of(node)) if isinstance(found_value, Unknown) else found_value
     return Unknown("an item of something unknown")
+
+
+_NO_ITEM = Unknown("an item of something imported")
 
 
 def _sequence_item(state: State, owner: Value, key: Value) -> Value:
@@ -140,29 +152,41 @@ def _dict_item(run: Interpreter, state: State, owner: DictRef, key: Value, node:
     record = state.heap.get(owner.identity)
     if not isinstance(record, DictRecord):
         return Unknown("an item of a dict that is not known")
-    if isinstance(key, Symbol) and record.complete and all(isinstance(known, Constant) for known, _ in record.items):
-        return _dispatch(run, state, record, key)
+    if isinstance(key, Symbol) and can_dispatch(record):
+        return dispatch(run, state, record, key, None)
     for known, value in record.items:
         if known == key and record.complete:
             return value
     return Unknown("a key that is not known")
 
 
-def _dispatch(run: Interpreter, state: State, record: DictRecord, key: Symbol) -> Value:
-    """A dict of known constants asked with a symbol: go each way on which the symbol is one of the keys."""
+def can_dispatch(record: DictRecord) -> bool:
+    """Whether all keys of a dict are known constants."""
+    return record.complete and all(isinstance(known, Constant) for known, _ in record.items)
+
+
+def dispatch(run: Interpreter, state: State, record: DictRecord, key: Symbol, otherwise: Value | None) -> Value:
+    """A dict of known constants asked with a symbol: go each way on which the symbol is one of the keys.
+
+    What is no key gives `otherwise`, and raises where that is None.
+    """
     for known, value in record.items:
         if run.decide(state, apply("==", (key, known), f"{key.text} == {text_of_constant(known)}")):
             return value
-    return Unknown("a key that the dict does not have")
+    if otherwise is None:
+        raise Raised
+    return otherwise
 
 
 def text_of_constant(value: Value) -> str:
-    """A constant as the code would write it."""
+    """A constant or symbol as the code would write it."""
+    if isinstance(value, Symbol):
+        return value.text
     return repr(value.value) if isinstance(value, Constant) else "..."
 
 
 def _module_slice(state: State, owner: Module, key: Slice, node: cst.CSTNode) -> Value:
-    kind = modules.kind_of(state, owner.ref)
+    kind = modules.container_kind(state, owner.ref)
     bounds = slice_bounds(key)
     if kind not in modules.LIST_CONTAINERS or bounds is None or owner.ref.object in state.escaped:
         return Unknown("a slice of a module")
@@ -207,7 +231,7 @@ def write_item(run: Interpreter, state: State, owner: Value, key: Value, value: 
 def _write_module_item(
     run: Interpreter, state: State, owner: Module, key: Value, value: Value, site: cst.CSTNode
 ) -> None:
-    kind = modules.kind_of(state, owner.ref)
+    kind = modules.container_kind(state, owner.ref)
     inside = modules.children_of(state, owner.ref)
     name: str | None = None
     if kind in modules.LIST_CONTAINERS and isinstance(key, Constant) and isinstance(key.value, int):

@@ -52,7 +52,12 @@ def for_loop(run: Interpreter, node: cst.For, state: State) -> list[State]:
         if items is None or len(items) > MOST_ITEMS:
             paths.extend(_all_rounds(run, path, node.body.body, lambda s: _next_item(run, s, node)))
         elif items and all(isinstance(item, Constant) and isinstance(item.value, int) for item in items):
-            paths.extend(_counting(run, path, node, items))
+            finished = run_loop(run, path, node, items)
+            if finished is None:
+                paths.extend(_counting(run, path, node, items))
+            else:
+                path.completion = None if finished else "break"
+                paths.append(path)
         else:
             paths.extend(_known_items(run, path, node, items, value))
     return _behind(run, paths, node.orelse)

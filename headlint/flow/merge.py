@@ -172,7 +172,7 @@ def _join_records(left: Record | None, right: Record | None) -> Record:
             mine = dict(left.attributes)
             missing = Unknown("set on some paths only")
             attributes = tuple((name, join(mine.get(name, missing), theirs.get(name, missing))) for name in names)
-            return InstanceRecord(left.owner, attributes, left.escaped or right.escaped)
+            return InstanceRecord(left.owner, attributes, left.escaped or right.escaped, left.fresh & right.fresh)
         case OptimizerRecord(), _:
             return OptimizerRecord(None)
         case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from headlint.flow import modules
 from headlint.flow.attributes import read, write_module
 from headlint.flow.calls import Arguments, as_list, call, call_instance, call_super
 from headlint.flow.externals import parameters_in
-from headlint.flow.items import iterate
+from headlint.flow.items import can_dispatch, dispatch, iterate
 from headlint.flow.operations import STRING_METHODS, apply
 from headlint.flow.state import DictRecord, ListRecord, OptimizerRecord, State
 from headlint.flow.value import (
@@ -203,7 +204,7 @@ def _add_module(
 def _append(
     run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
-    if isinstance(receiver, Module) and modules.kind_of(state, receiver.ref) in modules.LIST_CONTAINERS:
+    if isinstance(receiver, Module) and modules.container_kind(state, receiver.ref) in modules.LIST_CONTAINERS:
         name = str(len(modules.children_of(state, receiver.ref)))
         given = Arguments((Constant(name), *arguments.positional))
         _add_module(run, state, receiver, given, node)
@@ -348,6 +349,9 @@ def _dict_method(
                 return value
         if record.complete and isinstance(key, Constant):
             return arguments.positional[1] if len(arguments.positional) > 1 else NONE
+        if isinstance(key, Symbol) and can_dispatch(record):
+            otherwise = arguments.positional[1] if len(arguments.positional) > 1 else NONE
+            return dispatch(run, state, record, key, otherwise)
         return Unknown("a key that is not known")
     if name == "update":
         items = dict(record.items)
@@ -375,8 +379,28 @@ def _string_method(
             items = iterate(state, value) if isinstance(value, (ListRef, Iterator)) else None
             operands.append(run.settle(state, value) if items is None else Tuple(items))
         result = apply(f".{name}", tuple(operands), text_of(node))
+        if isinstance(result, Tuple) and name in ("split", "rsplit", "splitlines"):
+            return as_list(state, result.items)
         if not isinstance(result, Unknown):
             return result
+    if name == "format" and arguments.complete:
+        return _format(run, state, receiver, arguments, node)
+    return state.origin(node, text_of(node))
+
+
+def _format(run: Interpreter, state: State, receiver: Constant, arguments: Arguments, node: cst.CSTNode) -> Value:
+    positional = [run.settle(state, value) for value in arguments.positional]
+    keywords = {name: run.settle(state, value) for name, value in arguments.keywords}
+    given = [value.value for value in (*positional, *keywords.values()) if isinstance(value, Constant)]
+    plain = all(isinstance(value, (str, int, float)) for value in given)
+    # A field can ask for any width: more than three digits are none that code means.
+    if plain and len(given) == len(arguments.values) and not re.search(r"\d{4}", str(receiver.value)):
+        names = dict(zip(keywords, given[len(positional) :], strict=True))
+        try:
+            text = str(receiver.value).format(*given[: len(positional)], **names)
+        except (LookupError, ValueError, AttributeError):
+            return state.origin(node, text_of(node))
+        return Constant(text) if len(text) < 10_000 else state.origin(node, text_of(node))
     return state.origin(node, text_of(node))
 
 

@@ -20,7 +20,7 @@ from headlint.flow.state import (
     State,
     ZooObject,
 )
-from headlint.flow.value import NONE, Constant, Instance, Module, Parameter, Symbol, Tuple, Unknown, Value
+from headlint.flow.value import NONE, Constant, External, Instance, Module, Parameter, Symbol, Tuple, Unknown, Value
 from headlint.history import (
     Argument,
     Escape,
@@ -44,10 +44,14 @@ if TYPE_CHECKING:
 
     from headlint.zoo import Node, Tree
 
+# What stands in the place of an attribute that was deleted.
+DELETED = External("deleted")
+
 # Every parameter of an object whose parameters are not known one by one.
 ALL_PARAMETERS = "*"
 
 LIST_CONTAINERS = frozenset({"Sequential", "ModuleList"})
+CONTAINERS = LIST_CONTAINERS | {"ModuleDict"}
 WRAPPERS = frozenset({"DataParallel", "DistributedDataParallel"})
 
 
@@ -73,6 +77,16 @@ def kind_of(state: State, ref: ModuleRef) -> str:
     if isinstance(record, (LayerObject, ContainerObject)):
         return record.kind
     return ""
+
+
+def container_kind(state: State, ref: ModuleRef) -> str:
+    """ "Sequential", "ModuleList" or "ModuleDict" for these and the classes built on them, "" for all others."""
+    kind = kind_of(state, ref)
+    if kind in CONTAINERS:
+        return kind
+    node = node_of(state, ref)
+    bases = () if node is None else (base.rpartition(".")[2] for base in node.bases)
+    return next((base for base in bases if base in CONTAINERS), "")
 
 
 def children_of(state: State, ref: ModuleRef) -> Children:
@@ -262,7 +276,7 @@ def read_attribute(state: State, ref: ModuleRef, name: str) -> Value | Missing |
     """What `module.name` gives; None for an attribute that exists and of which nothing is known."""
     known = state.attributes.get((ref, name))
     if known is not None:
-        return known
+        return Missing("AttributeError") if known == DELETED else known
     for child_name, child in children_of(state, ref):
         if child_name == name:
             return as_value(state, child)
@@ -274,10 +288,11 @@ def read_attribute(state: State, ref: ModuleRef, name: str) -> Value | Missing |
         node = record.tree.node(ref.path)
         if node is None:
             return None
-        if name in node.sizes:
-            return from_argument(node.sizes[name])
         if name in node.parameters:
             return Parameter(ParameterRef(ref.object, prefix + name))
+        if name in node.sizes:
+            # Layers say by a flag whether they have a bias; as an attribute it is the parameter or None.
+            return NONE if name == "bias" else from_argument(node.sizes[name])
         exists = name not in node.children and record.tree.has_attribute(ref.path, name)
         return None if exists else Missing("AttributeError")
     if isinstance(record, LayerObject):
@@ -287,6 +302,8 @@ def read_attribute(state: State, ref: ModuleRef, name: str) -> Value | Missing |
                 return from_argument(value)
         if shapes is not None and name in shapes:
             return Parameter(ParameterRef(ref.object, name))
+        if shapes is not None and name == "bias":
+            return NONE
     if isinstance(record, (LayerObject, ContainerObject)):
         if record.kind in WRAPPERS:
             inner = children_of(state, ref)[0][1]
@@ -303,7 +320,7 @@ def read_item(state: State, ref: ModuleRef, key: Value) -> Value | Missing | Non
     """What `module[key]` gives; None where that is not known."""
     if ref.object in state.escaped:
         return None
-    kind = kind_of(state, ref)
+    kind = container_kind(state, ref)
     inside = children_of(state, ref)
     if kind in LIST_CONTAINERS and isinstance(key, Constant) and isinstance(key.value, int):
         position = key.value
@@ -315,7 +332,7 @@ def read_item(state: State, ref: ModuleRef, key: Value) -> Value | Missing | Non
             if name == key.value:
                 return as_value(state, child)
         return None
-    layer = find_layer(kind) if kind else None
+    layer = find_layer(kind_of(state, ref))
     if layer is not None and not layer.is_container and "__getitem__" not in layer.attributes:
         return Missing("TypeError")
     return None

@@ -34,11 +34,16 @@ class DictRecord:
 
 @dataclass(frozen=True, slots=True)
 class InstanceRecord:
-    """An instance of a class of the file: its attributes, and whether code out of sight may change them."""
+    """An instance of a class of the file.
+
+    `escaped` says that code out of sight has had it and may have changed its attributes, all but those in `fresh`,
+    which were assigned since.
+    """
 
     owner: Class
     attributes: tuple[tuple[str, Value], ...]
     escaped: bool = False
+    fresh: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

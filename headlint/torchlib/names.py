@@ -26,6 +26,9 @@ MODULE_METHODS = frozenset(
     """.split()
 )
 
+# Methods of a LightningModule that only keep a record of something.
+LIGHTNING_NOTES = frozenset("save_hyperparameters log log_dict print".split())
+
 _OPTIMIZERS = frozenset(
     """
     Adadelta Adafactor Adagrad Adam Adamax AdamW ASGD LBFGS Muon NAdam RAdam RMSprop Rprop SGD SparseAdam
@@ -35,6 +38,7 @@ _OPTIMIZERS = frozenset(
 # Calls to anything under these names change no module that they are given.
 _HARMLESS_PREFIXES = (
     "builtins.",
+    "lightning.notes.",
     "torch.nn.functional.",
     "torch.nn.init.",
     "torch.optim.lr_scheduler.",
