@@ -198,6 +198,10 @@ def write(run: Interpreter, state: State, owner: Value, name: str, value: Value,
             if name == "requires_grad":
                 flag = value.value if isinstance(value, Constant) and isinstance(value.value, bool) else None
                 modules.set_flags(state, (owner.ref,), flag, site)
+            elif name not in ("data", "grad"):
+                argument = modules.as_argument(value)
+                if not isinstance(argument, Unknown):
+                    modules.set_parameter_attribute(state, (owner.ref,), name, argument, site)
         case Symbol():
             run.may_be_right.add(id(site))
             run.hand_over(state, value, "put into something unknown", site)
@@ -224,7 +228,10 @@ def write_module(run: Interpreter, state: State, owner: Module, name: str, value
         opaque = modules.make_opaque(state, "something unknown", site)
         modules.set_module(state, owner.ref, name, opaque.ref, "attribute", site)
     else:
-        if name in MODULE_METHODS or _is_method(state, owner, name):
+        if name == "requires_grad_" and isinstance(value, Constant):
+            # The method is lost on this module, and nothing else has happened to it.
+            modules.set_plain(state, owner.ref, name, value, site)
+        elif name in MODULE_METHODS or _is_method(state, owner, name):
             modules.escape(state, owner.ref, f"its '{name}' is replaced", site)
             state.attributes[owner.ref, name] = value
         elif any(own == name for own, _ in modules.own_parameters(state, owner.ref)):

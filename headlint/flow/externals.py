@@ -73,11 +73,26 @@ def call_external(run: Interpreter, state: State, name: str, arguments: Argument
 
 def _optimizer(run: Interpreter, state: State, kind: str, arguments: Arguments, node: cst.CSTNode) -> Value:
     given = arguments.get(0, "params")
-    parameters = None if given is None else parameters_in(state, given)
+    groups = None if given is None else _groups_in(state, given)
+    parameters: tuple[ParameterRef, ...] | None = None
+    if groups is not None:
+        known = [group for group in groups if group is not None]
+        parameters = tuple(ref for group in known for ref in group) if len(known) == len(groups) else None
+    elif given is not None:
+        parameters = parameters_in(state, given)
     identity = state.identity()
     state.heap[identity] = OptimizerRecord(parameters)
-    state.trace.append(MakeOptimizer(kind, parameters, site=node))
+    shown = () if groups is None or parameters is None else tuple(group or () for group in groups)
+    state.trace.append(MakeOptimizer(kind, parameters, shown, site=node))
     return Optimizer(identity)
+
+
+def _groups_in(state: State, given: Value) -> tuple[tuple[ParameterRef, ...] | None, ...] | None:
+    """The parameters of each group of an optimizer's argument; None where it is no list of groups."""
+    items = iterate(state, given) if isinstance(given, (ListRef, Tuple)) else None
+    if not items or not all(isinstance(item, DictRef) for item in items):
+        return None
+    return tuple(parameters_in(state, item) for item in items)
 
 
 def parameters_in(state: State, value: Value) -> tuple[ParameterRef, ...] | None:

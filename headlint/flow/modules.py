@@ -32,6 +32,7 @@ from headlint.history import (
     SetAttribute,
     SetFlag,
     SetModule,
+    SetParameterAttribute,
     SymbolicSize,
 )
 from headlint.torchlib.layers import find_layer
@@ -410,6 +411,17 @@ def set_flags(state: State, parameters: tuple[ParameterRef, ...], value: bool | 
         state.trace[-1] = SetFlag((*last.parameters, *parameters), value, site=site)
     else:
         state.trace.append(SetFlag(parameters, value, site=site))
+
+
+def set_parameter_attribute(
+    state: State, parameters: tuple[ParameterRef, ...], name: str, value: Argument, site: cst.CSTNode
+) -> None:
+    """A plain value is put under another name than `requires_grad`. Loops at one site make one event."""
+    last = state.trace[-1] if state.trace else None
+    if isinstance(last, SetParameterAttribute) and last.site is site and (last.name, last.value) == (name, value):
+        state.trace[-1] = SetParameterAttribute((*last.parameters, *parameters), name, value, site=site)
+    else:
+        state.trace.append(SetParameterAttribute(parameters, name, value, site=site))
 
 
 # Under this reference the state keeps that something unknown was frozen, which may be a part of any model.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import libcst as cst
 
 from headlint.flow.items import iterate
-from headlint.flow.modules import set_flags
+from headlint.flow.modules import set_flags, set_parameter_attribute
 from headlint.flow.operations import BINARY, STRING_METHODS
 from headlint.flow.scope import ELSEWHERE, bind_target, look_up
 from headlint.flow.state import ListRecord, State
@@ -56,7 +56,7 @@ class _Effects:
     """What the rounds have done so far, to be done to the path once all have gone well."""
 
     flags: dict[ParameterRef, bool] = field(default_factory=dict)
-    written: dict[tuple[int, bool], tuple[cst.CSTNode, list[ParameterRef]]] = field(default_factory=dict)
+    written: dict[tuple[int, Any], tuple[cst.CSTNode, str, list[ParameterRef]]] = field(default_factory=dict)
     appended: dict[int, list[Value]] = field(default_factory=dict)
 
 
@@ -90,8 +90,11 @@ def run_loop(run: Interpreter, state: State, node: cst.For, items: tuple[Value, 
 
 
 def _commit(state: State, effects: _Effects) -> None:
-    for (_, value), (site, parameters) in effects.written.items():
-        set_flags(state, tuple(parameters), value, site)
+    for (_, value), (site, name, parameters) in effects.written.items():
+        if name == "requires_grad":
+            set_flags(state, tuple(parameters), value, site)
+        else:
+            set_parameter_attribute(state, tuple(parameters), name, value, site)
     for identity, more in effects.appended.items():
         record = state.heap[identity]
         assert isinstance(record, ListRecord)
@@ -274,23 +277,24 @@ class _Compiler:
         return lambda names: names[name]
 
     def write_flag(self, target: cst.Attribute, value: cst.BaseExpression, site: cst.CSTNode) -> Action:
-        if target.attr.value != "requires_grad":
+        if target.attr.value in ("data", "grad"):
             raise NotQuick
-        return self.set_flag(self.expression(target.value), self.expression(value), site)
+        return self.set_flag(target.attr.value, self.expression(target.value), self.expression(value), site)
 
-    def set_flag(self, owner: Getter, value: Getter, site: cst.CSTNode) -> Action:
+    def set_flag(self, name: str, owner: Getter, value: Getter, site: cst.CSTNode) -> Action:
         flags, written, key = self.effects.flags, self.effects.written, id(site)
 
         def action(names: dict[str, Any]) -> None:
             parameter, flag = owner(names), value(names)
             if type(parameter) is not Parameter or type(flag) is not bool:
                 raise NotQuick
-            flags[parameter.ref] = flag
+            if name == "requires_grad":
+                flags[parameter.ref] = flag
             known = written.get((key, flag))
             if known is None:
-                written[key, flag] = (site, [parameter.ref])
+                written[key, flag] = (site, name, [parameter.ref])
             else:
-                known[1].append(parameter.ref)
+                known[2].append(parameter.ref)
 
         return action
 
@@ -302,7 +306,7 @@ class _Compiler:
                 value: Getter = lambda names: True  # noqa: E731
                 if node.args:
                     value = self.expression(node.args[0].value)
-                return self.set_flag(self.expression(function.value), value, node)
+                return self.set_flag("requires_grad", self.expression(function.value), value, node)
             if method == "append" and owner not in self.names and len(node.args) == 1:
                 return self.append(look_up(self.state, owner), self.expression(node.args[0].value))
         called = self.run.evaluate(self.state, function) if _is_dotted(function) else None
