@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from headlint.finding import Evidence, Finding, Verdict
 from headlint.relevance import concerns
+from headlint.rulepages import codes_off_by_default
 
 if TYPE_CHECKING:
     from headlint.checks.agreement import Suspicion
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from headlint.flow.histories import ModelHistory
     from headlint.history import Recipe
     from headlint.probe.client import Prober
+    from headlint.probe.protocol import Failure, Observation
     from headlint.source.program import Program
 
 Confirm = Literal["auto", "require", "off"]
@@ -28,7 +31,7 @@ class Settings:
 
     `confirm` is "auto" (report what cannot be confirmed with the reason), "require" (leave it out) or "off"
     (never start a worker). `timeout` is in seconds for one replay. `select` holds codes or their beginnings;
-    None selects every rule.
+    None selects the rules that are on by default.
     """
 
     confirm: Confirm = "auto"
@@ -103,11 +106,12 @@ class Linter:
             return Report((), ("1:1: cannot be parsed: the parser does not know this form of Python",), 0)
         analysis = analyse(program.tree)
         notes = (f"1:1: {analysis.note}",) if analysis.note else ()
-        groups = agree(analysis, list(self._suspicions(analysis.histories)), text)
+        groups = agree(analysis, list(self._suspicions(analysis.histories)), program)
         findings: list[Finding] = []
         hidden = 0
+        replays = Replays(self._running_prober)
         for group in groups:
-            finding = self._decide(program, group)
+            finding = self._decide(program, group, replays)
             if finding is None:
                 continue
             if finding.verdict.kind == "unconfirmed" and self.settings.confirm == "require":
@@ -122,27 +126,32 @@ class Linter:
         from headlint.checks.candidate import all_checks
 
         for code, check in all_checks():
-            if self.settings.select is None or code.startswith(tuple(self.settings.select)):
+            if self._selects(code):
                 for history in histories:
                     for candidate in check(history):
                         yield Suspicion(history, candidate)
 
+    def _selects(self, code: str) -> bool:
+        if self.settings.select is None:
+            return code not in codes_off_by_default()
+        return code.startswith(tuple(self.settings.select))
+
     # -- verdicts ------------------------------------------------------------------------------------------------
 
-    def _decide(self, program: Program, group: Sequence[Suspicion]) -> Finding | None:
+    def _decide(self, program: Program, group: Sequence[Suspicion], replays: Replays) -> Finding | None:
         """The finding that a group of suspicions of the same mistake gives, None if the model refutes them."""
         from headlint.checks.agreement import condition_of
 
         unconfirmed: tuple[Suspicion, Judgement] | None = None
         for suspicion in group:
-            judgement, evidence = self._judge(suspicion)
+            judgement, evidence = self._judge(suspicion, replays)
             if judgement.verdict.kind == "confirmed":
                 return _finding(program, suspicion, judgement, evidence, condition_of(group))
             if judgement.verdict.kind == "unconfirmed" and not suspicion.candidate.speculative:
                 unconfirmed = unconfirmed or (suspicion, judgement)
         return None if unconfirmed is None else _finding(program, *unconfirmed, None, condition_of(group))
 
-    def _judge(self, suspicion: Suspicion) -> tuple[Judgement, Evidence | None]:
+    def _judge(self, suspicion: Suspicion, replays: Replays) -> tuple[Judgement, Evidence | None]:
         from headlint.checks.recipes import recipes
         from headlint.claims import Judgement
         from headlint.probe.protocol import Failure
@@ -151,10 +160,18 @@ class Linter:
             return Judgement(Verdict("unconfirmed", "confirmation is off"), ""), None
         judgement = Judgement(Verdict("unconfirmed", ""), "")
         candidate = suspicion.candidate
-        for recipe in recipes(suspicion.history, candidate.claim, candidate.model):
-            answer = self._observe(recipe)
+        # A speculative one rests on all that the history does to the model, not only on what it is about.
+        most = 1 if candidate.speculative else None
+        for recipe in islice(recipes(suspicion.history, candidate.claim, candidate.model), most):
+            answer = replays.observe(recipe)
             if isinstance(answer, Failure):
-                return Judgement(Verdict("unconfirmed", answer.reason), ""), None
+                judgement = Judgement(Verdict("unconfirmed", answer.reason), "")
+                # The rest of the history may be what is refused, or what takes so long.
+                if answer.kind == "refused" or (
+                    answer.kind in ("memory", "time") and not candidate.claim.needs_forward
+                ):
+                    continue
+                break
             judgement = candidate.claim.judge(recipe, answer.data)
             if judgement.verdict.kind != "unconfirmed":
                 text = _without_witnesses(judgement.evidence, recipe)
@@ -162,12 +179,29 @@ class Linter:
                 return judgement, Evidence(text, answer.versions.torch, answer.versions.torchvision)
         return judgement, None
 
-    def _observe(self, recipe: Recipe) -> Any:
+    def _running_prober(self) -> Prober:
         if self._prober is None:
             from headlint.probe.client import Prober
 
             self._prober = Prober(self.settings.python, self.settings.timeout, self.settings.cache_directory)
-        return self._prober.observe(recipe.body)
+        return self._prober
+
+
+class Replays:
+    """The answers to the recipes of one file: each is asked for once, however many claims it decides."""
+
+    def __init__(self, prober: Callable[[], Prober]) -> None:
+        self._prober = prober
+        self._answers: dict[str, Observation | Failure] = {}
+
+    def observe(self, recipe: Recipe) -> Observation | Failure:
+        """What the worker sees when it replays this recipe, or why there is nothing to see."""
+        from headlint.probe.protocol import canonical
+
+        key = canonical(recipe.body)
+        if key not in self._answers:
+            self._answers[key] = self._prober().observe(recipe.body)
+        return self._answers[key]
 
 
 def _finding(
@@ -188,6 +222,21 @@ def _finding(
 
 def _without_witnesses(text: str, recipe: Recipe) -> str:
     """Evidence with the symbols in the place of the numbers that stood for them."""
-    for number, symbol in recipe.witnesses.texts.items():
-        text = re.sub(rf"(?<![0-9]){number}(?![0-9])", symbol, text)
-    return text
+    texts = {str(number): text for number, text in recipe.witnesses.texts.items()}
+
+    def shown(number: re.Match[str]) -> str:
+        symbol = texts.get(number[0], number[0])
+        return symbol if _is_atom(symbol) else f"({symbol})"
+
+    return re.sub("[0-9]+", shown, text)
+
+
+def _is_atom(text: str) -> bool:
+    """Whether an expression reads as one thing between others: `n`, `args.hidden`, `len(names)`, not `n * 2`."""
+    import ast
+
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return False
+    return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant))

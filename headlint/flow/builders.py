@@ -9,8 +9,8 @@ import libcst as cst
 from headlint.flow import modules
 from headlint.flow.calls import Arguments
 from headlint.flow.state import State, ZooObject
-from headlint.flow.value import Constant, External, Module, Symbol, Unknown, Value
-from headlint.history import Argument, Build, Copy, ModuleRef, ParameterRef, SymbolicSize
+from headlint.flow.value import Constant, External, Module, Unknown, Value
+from headlint.history import Argument, Build, ModuleRef, SymbolicSize
 from headlint.source.nodes import text_of
 from headlint.zoo import find_builder, tree
 
@@ -90,24 +90,3 @@ def _by_name(
     ours = ("name", "repo_or_dir", "model", "source", "trust_repo", "force_reload", "verbose", "skip_validation")
     keywords = tuple((key, value) for key, value in arguments.keywords if key not in ours)
     return build(run, state, builder, Arguments(positional, keywords, arguments.complete), node)
-
-
-def deep_copy(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
-    """`copy.deepcopy`: a whole unchanged model is a new model; anything more mixed is not followed."""
-    if not arguments.positional:
-        return state.origin(node, text_of(node))
-    source = arguments.positional[0]
-    if not isinstance(source, Module):
-        return source if isinstance(source, (Constant, Symbol)) else Unknown("a copy of something that can change")
-    ref = source.ref
-    record = state.heap.get(ref.object)
-    changed = any(inside.object == ref.object for inside in state.children)
-    if ref.path or changed or ref.object in state.escaped or not isinstance(record, ZooObject):
-        return modules.make_opaque(state, f"a copy of '{text_of(node)}'", node)
-    identity = state.identity()
-    state.heap[identity] = record
-    for parameter, flag in list(state.flags.items()):
-        if parameter.object == ref.object:
-            state.flags[ParameterRef(identity, parameter.path)] = flag
-    state.trace.append(Copy(identity, ref, site=node))
-    return Module(ModuleRef(identity, ""))

@@ -13,8 +13,9 @@ import libcst as cst
 
 from headlint.flow import modules
 from headlint.flow.attributes import delete, read, write
-from headlint.flow.builders import build, builder_by_name, deep_copy, hub_load
+from headlint.flow.builders import build, builder_by_name, hub_load
 from headlint.flow.calls import Arguments, as_list, as_set, call
+from headlint.flow.copies import deep_copy, shallow_copy
 from headlint.flow.items import iterate, take_one
 from headlint.flow.layers import make_module
 from headlint.flow.operations import FUNCTIONS, apply
@@ -504,7 +505,7 @@ _HANDLERS: dict[str, Handler] = {
     "itertools.chain": _chain,
     "functools.partial": _partial,
     "copy.deepcopy": deep_copy,
-    "copy.copy": deep_copy,
+    "copy.copy": shallow_copy,
     "torchvision.models.get_model": builder_by_name,
     "torchvision.models._api.get_model": builder_by_name,
     "torchvision.models.get_model_builder": _model_builder,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import libcst as cst
@@ -105,7 +105,7 @@ def analyse(tree: cst.Module, interpreter: type[Interpreter] = Interpreter) -> A
     except RecursionError:
         note = "nested too deeply to be followed"
         run.ended = []
-    return Analysis(tuple(_histories(run.ended)), note, frozenset(run.may_be_right), run.read_from)
+    return Analysis(_histories(run.ended), note, frozenset(run.may_be_right), run.read_from)
 
 
 def _whole_program(run: Interpreter, tree: cst.Module) -> None:
@@ -174,6 +174,9 @@ def _leave(run: Interpreter, path: State, value: Value, node: cst.CSTNode) -> No
 def _enter_class(run: Interpreter, start: State, owner: Class) -> None:
     """Every method of a class that nothing calls, on an instance as the program makes it or a new one."""
     node = owner.node
+    if any(owner in other.bases for other in run.classes.values()) and owner not in _instantiated(start):
+        # Its subclasses are entered; on its own it is not meant to be used.
+        return
     known = [
         (start, Instance(identity))
         for identity, record in start.heap.items()
@@ -189,8 +192,7 @@ def _enter_class(run: Interpreter, start: State, owner: Class) -> None:
             ended = path.fork()
             run.hand_over(ended, instance, "its class is used out of sight", node)
             run.ended.append(EndedPath(ended, complete=True))
-        names = path.frames.get(owner.namespace, {})
-        for name, value in list(names.items()):
+        for name, value in _methods_of(path, owner).items():
             if isinstance(value, Function) and name != "__init__" and id(value.node) not in run.called:
                 method = Method(instance, name, value)
                 for out, result in run.ways_of_call(path.fork(), method, (), node):
@@ -198,11 +200,25 @@ def _enter_class(run: Interpreter, start: State, owner: Class) -> None:
                     _leave(run, out, result, node)
 
 
+def _instantiated(state: State) -> list[Class]:
+    return [record.owner for record in state.heap.values() if isinstance(record, InstanceRecord)]
+
+
+def _methods_of(state: State, owner: Class) -> dict[str, Value]:
+    """What a class of the file and its bases in the file define, the nearest first."""
+    found = dict(state.frames.get(owner.namespace, {}))
+    for base in owner.bases:
+        if isinstance(base, Class):
+            for name, value in _methods_of(state, base).items():
+                found.setdefault(name, value)
+    return found
+
+
 _ANYTHING = Arguments((), (), complete=False, outside=True)
 
 
-def _histories(ended: Sequence[EndedPath]) -> Iterator[ModelHistory]:
-    seen: set[tuple[object, ...]] = set()
+def _histories(ended: Sequence[EndedPath]) -> tuple[ModelHistory, ...]:
+    seen: dict[tuple[object, ...], ModelHistory] = {}
     for path in ended:
         trace = path.state.trace
         for event in trace:
@@ -211,12 +227,17 @@ def _histories(ended: Sequence[EndedPath]) -> Iterator[ModelHistory]:
             events = _about(event.object, trace)
             escaped = path.state.escaped.get(event.object)
             key = (event.object, id(event.site), events, path.complete, escaped)
-            if key in seen:
+            same = seen.get(key)
+            if same is not None:
+                # What only some of the paths assume is not needed for what happens to the model.
+                shared = tuple(one for one in same.conditions if one in path.state.conditions)
+                seen[key] = same if shared == same.conditions else replace(same, conditions=shared)
                 continue
-            seen.add(key)
             record = path.state.heap.get(event.object)
             if isinstance(record, ZooObject):
-                yield ModelHistory(event, record.builder, events, path.state.conditions, path.complete, path.state)
+                conditions = path.state.conditions
+                seen[key] = ModelHistory(event, record.builder, events, conditions, path.complete, path.state)
+    return tuple(seen.values())
 
 
 def _about(number: int, trace: Sequence[AnyEvent]) -> tuple[AnyEvent, ...]:

@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVar
 
 import libcst as cst
 
-from headlint.flow import calls, expressions, modules, reach, scope
+from headlint.flow import attributes, calls, expressions, modules, reach, scope
 from headlint.flow.assume import assume, choices_of, known_truth, simplify
 from headlint.flow.choice import Infeasible, Raised, TooManyWays, each_way
 from headlint.flow.items import lose_count, text_of_constant
@@ -344,6 +344,12 @@ class Interpreter:
     def _hand_over_instance(self, state: State, value: Instance, reason: str, site: cst.CSTNode) -> None:
         record = state.heap.get(value.identity)
         if isinstance(record, InstanceRecord) and (record.fresh or not record.escaped):
+            optimizers = attributes.class_attribute(state, record.owner, "configure_optimizers")
+            if isinstance(optimizers, Function) and id(optimizers.node) not in self.called:
+                # Whoever fits a LightningModule asks it for these first.
+                self.call(state, Method(value, "configure_optimizers", optimizers), (), site)
+                record = state.heap[value.identity]
+                assert isinstance(record, InstanceRecord)
             state.heap[value.identity] = InstanceRecord(record.owner, record.attributes, escaped=True)
             for name, attribute in record.attributes:
                 if name in record.fresh or not record.escaped:

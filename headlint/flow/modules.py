@@ -408,7 +408,7 @@ def set_flags(state: State, parameters: tuple[ParameterRef, ...], value: bool | 
         return
     last = state.trace[-1] if state.trace else None
     if isinstance(last, SetFlag) and last.site is site and last.value is value:
-        state.trace[-1] = SetFlag((*last.parameters, *parameters), value, site=site)
+        state.trace[-1] = SetFlag(tuple(dict.fromkeys((*last.parameters, *parameters))), value, site=site)
     else:
         state.trace.append(SetFlag(parameters, value, site=site))
 

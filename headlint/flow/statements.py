@@ -12,6 +12,7 @@ import libcst as cst
 from headlint.flow.attributes import delete
 from headlint.flow.choice import Raised
 from headlint.flow.expressions import binary, evaluate_defaults
+from headlint.flow.items import iterate
 from headlint.flow.loops import for_loop, while_loop
 from headlint.flow.merge import merge
 from headlint.flow.operations import apply
@@ -355,10 +356,12 @@ def _match(run: Interpreter, node: cst.Match, state: State) -> list[State]:
     return done + [path for path, _ in subjects]
 
 
-def _matches(run: Interpreter, state: State, subject: Value, pattern: cst.MatchPattern) -> list[tuple[State, bool]]:
+def _matches(
+    run: Interpreter, state: State, subject: Value, pattern: cst.MatchPattern | None
+) -> list[tuple[State, bool]]:
     match pattern:
-        case cst.MatchAs(pattern=None):
-            if pattern.name is not None:
+        case cst.MatchAs(pattern=None) | None:
+            if pattern is not None and pattern.name is not None:
                 bind(state, pattern.name.value, subject)
             return [(state, True)]
         case cst.MatchOr():
@@ -375,11 +378,42 @@ def _matches(run: Interpreter, state: State, subject: Value, pattern: cst.MatchP
         case cst.MatchSingleton():
             wanted = run.evaluate(state, pattern.value)
             return _both(run, state, apply("is", (subject, wanted), f"... is {pattern.value.value}"))
+        case cst.MatchAs():
+            inside = _matches(run, state, subject, pattern.pattern)
+            for path, truth in inside:
+                if truth and pattern.name is not None:
+                    bind(path, pattern.name.value, subject)
+            return inside
+        case cst.MatchSequence() if isinstance(subject, (Tuple, ListRef)):
+            return _matches_in_order(run, state, subject, pattern)
         case _:
             taken = state.fork()
             for name in _captured(pattern):
                 bind(taken, name, Unknown("captured by a pattern"))
             return [(taken, True), (state.fork(), False)]
+
+
+def _matches_in_order(
+    run: Interpreter, state: State, subject: Value, pattern: cst.MatchSequence
+) -> list[tuple[State, bool]]:
+    """A sequence pattern against a tuple or list of known length."""
+    items = iterate(state, subject)
+    wanted = pattern.patterns
+    if items is None or any(isinstance(element, cst.MatchStar) for element in wanted):
+        taken = state.fork()
+        for name in _captured(pattern):
+            bind(taken, name, Unknown("captured by a pattern"))
+        return [(taken, True), (state.fork(), False)]
+    if len(items) != len(wanted):
+        return [(state, False)]
+    ways = [(state, True)]
+    for item, element in zip(items, wanted, strict=True):
+        following: list[tuple[State, bool]] = []
+        for path, truth in ways:
+            inner = element.value if isinstance(element, cst.MatchSequenceElement) else None
+            following.extend(_matches(run, path, item, inner) if truth else [(path, False)])
+        ways = following
+    return ways
 
 
 def _captured(pattern: cst.CSTNode) -> list[str]:
