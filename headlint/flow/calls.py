@@ -243,7 +243,7 @@ def _bind_parameters(
         name = parameter.name.value
         if name in given:
             names[name] = given.pop(name)
-        elif name in defaults and arguments.complete:
+        elif name in defaults and (arguments.complete or (arguments.outside and _is_number(defaults[name]))):
             names[name] = defaults[name]
         else:
             names[name] = state.origin(parameter, name)

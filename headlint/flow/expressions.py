@@ -72,7 +72,7 @@ def _formatted(run: Interpreter, state: State, node: cst.FormattedString) -> Val
     for part in node.parts:
         piece: Value
         if isinstance(part, cst.FormattedStringText):
-            piece = Constant(part.value.replace("{{", "{").replace("}}", "}"))
+            piece = _formatted_text(node, part.value)
         elif isinstance(part, cst.FormattedStringExpression):
             piece = run.settle(state, evaluate(run, state, part.expression))
             if part.format_spec or part.conversion:
@@ -81,6 +81,13 @@ def _formatted(run: Interpreter, state: State, node: cst.FormattedString) -> Val
                 piece = apply("str", (piece,), "f-string")
         text = apply("+", (text, piece), "f-string")
     return text
+
+
+def _formatted_text(node: cst.FormattedString, written: str) -> Value:
+    text = written.replace("{{", "{").replace("}}", "}")
+    if "\\" in text and "r" not in node.start.lower():
+        return Unknown("an escape in an f-string")
+    return Constant(text)
 
 
 def _with_format(piece: Value, part: cst.FormattedStringExpression) -> Value:
@@ -126,9 +133,15 @@ def _call(run: Interpreter, state: State, node: cst.Call) -> Value:
 
 
 def _binary(run: Interpreter, state: State, node: cst.BinaryOperation) -> Value:
-    left = run.settle(state, evaluate(run, state, node.left))
-    right = run.settle(state, evaluate(run, state, node.right))
-    return binary(state, operator_text(node.operator), left, right, node)
+    # Long sums are deep on their left side: these are gone down in a loop.
+    chain = [node]
+    while isinstance(chain[-1].left, cst.BinaryOperation):
+        chain.append(chain[-1].left)
+    left = run.settle(state, evaluate(run, state, chain[-1].left))
+    for step in reversed(chain):
+        right = run.settle(state, evaluate(run, state, step.right))
+        left = run.settle(state, binary(state, operator_text(step.operator), left, right, step))
+    return left
 
 
 def binary(state: State, op: str, left: Value, right: Value, node: cst.CSTNode) -> Value:

@@ -151,9 +151,13 @@ class Interpreter:
                 return [(state, None)]
             except Infeasible:
                 return []
+            except RecursionError:
+                self.abandon(state)
+                self._lose_sight(state, node)
+                return [(state, None)]
         try:
             ways = each_way(state, action)
-        except TooManyWays:
+        except (TooManyWays, RecursionError):
             self.abandon(state)
             self._lose_sight(state, node)
             return [(state, None)]

@@ -106,35 +106,42 @@ def holds(node: cst.CSTNode, wanted: cst.CSTNode) -> bool:
     return False
 
 
+# Expressions inside expressions beyond which a text is of no use to anybody.
+_DEEPEST_TEXT = 12
+
+
 @lru_cache(maxsize=20_000)
-def text_of(node: cst.CSTNode) -> str:
+def text_of(node: cst.CSTNode, depth: int = _DEEPEST_TEXT) -> str:
     """How the code writes an expression, shortened where it is long: for messages only."""
+    if not depth:
+        return "..."
+    depth -= 1
     match node:
         case cst.Name() | cst.Integer() | cst.Float() | cst.SimpleString():
             return node.value
         case cst.Attribute():
-            return f"{text_of(node.value)}.{node.attr.value}"
+            return f"{text_of(node.value, depth)}.{node.attr.value}"
         case cst.Call():
             arguments = [argument for argument in node.args if not argument.star and argument.keyword is None]
             if len(arguments) == len(node.args) == 1:
-                return f"{text_of(node.func)}({text_of(arguments[0].value)})"
-            return f"{text_of(node.func)}({'...' if node.args else ''})"
+                return f"{text_of(node.func, depth)}({text_of(arguments[0].value, depth)})"
+            return f"{text_of(node.func, depth)}({'...' if node.args else ''})"
         case cst.Subscript():
             index = node.slice[0].slice
-            inner = text_of(index.value) if len(node.slice) == 1 and isinstance(index, cst.Index) else "..."
-            return f"{text_of(node.value)}[{inner}]"
+            inner = text_of(index.value, depth) if len(node.slice) == 1 and isinstance(index, cst.Index) else "..."
+            return f"{text_of(node.value, depth)}[{inner}]"
         case cst.BinaryOperation():
-            return f"{text_of(node.left)} {operator_text(node.operator)} {text_of(node.right)}"
+            return f"{text_of(node.left, depth)} {operator_text(node.operator)} {text_of(node.right, depth)}"
         case cst.Comparison() if len(node.comparisons) == 1:
             target = node.comparisons[0]
-            return f"{text_of(node.left)} {operator_text(target.operator)} {text_of(target.comparator)}"
+            return f"{text_of(node.left, depth)} {operator_text(target.operator)} {text_of(target.comparator, depth)}"
         case cst.UnaryOperation():
             word = operator_text(node.operator)
-            return f"{word} {text_of(node.expression)}" if word == "not" else word + text_of(node.expression)
+            return f"{word}{' ' if word == 'not' else ''}{text_of(node.expression, depth)}"
         case cst.BooleanOperation():
-            return f"{text_of(node.left)} {operator_text(node.operator)} {text_of(node.right)}"
+            return f"{text_of(node.left, depth)} {operator_text(node.operator)} {text_of(node.right, depth)}"
         case cst.Tuple() | cst.List():
-            inside = ", ".join(text_of(element.value) for element in node.elements)
+            inside = ", ".join(text_of(element.value, depth) for element in node.elements)
             return f"({inside})" if isinstance(node, cst.Tuple) else f"[{inside}]"
         case _:
             return "..."

@@ -8,6 +8,7 @@ times cheaper to make, and only the one statement around a node is laid out to p
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +28,7 @@ class Program:
     name: str
     text: str
     tree: cst.Module = field(repr=False)
+    python_tree: ast.Module | None = field(repr=False)
 
     def span(self, node: cst.CSTNode) -> Span:
         """Where `node`, which must be in the tree, stands in the text."""
@@ -40,14 +42,34 @@ class Program:
     @cached_property
     def _positions(self) -> _Positions:
         try:
-            return _Positions(self.tree, ast.parse(self.text), self.lines)
-        except (SyntaxError, ValueError, RecursionError, MemoryError, _Mismatch):
-            return _AllPositions(self.tree)
+            if self.python_tree is not None:
+                return _Positions(self.tree, self.python_tree, self.lines)
+        except _Mismatch:
+            pass
+        return _AllPositions(self.tree)
 
 
 def parse(text: str, name: str) -> Program:
-    """Parse `text`; raises `libcst.ParserSyntaxError` where it is no Python that libcst knows."""
-    return Program(name, text, cst.parse_module(text))
+    """Parse `text`.
+
+    Raises `libcst.ParserSyntaxError` where it is no Python that libcst knows, and RecursionError where it is nested
+    deeper than Python itself can follow: libcst would take very long over it, or crash.
+    """
+    return Program(name, text, python_tree=_python_tree(text), tree=cst.parse_module(text))
+
+
+def _python_tree(text: str) -> ast.Module | None:
+    """Python's own tree, None where this version of Python does not know the syntax."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except MemoryError:
+        raise RecursionError from None
+    except (SyntaxError, ValueError) as error:
+        if "nested" in str(error):
+            raise RecursionError from None
+        return None
 
 
 class _Mismatch(Exception):
