@@ -102,6 +102,7 @@ class _Passage:
     new_layer_passed: bool = False
     mismatch: Mismatch | None = None
     untouched: bool = True
+    steps: int = 0
 
 
 def sizes_of(history: ModelHistory, ref: ModuleRef) -> Mapping[str, Argument]:
@@ -124,6 +125,10 @@ def first_mismatch(history: ModelHistory, ref: ModuleRef, arriving: Shape) -> Mi
     return passage.mismatch
 
 
+# Layers that a shape is followed through; containers that share their parts can have any number.
+_MOST_LAYERS = 2_000
+
+
 def _arriving_at(history: ModelHistory, container: ModuleRef, name: str) -> Shape | None:
     """What arrives at a place of the builder's own model as long as nothing before it is changed."""
     node = modules.node_of(history.state, ModuleRef(container.object, joined(container.path, name)))
@@ -131,6 +136,10 @@ def _arriving_at(history: ModelHistory, container: ModuleRef, name: str) -> Shap
 
 
 def _pass(history: ModelHistory, ref: ModuleRef, passage: _Passage) -> None:
+    passage.steps += 1
+    if passage.steps > _MOST_LAYERS:
+        passage.shape = None
+        return
     kind = modules.kind_of(history.state, ref)
     node = modules.node_of(history.state, ref)
     if modules.container_kind(history.state, ref) == "Sequential":

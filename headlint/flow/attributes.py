@@ -30,7 +30,7 @@ from headlint.flow.value import (
     Unknown,
     Value,
 )
-from headlint.history import DeleteModule, ParameterRef
+from headlint.history import DeleteModule, ModuleRef, ParameterRef
 from headlint.source.nodes import text_of
 from headlint.torchlib.names import LIGHTNING_NOTES, MODULE_CLASSES, MODULE_METHODS
 
@@ -198,7 +198,11 @@ def write(run: Interpreter, state: State, owner: Value, name: str, value: Value,
             if name == "requires_grad":
                 flag = value.value if isinstance(value, Constant) and isinstance(value.value, bool) else None
                 modules.set_flags(state, (owner.ref,), flag, site)
-            elif name not in ("data", "grad"):
+            elif name == "data":
+                # A tensor of any shape may come in the place of the old one.
+                place, _, own = owner.ref.path.rpartition(".")
+                state.attributes[ModuleRef(owner.ref.object, place), own] = value
+            elif name != "grad":
                 argument = modules.as_argument(value)
                 if not isinstance(argument, Unknown):
                     modules.set_parameter_attribute(state, (owner.ref,), name, argument, site)

@@ -17,6 +17,7 @@ from headlint.flow.quick import run_clause
 from headlint.flow.scope import bind_target, look_up
 from headlint.flow.state import DictRecord, State
 from headlint.flow.value import (
+    MOST_ITEMS,
     NONE,
     Constant,
     DictRef,
@@ -29,6 +30,7 @@ from headlint.flow.value import (
     Tuple,
     Unknown,
     Value,
+    make_tuple,
 )
 from headlint.source.nodes import operator_text, text_of
 
@@ -152,7 +154,7 @@ def binary(state: State, op: str, left: Value, right: Value, node: cst.CSTNode) 
             return as_list(state, (), complete=False)
         return as_list(state, (*first, *second))
     if isinstance(left, Tuple) and isinstance(right, Tuple) and op == "+":
-        return Tuple((*left.items, *right.items))
+        return make_tuple((*left.items, *right.items))
     return apply(op, (left, right), text_of(node))
 
 
@@ -227,7 +229,7 @@ def _elements(run: Interpreter, state: State, elements: Any) -> tuple[tuple[Valu
 
 def _tuple(run: Interpreter, state: State, node: cst.Tuple) -> Value:
     items, complete = _elements(run, state, node.elements)
-    return Tuple(items) if complete else Unknown("a tuple of unknown length")
+    return make_tuple(items) if complete else Unknown("a tuple of unknown length")
 
 
 def _list(run: Interpreter, state: State, node: cst.List) -> Value:
@@ -274,6 +276,7 @@ def _comprehension(run: Interpreter, state: State, node: Any) -> Value:
             results.append(evaluate(run, state, node.elt))
 
     result = None if isinstance(node, cst.DictComp) else node.elt
+    run.rounds = 0
     complete = _loop(run, state, node.for_in, result, collect, results)
     names = state.frames[state.frame]
     for name in names.keys() - before.keys():
@@ -305,6 +308,9 @@ def _loop(
         return True
     complete = True
     for value in items:
+        run.rounds += 1
+        if run.rounds > MOST_ITEMS:
+            return False
         bind_target(run, state, clause.target, value, clause)
         truths = [run.truth(state, evaluate(run, state, test.test)) for test in clause.ifs]
         if False not in truths and None in truths:
@@ -316,10 +322,6 @@ def _loop(
             else:
                 collect()
     return complete
-
-
-# Loops and comprehensions over more items than this are not run item by item.
-MOST_ITEMS = 4_000
 
 
 def _lambda(run: Interpreter, state: State, node: cst.Lambda) -> Value:

@@ -183,7 +183,9 @@ def _sorted(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTN
     backwards = arguments.get(None, "reverse") or FALSE
     known = [item.value for item in items or () if isinstance(item, Constant)]
     same = {type(value) for value in known} in ({str}, {int}, {float}, set())
-    if items is None or len(known) < len(items) or not same or arguments.get(None, "key") is not None:
+    if items is None:
+        return state.origin(node, text_of(node))
+    if len(known) < len(items) or not same or arguments.get(None, "key") is not None:
         return as_list(state, (), complete=False)
     if not isinstance(backwards, Constant):
         return as_list(state, (), complete=False)

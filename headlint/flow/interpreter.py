@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import libcst as cst
 
@@ -77,6 +77,8 @@ class Interpreter:
         self.may_be_right: set[int] = set()
         # From models of which builders an attribute is read; None for what may be any.
         self.read_from: dict[int, set[str | None]] = {}
+        # Rounds of the comprehension under way.
+        self.rounds = 0
         self.facts: dict[int, bool] = {}
         self.literals: dict[int, Value] = {}
         self.assigned: dict[int, frozenset[str]] = {}
@@ -386,17 +388,28 @@ _PLAIN_CALLS = frozenset(
 _CHOOSING = frozenset({cst.IfExp, cst.BooleanOperation, cst.CompFor, cst.Lambda, cst.Assert})
 
 
+def _has_plain_index(node: cst.Subscript) -> bool:
+    """Whether an item is asked for by a number or text, not by what a dict could be dispatched on."""
+    index = node.slice[0].slice
+    return not isinstance(index, cst.Index) or isinstance(
+        index.value, (cst.Integer, cst.SimpleString, cst.UnaryOperation)
+    )
+
+
 def _has_choice(node: cst.CSTNode) -> bool:
-    pending: list[cst.CSTNode] = [node]
+    pending: list[Any] = [node]
     while pending:
         here = pending.pop()
         kind = type(here)
         if kind is cst.Call:
-            function = here.func  # type: ignore[attr-defined]
+            function = here.func
             name = function.attr.value if type(function) is cst.Attribute else getattr(function, "value", None)
             if name not in _PLAIN_CALLS:
                 return True
-        elif kind in _CHOOSING or (kind is cst.Comparison and len(here.comparisons) > 1):  # type: ignore[attr-defined]
+        elif kind is cst.Subscript:
+            if not _has_plain_index(here):
+                return True
+        elif kind in _CHOOSING or (kind is cst.Comparison and len(here.comparisons) > 1):
             return True
         pending.extend(parts(here))
     return False

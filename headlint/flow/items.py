@@ -170,6 +170,8 @@ def dispatch(run: Interpreter, state: State, record: DictRecord, key: Symbol, ot
 
     What is no key gives `otherwise`, and raises where that is None.
     """
+    if state.choices is None:
+        return Unknown("one of the items of a dict")
     for known, value in record.items:
         if run.decide(state, apply("==", (key, known), f"{key.text} == {text_of_constant(known)}")):
             return value

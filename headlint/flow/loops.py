@@ -38,7 +38,7 @@ MOST_ROUNDS = 3
 # the smaller number is for loops around other loops, which are rounds of training more often than anything else.
 MOST_COUNTED = 64
 MOST_COUNTED_NESTED = 8
-MOST_ITEMS = 4_000
+MOST_LOOPED = 4_000
 
 
 def for_loop(run: Interpreter, node: cst.For, state: State) -> list[State]:
@@ -49,7 +49,7 @@ def for_loop(run: Interpreter, node: cst.For, state: State) -> list[State]:
             paths.append(path)
             continue
         items = iterate(path, value)
-        if items is None or len(items) > MOST_ITEMS:
+        if items is None or len(items) > MOST_LOOPED:
             paths.extend(_all_rounds(run, path, node.body.body, lambda s: _next_item(run, s, node)))
         elif items and all(isinstance(item, Constant) and isinstance(item.value, int) for item in items):
             finished = run_loop(run, path, node, items)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from headlint.flow.attributes import read, write_module
 from headlint.flow.calls import Arguments, as_list, call, call_instance, call_super
 from headlint.flow.externals import parameters_in
 from headlint.flow.items import can_dispatch, dispatch, iterate
-from headlint.flow.operations import STRING_METHODS, apply
+from headlint.flow.operations import STRING_METHODS, apply, check_widths
 from headlint.flow.state import DictRecord, ListRecord, OptimizerRecord, State
 from headlint.flow.value import (
     NONE,
@@ -393,12 +392,12 @@ def _format(run: Interpreter, state: State, receiver: Constant, arguments: Argum
     keywords = {name: run.settle(state, value) for name, value in arguments.keywords}
     given = [value.value for value in (*positional, *keywords.values()) if isinstance(value, Constant)]
     plain = all(isinstance(value, (str, int, float)) for value in given)
-    # A field can ask for any width: more than three digits are none that code means.
-    if plain and len(given) == len(arguments.values) and not re.search(r"\d{4}", str(receiver.value)):
+    if plain and len(given) == len(arguments.values):
         names = dict(zip(keywords, given[len(positional) :], strict=True))
         try:
+            check_widths(str(receiver.value))
             text = str(receiver.value).format(*given[: len(positional)], **names)
-        except (LookupError, ValueError, AttributeError):
+        except (LookupError, ValueError, AttributeError, OverflowError):
             return state.origin(node, text_of(node))
         return Constant(text) if len(text) < 10_000 else state.origin(node, text_of(node))
     return state.origin(node, text_of(node))

@@ -375,6 +375,9 @@ def set_module(
     site: cst.CSTNode,
 ) -> None:
     """Put a module (or None) under `name`, in the place of what stood there or behind the others."""
+    if value is not None and (value == target or any(inside == target for _, inside in walk(state, value))):
+        escape(state, target, "it is put into itself", site)
+        return
     inside = children_of(state, target)
     replaced: ModuleRef | None = None
     changed: list[tuple[str, ModuleRef | None]] = []

@@ -7,6 +7,7 @@ serves evaluation and the simplification of symbols once more is known.
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -64,6 +65,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 # Beyond these sizes a computed constant is of no use and could be made to exhaust memory.
 _LONGEST_TEXT = 10_000
 _LARGEST_NUMBER = 1 << 80
+_MOST_SYMBOLS = 60
 
 
 def apply(op: str, operands: tuple[Value, ...], text: str) -> Value:
@@ -84,6 +86,8 @@ def apply(op: str, operands: tuple[Value, ...], text: str) -> Value:
             return _checked(_compute(op, plain))
         except Exception:  # noqa: BLE001  (whatever Python raises here, the analysed code would too)
             return Unknown(f"'{text}' cannot be computed")
+    if sum(len(operand.inside) for operand in operands if isinstance(operand, Symbol)) > _MOST_SYMBOLS:
+        return Unknown("an expression that grows out of hand")
     if all(_is_stable(operand) for operand in operands):
         if op in ("!=", "not in", "is not"):
             positive = {"!=": "==", "not in": "in", "is not": "is"}[op]
@@ -92,16 +96,44 @@ def apply(op: str, operands: tuple[Value, ...], text: str) -> Value:
     return Unknown(f"'{text}' depends on something unknown")
 
 
+def compute(op: str, left: Any, right: Any) -> Any:
+    """A binary operation of Python; raises OverflowError where the result is larger than code means."""
+    if op in ("**", "<<") and isinstance(right, int) and abs(right) > 64:
+        raise OverflowError
+    if op == "*" and (isinstance(left, (str, bytes, tuple)) or isinstance(right, (str, bytes, tuple))):
+        size = len(left) * right if isinstance(left, (str, bytes, tuple)) else len(right) * left
+        if size > _LONGEST_TEXT:
+            raise OverflowError
+    elif op in ("*", "**") and isinstance(left, int) and abs(left) > _LARGEST_NUMBER:
+        raise OverflowError
+    if op == "%" and isinstance(left, (str, bytes)):
+        check_widths(str(left))
+    return BINARY[op](left, right)
+
+
+def check_widths(text: str) -> None:
+    """A format can ask for any width: more than three digits, or one given apart, are none that code means."""
+    if re.search(r"\d{4}|\*", text):
+        raise OverflowError
+
+
+def call_string_method(text: str, method: str, arguments: list[Any]) -> Any:
+    """A method of a string; raises OverflowError where the result is larger than code means."""
+    if method == "format":
+        check_widths(text)
+    elif method == "zfill" and any(isinstance(width, int) and width > _LONGEST_TEXT for width in arguments):
+        raise OverflowError
+    elif method == "replace" and len(arguments) > 1 and isinstance(arguments[1], str):
+        if len(text) * len(arguments[1]) > 100 * _LONGEST_TEXT:
+            raise OverflowError
+    elif method == "join" and arguments and len(text) * len(arguments[0]) > 100 * _LONGEST_TEXT:
+        raise OverflowError
+    return getattr(text, method)(*arguments)
+
+
 def _compute(op: str, plain: list[Any]) -> Any:
     if op in BINARY:
-        left, right = plain
-        if op in ("**", "<<") and isinstance(right, int) and abs(right) > 64:
-            raise OverflowError
-        if op == "*" and (isinstance(left, (str, tuple)) or isinstance(right, (str, tuple))):
-            size = len(left) * right if isinstance(left, (str, tuple)) else len(right) * left
-            if size > _LONGEST_TEXT:
-                raise OverflowError
-        return BINARY[op](left, right)
+        return compute(op, *plain)
     if op == "in":
         return plain[0] in plain[1]
     if op == "not in":
@@ -119,7 +151,7 @@ def _compute(op: str, plain: list[Any]) -> Any:
     if op in FUNCTIONS:
         return FUNCTIONS[op](*plain)
     if op.startswith(".") and op[1:] in STRING_METHODS and isinstance(plain[0], str):
-        return getattr(plain[0], op[1:])(*plain[1:])
+        return call_string_method(plain[0], op[1:], plain[1:])
     if op == "format":
         return format(*plain)
     raise TypeError(op)

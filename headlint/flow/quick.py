@@ -15,7 +15,7 @@ import libcst as cst
 
 from headlint.flow.items import iterate
 from headlint.flow.modules import set_flags, set_parameter_attribute
-from headlint.flow.operations import BINARY, STRING_METHODS
+from headlint.flow.operations import BINARY, STRING_METHODS, call_string_method, compute
 from headlint.flow.scope import ELSEWHERE, bind_target, look_up
 from headlint.flow.state import ListRecord, State
 from headlint.flow.value import (
@@ -251,10 +251,10 @@ class _Compiler:
                 return self.rebind(name, self.expression(node.value))
             case cst.AugAssign(target=cst.Name(value=name)):
                 old, new = self.own_name(name), self.expression(node.value)
-                compute = BINARY.get(operator_text(node.operator))
-                if compute is None:
+                op = operator_text(node.operator)
+                if op not in BINARY:
                     raise NotQuick
-                return self.rebind(name, lambda names: _small_number(compute(old(names), new(names))))
+                return self.rebind(name, lambda names: _small(compute(op, _plain(old(names)), _plain(new(names)))))
             case cst.Expr(value=cst.SimpleString()):
                 return lambda names: None
             case cst.Expr(value=cst.Call() as call):
@@ -341,10 +341,10 @@ class _Compiler:
                 return self.comparison(node.left, only)
             case cst.BinaryOperation():
                 first, second = self.expression(node.left), self.expression(node.right)
-                compute = BINARY.get(operator_text(node.operator))
-                if compute is None or compute in (BINARY["**"], BINARY["<<"]):
+                op = operator_text(node.operator)
+                if op not in BINARY:
                     raise NotQuick
-                return lambda names: _small_number(compute(_plain(first(names)), _plain(second(names))))
+                return lambda names: _small(compute(op, _plain(first(names)), _plain(second(names))))
             case cst.UnaryOperation(operator=cst.Not()):
                 inner = self.expression(node.expression)
                 return lambda names: not _truth(inner(names))
@@ -402,8 +402,7 @@ class _Compiler:
         if op in ("is", "is not"):
             wanted = op == "is"
             return lambda names: (_singleton(left(names)) is _singleton(right(names))) is wanted
-        compute = BINARY[op]
-        return lambda names: compute(_plain(left(names)), _plain(right(names)))
+        return lambda names: compute(op, _plain(left(names)), _plain(right(names)))
 
     def boolean(self, node: cst.BooleanOperation) -> Getter:
         left, right = self.expression(node.left), self.expression(node.right)
@@ -439,8 +438,8 @@ class _Compiler:
             text = owner(names)
             if type(text) is not str:
                 raise NotQuick
-            result = getattr(text, method)(*[_plain(one(names)) for one in given])
-            return tuple(result) if isinstance(result, list) else result
+            result = call_string_method(text, method, [_plain(one(names)) for one in given])
+            return _small(tuple(result) if isinstance(result, list) else result)
 
         return call
 
@@ -469,8 +468,9 @@ class _Compiler:
         return call
 
 
-def _small_number(raw: Any) -> Any:
-    if isinstance(raw, (str, tuple)) and len(raw) > 10_000:
+def _small(raw: Any) -> Any:
+    too_long = isinstance(raw, (str, tuple)) and len(raw) > 10_000
+    if too_long or (isinstance(raw, int) and raw.bit_length() > 80):
         raise NotQuick
     return _plain(raw)
 

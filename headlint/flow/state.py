@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from headlint.flow.value import NONE, Class, Iterator, Symbol, Value
+from headlint.flow.value import MOST_ITEMS, NONE, Class, Iterator, Symbol, Value
 from headlint.history import AnyEvent, Argument, ModuleRef, ParameterRef
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ class ListRecord:
 
     items: tuple[Value, ...]
     complete: bool = True
+
+    def __post_init__(self) -> None:
+        """Forget the items of a list that grows out of hand."""
+        if len(self.items) > MOST_ITEMS:
+            object.__setattr__(self, "items", ())
+            object.__setattr__(self, "complete", False)
 
 
 @dataclass(frozen=True, slots=True)

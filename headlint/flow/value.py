@@ -236,6 +236,23 @@ TRUE = Constant(True)
 FALSE = Constant(False)
 
 
+# Lists, tuples and comprehensions of more items than this are not kept item by item.
+MOST_ITEMS = 20_000
+# Tuples inside tuples beyond this are not kept: shared parts make them as large as anybody likes.
+DEEPEST_TUPLE = 6
+
+
+def make_tuple(items: tuple[Value, ...]) -> Value:
+    """A tuple of these items, Unknown where it grows beyond what code means."""
+    if len(items) > MOST_ITEMS or _is_deeper(items, DEEPEST_TUPLE):
+        return Unknown("a tuple that grows out of hand")
+    return Tuple(items)
+
+
+def _is_deeper(items: tuple[Value, ...], levels: int) -> bool:
+    return any(isinstance(item, Tuple) and (not levels or _is_deeper(item.items, levels - 1)) for item in items)
+
+
 def join(left: Value, right: Value) -> Value:
     """The most that is true of both values."""
     if left == right:
