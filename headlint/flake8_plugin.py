@@ -112,6 +112,8 @@ def _settings(options: argparse.Namespace | None) -> Settings:
         python=options.headlint_python,
         timeout=options.headlint_timeout,
         cache_directory=options.headlint_cache_dir,
+        # Which codes are shown is flake8's to decide, also for those that are off by default.
+        select=frozenset({"HL"}),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -19,16 +19,14 @@ RECIPE_FORMAT = 1
 Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ModuleRef:
+class ModuleRef(NamedTuple):
     """The module that stood at `path` ("" for the whole) when object number `object` was made."""
 
     object: int
     path: str
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ParameterRef:
+class ParameterRef(NamedTuple):
     """The parameter that stood at `path` ("fc.weight") when object number `object` was made."""
 
     object: int
@@ -47,6 +45,14 @@ Argument: TypeAlias = None | bool | int | float | str | SymbolicSize | tuple["Ar
 """What a layer or builder is given: plain values, sizes without a number, and tuples of these."""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class WeightsMember:
+    """A member of one of torchvision's weights enums: `WeightsMember("ResNet50_Weights", "IMAGENET1K_V2")`."""
+
+    enum: str
+    member: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One thing the code does; `site` is the code that does it and takes no part in equality."""
@@ -56,12 +62,19 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Build(Event):
-    """A torchvision builder makes object number `object`; `weighted` says that weights were asked for."""
+    """A torchvision builder makes object number `object`; `weighted` says that weights were asked for.
+
+    `weights` are the arguments that say which, as the code gives them: weights, weights_backbone, pretrained and
+    pretrained_backbone. They count only where the builder is `refused`, as it is thought to raise by itself;
+    everywhere else a replay leaves them out.
+    """
 
     object: int
     builder: str
     arguments: tuple[tuple[str, Argument], ...]
     weighted: bool
+    weights: tuple[tuple[str, Argument | WeightsMember], ...] = ()
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +148,31 @@ class SetFlag(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SetParameterAttribute(Event):
+    """A plain value is assigned to an attribute of parameters other than `requires_grad` (`p.require_grad = False`)."""
+
+    parameters: tuple[ParameterRef, ...]
+    name: str
+    value: Argument
+
+
+@dataclass(frozen=True, slots=True)
+class SetMode(Event):
+    """`train()` or `eval()` of a module."""
+
+    target: ModuleRef
+    training: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Move(Event):
+    """A module moves to a device: `cuda()`, `to(device)`; `device` as the code writes it."""
+
+    target: ModuleRef
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
 class Read(Event):
     """Reading `steps` one after the other from `target` (attribute names, and integers for indexing).
 
@@ -147,10 +185,14 @@ class Read(Event):
 
 @dataclass(frozen=True, slots=True)
 class MakeOptimizer(Event):
-    """An optimizer is built over these parameters: proof that the code trains, and what it trains."""
+    """An optimizer is built over these parameters: proof that the code trains, and what it trains.
+
+    `parameters` is None where they are not known; `groups` are those of its parameter groups, empty for one group.
+    """
 
     kind: str
     parameters: tuple[ParameterRef, ...] | None
+    groups: tuple[tuple[ParameterRef, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +220,9 @@ AnyEvent: TypeAlias = (
     | DeleteModule
     | SetAttribute
     | SetFlag
+    | SetParameterAttribute
+    | SetMode
+    | Move
     | Read
     | MakeOptimizer
     | LoadState
@@ -199,7 +244,7 @@ def modules_of(event: AnyEvent) -> Iterator[int]:
         case SetModule():
             yield event.target.object
             yield from (ref.object for ref in (event.value, event.replaced) if ref is not None)
-        case SetFlag() | MakeOptimizer():
+        case SetFlag() | SetParameterAttribute() | MakeOptimizer():
             yield from dict.fromkeys(parameter.object for parameter in event.parameters or ())
         case _:
             yield event.target.object
@@ -227,8 +272,8 @@ def symbols_in(argument: Argument) -> Iterator[SymbolicSize]:
             yield from symbols_in(item)
 
 
-def choose_witnesses(events: Iterable[AnyEvent], known: Mapping[object, int]) -> Witnesses:
-    """Give each symbolic size of `events` its number: the one in `known`, or one that fits nothing."""
+def choose_witnesses(events: Iterable[AnyEvent]) -> Witnesses:
+    """Give each symbolic size of `events` a number that fits nothing."""
     numbers: dict[object, int] = {}
     texts: dict[int, str] = {}
     free = iter(WITNESS_NUMBERS)
@@ -236,17 +281,14 @@ def choose_witnesses(events: Iterable[AnyEvent], known: Mapping[object, int]) ->
         arguments: tuple[tuple[str, Argument], ...] = ()
         if isinstance(event, (Build, MakeLayer)):
             arguments = event.arguments
-        elif isinstance(event, SetAttribute):
+        elif isinstance(event, (SetAttribute, SetParameterAttribute)):
             arguments = ((event.name, event.value),)
         for _, argument in arguments:
             for symbol in symbols_in(argument):
-                if symbol.key in numbers:
-                    continue
-                number = known.get(symbol.key)
-                if number is None:
+                if symbol.key not in numbers:
                     number = next(free, 1103 + 2 * len(numbers))
                     texts[number] = symbol.text
-                numbers[symbol.key] = number
+                    numbers[symbol.key] = number
     return Witnesses(numbers, texts)
 
 
@@ -270,94 +312,116 @@ def recipe(
     watch: Iterable[ModuleRef],
     input_shape: tuple[int, ...] | None,
     witnesses: Witnesses,
+    training_shape: tuple[int, ...] | None = None,
+    values: bool = False,
+    devices: bool = False,
 ) -> Recipe:
     """What the worker needs to replay `events`, with object numbers from 0.
 
     `model` is the module whose forward runs (on `input_shape`, batch included; None runs no forward) and
-    `watch` are the modules whose facts are wanted. Events that change nothing in a replay are left out.
+    `watch` are the modules whose facts are wanted. On `training_shape` one training step is taken behind that,
+    `values` has the builder's weights initialised, so that what is computed counts, and `devices` has forward fail
+    where tensors of two devices meet. Events that change nothing in such a replay are left out.
     """
-    numbering: dict[int, int] = {}
-
-    def number(identity: int) -> int:
-        return numbering.setdefault(identity, len(numbering))
-
-    def ref(module: ModuleRef | ParameterRef) -> Json:
-        return [number(module.object), module.path]
-
-    def plain(argument: Argument) -> Json:
-        if isinstance(argument, SymbolicSize):
-            return witnesses.numbers[argument.key]
-        if isinstance(argument, tuple):
-            return [plain(item) for item in argument]
-        return argument
-
-    def named(arguments: tuple[tuple[str, Argument], ...]) -> Json:
-        return {name: plain(value) for name, value in arguments}
-
+    write = _Writer(witnesses)
     steps: list[Json] = []
     for event in events:
-        match event:
-            case Build():
-                steps.append(
-                    {
-                        "do": "build",
-                        "object": number(event.object),
-                        "builder": event.builder,
-                        "arguments": named(event.arguments),
-                        "weighted": event.weighted,
-                    }
-                )
-            case MakeLayer():
-                steps.append(
-                    {
-                        "do": "layer",
-                        "object": number(event.object),
-                        "kind": event.kind,
-                        "arguments": named(event.arguments),
-                    }
-                )
-            case MakeContainer():
-                children: Json = [[name, ref(child)] for name, child in event.children]
-                steps.append(
-                    {"do": "container", "object": number(event.object), "kind": event.kind, "children": children}
-                )
-            case MakeOpaque():
-                steps.append({"do": "opaque", "object": number(event.object)})
-            case Copy():
-                steps.append({"do": "copy", "object": number(event.object), "source": ref(event.source)})
-            case SetModule():
-                steps.append(
-                    {
-                        "do": "set",
-                        "target": ref(event.target),
-                        "name": event.name,
-                        "value": None if event.value is None else ref(event.value),
-                        "how": event.how,
-                    }
-                )
-            case DeleteModule():
-                steps.append({"do": "delete", "target": ref(event.target), "name": event.name})
-            case SetAttribute():
-                steps.append(
-                    {
-                        "do": "attribute",
-                        "target": ref(event.target),
-                        "name": event.name,
-                        "value": plain(event.value),
-                    }
-                )
-            case SetFlag():
-                steps.append({"do": "flag", "parameters": [ref(p) for p in event.parameters], "value": event.value})
-            case Read():
-                steps.append({"do": "read", "target": ref(event.target), "steps": list(event.steps)})
-            case MakeOptimizer() | LoadState() | Escape():
-                pass
-    result: dict[str, Any] = {
+        if isinstance(event, SetMode) and training_shape is None:
+            continue
+        if isinstance(event, Move) and not devices:
+            continue
+        step = write.making(event) or write.changing(event)
+        if step is not None:
+            steps.append(step)
+    result: dict[str, Json] = {
         "format": RECIPE_FORMAT,
         "events": steps,
-        "model": ref(model),
-        "watch": [ref(module) for module in watch],
+        "model": write.ref(model),
+        "watch": write.refs(watch),
     }
     if input_shape is not None:
         result["input"] = list(input_shape)
-    return Recipe(result, numbering, witnesses)
+    if training_shape is not None:
+        result.update(train=True, train_input=list(training_shape))
+    result.update({name: True for name, asked in (("values", values), ("devices", devices)) if asked})
+    return Recipe(result, write.numbering, witnesses)
+
+
+class _Writer:
+    """Turns events into the steps of one recipe, numbering objects as they come."""
+
+    def __init__(self, witnesses: Witnesses) -> None:
+        self.numbering: dict[int, int] = {}
+        self.witnesses = witnesses
+
+    def number(self, identity: int) -> int:
+        return self.numbering.setdefault(identity, len(self.numbering))
+
+    def ref(self, ref: ModuleRef | ParameterRef) -> Json:
+        return [self.number(ref.object), ref.path]
+
+    def refs(self, refs: Iterable[ModuleRef | ParameterRef]) -> Json:
+        return [self.ref(ref) for ref in refs]
+
+    def plain(self, argument: Argument | WeightsMember) -> Json:
+        if isinstance(argument, SymbolicSize):
+            return self.witnesses.numbers[argument.key]
+        if isinstance(argument, WeightsMember):
+            return {"enum": argument.enum, "member": argument.member}
+        if isinstance(argument, tuple):
+            return [self.plain(item) for item in argument]
+        return argument
+
+    def named(self, arguments: Iterable[tuple[str, Argument | WeightsMember]]) -> Json:
+        return {name: self.plain(value) for name, value in arguments}
+
+    def making(self, event: AnyEvent) -> dict[str, Json] | None:
+        """The step of an event that makes an object, None for any other."""
+        match event:
+            case Build():
+                step: dict[str, Json] = {"do": "build", "object": self.number(event.object), "builder": event.builder}
+                step.update(arguments=self.named(event.arguments), weighted=event.weighted)
+                if event.refused:
+                    step.update(refused=True, weights=self.named(event.weights))
+                return step
+            case MakeLayer():
+                step = {"do": "layer", "object": self.number(event.object), "kind": event.kind}
+                return {**step, "arguments": self.named(event.arguments)}
+            case MakeContainer():
+                step = {"do": "container", "object": self.number(event.object), "kind": event.kind}
+                return {**step, "children": [[name, self.ref(child)] for name, child in event.children]}
+            case MakeOpaque():
+                return {"do": "opaque", "object": self.number(event.object)}
+            case Copy():
+                return {"do": "copy", "object": self.number(event.object), "source": self.ref(event.source)}
+            case MakeOptimizer() if event.parameters is not None:
+                held: dict[str, Json] = {"parameters": self.refs(event.parameters)}
+                if event.groups:
+                    held = {"groups": [self.refs(group) for group in event.groups]}
+                return {"do": "optimizer", "kind": event.kind, **held}
+        return None
+
+    def changing(self, event: AnyEvent) -> dict[str, Json] | None:
+        """The step of an event that changes or asks a module, None for any other."""
+        match event:
+            case SetModule():
+                value = None if event.value is None else self.ref(event.value)
+                step: dict[str, Json] = {"do": "set", "target": self.ref(event.target), "name": event.name}
+                return {**step, "value": value, "how": event.how}
+            case DeleteModule():
+                return {"do": "delete", "target": self.ref(event.target), "name": event.name}
+            case SetAttribute():
+                step = {"do": "attribute", "target": self.ref(event.target), "name": event.name}
+                return {**step, "value": self.plain(event.value)}
+            case SetFlag():
+                return {"do": "flag", "parameters": self.refs(event.parameters), "value": event.value}
+            case SetParameterAttribute():
+                step = {"do": "parameter_attribute", "parameters": self.refs(event.parameters), "name": event.name}
+                return {**step, "value": self.plain(event.value)}
+            case SetMode():
+                return {"do": "mode", "target": self.ref(event.target), "training": event.training}
+            case Move():
+                return {"do": "move", "target": self.ref(event.target), "device": event.device}
+            case Read():
+                return {"do": "read", "target": self.ref(event.target), "steps": list(event.steps)}
+        return None

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +51,29 @@ def read(target: list[Any], *steps: str | int) -> Event:
     return {"do": "read", "target": target, "steps": list(steps)}
 
 
+def flags(number: int, paths: Iterable[str], value: bool) -> Event:
+    return {"do": "flag", "parameters": [[number, path] for path in paths], "value": value}
+
+
+def optimizer(kind: str, *parameters: list[Any]) -> Event:
+    return {"do": "optimizer", "kind": kind, "parameters": list(parameters)}
+
+
+def mode(target: list[Any], training: bool) -> Event:
+    return {"do": "mode", "target": target, "training": training}
+
+
 def recipe(
     *events: Event,
     model: list[Any] | None = None,
     watch: list[list[Any]] | None = None,
     shape: list[int] | None = None,
+    **asked: Any,
 ) -> dict[str, Any]:
     body: dict[str, Any] = {"format": 1, "events": list(events), "model": model or [0, ""], "watch": watch or []}
     if shape is not None:
         body["input"] = shape
-    return body
+    return {**body, **asked}
 
 
 IMAGES = [2, 3, 64, 64]
@@ -79,7 +92,7 @@ def failed(answer: object) -> Failure:
 
 
 HELLO = '{"hello": 1, "python": "3.11.0", "torch": "2.5.0", "torchvision": "0.20.0"}'
-NOTHING_SEEN: dict[str, Any] = {"events": [], "watch": {}, "model": None}
+NOTHING_SEEN: dict[str, Any] = {"events": [], "optimizers": [], "watch": {}, "model": None}
 
 
 def scripted_worker(directory: Path, on_request: str, *, hello: str = HELLO, start: str = "") -> Path:

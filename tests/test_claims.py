@@ -28,7 +28,7 @@ def made(claim: Claim) -> Recipe:
 def facts(**changes: object) -> dict[str, Any]:
     return {
         "calls": 0, "arrived": None, "parameters": 2, "trainable": 0, "reached": 0, "used": 0, "inside": True,
-        "modules_called": 0, **changes,
+        "modules_called": 0, "held": 0, "weight": None, **changes,
     }  # fmt: skip
 
 
@@ -173,6 +173,13 @@ def test_what_claims_ask_for() -> None:
     assert NothingFrozen((OLD,)).watch == (OLD,)
     assert not ReadRaises().needs_forward
     assert not NothingFrozen((OLD,)).needs_forward
+
+
+@pytest.mark.parametrize("claim", [NeverUsed(HEAD), StaysFrozen(HEAD, "fc"), NothingFrozen((HEAD,))])
+def test_nothing_is_said_of_a_module_that_is_not_watched(claim: Claim) -> None:
+    judgement = claim.judge(made(claim), observed("5:elsewhere"))
+    assert judgement.verdict.kind == "unconfirmed"
+    assert judgement.verdict.reason
 
 
 @pytest.mark.parametrize(

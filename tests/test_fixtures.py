@@ -46,6 +46,14 @@ def test_many_programs_are_clean() -> None:
     assert 0.4 <= len(clean) / len(scripts) <= 0.6
 
 
+def test_every_clean_look_alike_has_a_twin_with_the_real_mistake() -> None:
+    clean, twins = ({path.name: read(path) for path in (FIXTURES / name).glob("*.py")} for name in ("clean", "twins"))
+    assert clean.keys() == twins.keys()
+    assert len(clean) >= 18
+    assert [name for name, text in clean.items() if expected(text)] == []
+    assert [name for name, text in twins.items() if not expected(text)] == []
+
+
 def test_marker_gives_line_and_codes() -> None:
     text = "x = 1\ny = f(\n    2,  # width  # expect: HL201, HL101\n)\n"
     assert expected(text) == [Mark(3, "HL101"), Mark(3, "HL201")]

@@ -147,7 +147,6 @@ ESCAPES = [
     "from lib import use\ndef f(m): use(m)\nf(model)",
     "from lib import init\nmodel.apply(init)",
     "setattr(model, load(), nn.Linear(1, 1))",
-    "del model.layer4[0]",
     "def f(m):\n    yield m\nf(model)",
 ]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from flow_helpers import ends
 
 from headlint.flow import expressions, loops
 from headlint.flow.state import ListRecord, State
 from headlint.flow.value import ListRef, Value
-from tests.flow_helpers import ends
 
 MODEL = "model = models.resnet18()\nkept = ['layer4', 'fc']\ncount = 0\nfound = []\n"
 

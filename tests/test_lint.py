@@ -10,7 +10,8 @@ import pytest
 from conftest import needs_torch
 from probe_helpers import ANSWER, prober, scripted_worker, starts
 
-from headlint.lint import Linter, Report, Settings
+from headlint.history import Recipe, Witnesses
+from headlint.lint import Linter, Report, Settings, _without_witnesses
 from headlint.probe.protocol import Failure
 
 IMPORTS = "from torch import nn\nfrom torchvision import models\n"
@@ -40,9 +41,12 @@ def seen(**head: object) -> dict[str, object]:
         "used": 0,
         "inside": True,
         "modules_called": 0,
+        "weight": None,
+        "held": 0,
     }
     return {
         "events": [None, None, None],
+        "optimizers": [],
         "forward": {"output": [2, 1000], "raised": None, "stopped": None},
         "watch": {"1:": {**facts, **head}},
         "model": {"parameters": 64, "trainable": 64, "used": 62, "reached": 62},
@@ -118,6 +122,37 @@ def test_select_asks_only_these_rules() -> None:
     for select, codes in [({"HL1"}, ["HL101"]), ({"HL201"}, ["HL201"]), ({"HL"}, ["HL101", "HL201"]), (set(), [])]:
         settings = Settings(confirm="off", select=frozenset(select))
         assert [finding.code for finding in report(text, settings).findings] == codes
+
+
+def test_rules_that_are_off_by_default_run_when_they_are_selected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headlint.lint.codes_off_by_default", lambda: ["HL101"])
+    text = WRONG + "other = models.resnet50()\nother.fc = nn.Linear(512, 10)\n"
+    for select, codes in [(None, ["HL201"]), ({"HL1"}, ["HL101"]), ({"HL"}, ["HL101", "HL201"])]:
+        settings = Settings(confirm="off", select=None if select is None else frozenset(select))
+        assert [finding.code for finding in report(text, settings).findings] == codes
+
+
+def test_symbols_of_several_parts_stand_in_brackets() -> None:
+    symbols = {1009: "n * 2", 1013: "args.hidden", 1019: "len(names)", 1021: "a if b else c", 1031: "sizes[0]"}
+    recipe = Recipe({}, {}, Witnesses({}, symbols))
+    shown = _without_witnesses("256x1009 and 1013x1019, (2, 1021), 1031 of 10090 and 21009", recipe)
+    assert shown == "256x(n * 2) and args.hiddenxlen(names), (2, (a if b else c)), sizes[0] of 10090 and 21009"
+
+
+def test_a_linter_that_nobody_closes_says_nothing_at_the_end(tmp_path: Path) -> None:
+    scripted = scripted_worker(tmp_path, ANSWER)
+    program = (
+        "import sys\nsys.path.insert(0, 'tests')\nfrom probe_helpers import prober, build, recipe\n"
+        f"from pathlib import Path\nasked = prober(Path({str(scripted)!r}), cache_directory={str(tmp_path)!r})\n"
+        "print(asked.observe(recipe(build('resnet18'))).data)\n"
+        "import builtins\nbuiltins.kept_to_the_very_end = asked\ndel asked\n"
+    )
+    root = Path(__file__).parent.parent
+    command = [sys.executable, "-X", "dev", "-c", program]
+    done = subprocess.run(command, check=True, cwd=root, timeout=60, capture_output=True, text=True)
+    assert done.stdout.startswith("{'events': []")
+    assert done.stderr == ""
+    assert (tmp_path / "observations.sqlite").exists()
 
 
 def test_findings_come_in_the_order_of_the_text() -> None:

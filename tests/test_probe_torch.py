@@ -68,7 +68,7 @@ def fact_meta_size():
     for kind, arguments in kinds:
         real = kind(**arguments)
         size = sum(t.numel() * t.element_size() for t in [*real.parameters(), *real.buffers()])
-        if replay.size_of(kind, arguments) != size:
+        if replay.size_of_layer(kind, arguments) != size:
             wrong.append(kind.__name__)
     return wrong
 

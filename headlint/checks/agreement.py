@@ -17,6 +17,7 @@ from headlint.checks.candidate import Candidate
 from headlint.claims import NeverUsed, ReadRaises
 from headlint.flow import modules
 from headlint.flow.histories import Analysis, ModelHistory
+from headlint.flow.state import InstanceRecord
 from headlint.history import SetModule
 from headlint.source.nodes import parts
 from headlint.source.program import Program
@@ -93,7 +94,8 @@ def _called_places(history: ModelHistory) -> Iterator[str]:
     for ref in history.state.called:
         if ref.object == number:
             yield ref.path
-        else:
+        elif not isinstance(history.state.heap.get(ref.object), InstanceRecord):
+            # What an object of the user's own class calls is code of this file, and has been followed.
             inside = (module for _, module in modules.walk(history.state, ref))
             yield from (module.path for module in inside if module.object == number)
 
@@ -101,6 +103,8 @@ def _called_places(history: ModelHistory) -> Iterator[str]:
 def _is_called_by_hand(suspicion: Suspicion, analysis: Analysis, program: Program) -> bool:
     """Whether the file reads, on anything that may be the model, the layer that forward does not call."""
     claim = suspicion.candidate.claim
+    if isinstance(claim, NeverUsed) and claim.module in suspicion.history.state.called:
+        return True
     builder = suspicion.history.builder.name
     for event in suspicion.history.events:
         if isinstance(event, SetModule) and isinstance(claim, NeverUsed) and event.value == claim.module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from headlint.checks.places import is_about_head, joined, place_of, sizes_of
 from headlint.claims import Claim
@@ -12,6 +13,7 @@ from headlint.history import (
     DeleteModule,
     MakeContainer,
     ModuleRef,
+    ParameterRef,
     Read,
     Recipe,
     SetAttribute,
@@ -34,7 +36,7 @@ def recipes(history: ModelHistory, claim: Claim, model: ModuleRef | None) -> Ite
     """
     if model is None or model == history.model or model in history.wrappers:
         model = _entrance(history)
-    watch = _placed_and_replaced(history)
+    watch = _touched(history)
     # A read that is known to raise is the last thing on its path: whatever the claim, forward never runs.
     forward = not (history.events and isinstance(history.events[-1], Read))
     yield _recipe(history, history.events, claim, model, watch, forward=forward)
@@ -54,6 +56,8 @@ def _recipe(
     forward: bool,
 ) -> Recipe:
     events = tuple(events)
+    if claim.needs_refusal:
+        events = tuple(replace(event, refused=True) if event is history.build else event for event in events)
     return recipe(
         events,
         model=model,
@@ -62,6 +66,7 @@ def _recipe(
         witnesses=choose_witnesses(events),
         training_shape=training_shape(history) if claim.needs_training else None,
         values=claim.needs_values,
+        devices=claim.needs_devices,
     )
 
 
@@ -73,24 +78,38 @@ def _entrance(history: ModelHistory) -> ModuleRef:
     return history.model
 
 
-def _placed_and_replaced(history: ModelHistory) -> tuple[ModuleRef, ...]:
-    """Every module that the code puts somewhere or takes the place of, the last of too many."""
+def _touched(history: ModelHistory) -> tuple[ModuleRef, ...]:
+    """Every module that the code puts somewhere, takes the place of or writes on, the last of too many."""
     found: dict[ModuleRef, None] = {}
     for event in reversed(history.events):
         if isinstance(event, SetModule):
             found.update((ref, None) for ref in (event.replaced, event.value) if ref is not None)
+        elif isinstance(event, SetAttribute):
+            found[event.target] = None
     return tuple(reversed(list(found)[:MOST_WATCHED]))
 
 
 def _events_about(history: ModelHistory, watch: tuple[ModuleRef, ...]) -> Iterator[AnyEvent]:
-    """The events without the changes that do not bring a watched module in or put it out."""
+    """The events without the changes that do not concern a watched module: bring it in, put it out, write on it."""
     wanted = _brought_in(history, {ref.object for ref in watch} - {history.build.object})
     for event in history.events:
         if isinstance(event, SetModule):
             if event.replaced in watch or (event.value is not None and event.value.object in wanted):
                 yield event
-        elif not isinstance(event, (DeleteModule, SetAttribute, SetParameterAttribute, Read)):
+        elif isinstance(event, SetAttribute):
+            if event.target in watch:
+                yield event
+        elif isinstance(event, SetParameterAttribute):
+            if any(_holds(module, parameter) for module in watch for parameter in event.parameters):
+                yield event
+        elif not isinstance(event, (DeleteModule, Read)):
             yield event
+
+
+def _holds(module: ModuleRef, parameter: ParameterRef) -> bool:
+    """Whether a parameter was made in a module, as part of the same object."""
+    prefix = f"{module.path}." if module.path else ""
+    return module.object == parameter.object and parameter.path.startswith(prefix)
 
 
 def _brought_in(history: ModelHistory, wanted: set[int]) -> set[int]:
@@ -119,8 +138,9 @@ def input_shape(history: ModelHistory) -> tuple[int, ...]:
 
 
 def training_shape(history: ModelHistory) -> tuple[int, ...]:
-    """The same for train mode, in which auxiliary heads run that want the usual input."""
-    if any(head.auxiliary for head in history.builder.heads):
+    """The same for train mode, in which the auxiliary heads of classifiers run, which want the usual input."""
+    builder = history.builder
+    if builder.task != "segmentation" and any(head.auxiliary for head in builder.heads):
         return _batch(history, history.builder.default_input)
     return input_shape(history)
 

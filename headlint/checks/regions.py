@@ -42,7 +42,9 @@ def regions(history: ModelHistory) -> Iterator[Region]:
         if history.builder.stem is not None and f"{history.builder.stem}.".startswith(f"{place}."):
             # What arrives at the first layer is the user's own input.
             continue
-        others = (other for other in found if other != place)
+        others = [other for other in found if other != place]
+        if any(_depends_on_the_picture(history, other) for other in others):
+            continue
         certain = all(_keeps_what_arrives(history, other) for other in others)
         yield Region(ref, place, tuple(node.arrives), tuple(events), certain)
 
@@ -99,6 +101,19 @@ def _keeps_what_arrives(history: ModelHistory, place: str) -> bool:
     ours, theirs = sizes_of(history, ref), node.sizes
     names = ("out_channels", "kernel_size", "stride", "padding", "dilation")
     return all(_pair(ours.get(name)) == _pair(theirs.get(name)) for name in names)
+
+
+def _depends_on_the_picture(history: ModelHistory, place: str) -> bool:
+    """Whether what stood at `place` gave one size for all pictures, and what stands there now does not."""
+    record = history.state.heap.get(history.build.object)
+    if not isinstance(record, ZooObject):
+        return True
+    pooled = any("Adaptive" in getattr(record.tree.node(inside), "type", "") for inside in record.tree.modules(place))
+    ref = _standing_at(history, place)
+    if not pooled or ref is None:
+        return pooled
+    standing = [modules.kind_of(history.state, inside) for _, inside in modules.walk(history.state, ref)]
+    return not any(kind.startswith("Adaptive") for kind in standing)
 
 
 def _pair(size: object) -> object:

@@ -19,7 +19,8 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     """Modules put under a name that nothing in the builder's model, or in a wrapper around it, calls."""
     for event, place in (*placements(history), *_on_wrappers(history)):
         assert event.value is not None
-        if _does_nothing(history, event.value):
+        if _does_nothing(history, event.value) or event.value.object == history.build.object:
+            # Nor is a part of the model itself, kept under another name, a new layer.
             continue
         if history.escaped and not _looks_like_a_head(history, event.name):
             # Code out of sight may know a name of its own, and call it.

@@ -33,14 +33,21 @@ def run(options: argparse.Namespace) -> int:
         "headlint",
         f"{__version__} on Python {platform.python_version()}, {_installed('libcst')}, {_installed('flake8')}",
     )
-    # The live probe has to be one, so its answer is not looked up; the cache is asked for by itself.
-    with Prober(python=options.python, timeout=options.timeout, cache_directory="") as prober:
-        status = _examine(prober)
-    _say("cache", _cache_state(options.cache_dir))
+    try:
+        # The live probe has to be one, so its answer is not looked up; the cache is asked for by itself.
+        with Prober(python=options.python, timeout=options.timeout, cache_directory="") as prober:
+            status = _examine(prober)
+        _say("cache", _cache_state(options.cache_dir))
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001  (a fault of ours is what the doctor has to tell)
+        _say("fault", f"headlint itself fails here ({type(error).__name__}: {error})")
+        return UNHEALTHY
     return status
 
 
 def _examine(prober: Prober) -> int:
+    from headlint.claims import shape_text
     from headlint.probe.protocol import Failure
 
     choice = prober.choice()
@@ -58,7 +65,7 @@ def _examine(prober: Prober) -> int:
     if isinstance(seen, Failure):
         return _fail("live probe", seen)
     milliseconds = (time.perf_counter() - started) * 1000
-    shape = seen.data.get("forward", {}).get("output")
+    shape = shape_text(seen.data.get("forward", {}).get("output"))
     _say("live probe", f"resnet50 with fc = Linear(2048, 10): forward returns {shape}, in {milliseconds:.0f} ms")
     return HEALTHY
 

@@ -32,7 +32,7 @@ from headlint.flow.value import (
     Unknown,
     Value,
 )
-from headlint.history import MakeOpaque
+from headlint.history import MakeOpaque, ModuleRef
 from headlint.source.nodes import parts, text_of
 
 if TYPE_CHECKING:
@@ -146,6 +146,7 @@ def call_instance(
     if isinstance(function, Module):
         state.called[function.ref] = True
     else:
+        state.called[ModuleRef(function.identity, "")] = True
         record = state.heap.get(function.identity)
         if isinstance(record, InstanceRecord) and not is_module_class(state, record.owner):
             found = class_attribute(state, record.owner, "__call__")

@@ -117,11 +117,12 @@ def _attribute(run: Interpreter, state: State, node: cst.Attribute) -> Value:
 
 def _subscript(run: Interpreter, state: State, node: cst.Subscript) -> Value:
     owner = evaluate(run, state, node.value)
-    keys = [_index(run, state, element.slice) for element in node.slice]
+    keys = [index_value(run, state, element.slice) for element in node.slice]
     return item(run, state, owner, keys[0] if len(keys) == 1 else Tuple(tuple(keys)), node)
 
 
-def _index(run: Interpreter, state: State, node: cst.BaseSlice) -> Value:
+def index_value(run: Interpreter, state: State, node: cst.BaseSlice) -> Value:
+    """The key or slice between square brackets."""
     if isinstance(node, cst.Index):
         return run.settle(state, evaluate(run, state, node.value))
     assert isinstance(node, cst.Slice)

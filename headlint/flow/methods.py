@@ -14,6 +14,7 @@ from headlint.flow.calls import Arguments, as_list, call, call_instance, call_su
 from headlint.flow.externals import parameters_in
 from headlint.flow.items import can_dispatch, dispatch, iterate
 from headlint.flow.operations import STRING_METHODS, apply, check_widths
+from headlint.flow.sequences import change
 from headlint.flow.state import DictRecord, ListRecord, OptimizerRecord, State
 from headlint.flow.value import (
     NONE,
@@ -200,14 +201,17 @@ def _add_module(
     return NONE
 
 
-def _append(
-    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
-) -> Value:
-    if isinstance(receiver, Module) and modules.container_kind(state, receiver.ref) in modules.LIST_CONTAINERS:
-        name = str(len(modules.children_of(state, receiver.ref)))
-        given = Arguments((Constant(name), *arguments.positional))
-        _add_module(run, state, receiver, given, node)
-    return receiver
+def _changing(method: str) -> ModuleHandler:
+    def handler(
+        run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+    ) -> Value:
+        if isinstance(receiver, Module) and modules.container_kind(state, receiver.ref) in modules.LIST_CONTAINERS:
+            result = change(run, state, receiver, method, arguments.values, node)
+            if result is not None:
+                return result
+        return _unknown_module_method(run, state, receiver, method, arguments, node)
+
+    return handler
 
 
 def _apply(
@@ -256,12 +260,14 @@ def _unknown_module_method(
     run: Interpreter, state: State, receiver: Module | Instance, name: str, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
     if name in _CHANGING:
+        for value in arguments.values:
+            run.hand_over(state, value, f"'{name}' is not followed", node)
         modules.escape(state, _ref(receiver), f"'{name}' is not followed", node)
     return state.origin(node, text_of(node))
 
 
 _CHANGING = frozenset(
-    "clear extend insert pop update register_parameter register_buffer set_submodule register_forward_hook"
+    "append clear extend insert pop update register_parameter register_buffer set_submodule register_forward_hook"
     " register_forward_pre_hook".split()
 ) - {"register_buffer", "register_forward_hook", "register_forward_pre_hook"}
 
@@ -278,7 +284,7 @@ _MODULE: dict[str, ModuleHandler] = {
     "load_state_dict": _load_state,
     "add_module": _add_module,
     "register_module": _add_module,
-    "append": _append,
+    **{method: _changing(method) for method in ("append", "extend", "insert", "pop")},
     "apply": _apply,
     "get_submodule": _get_submodule,
     "forward": _forward,

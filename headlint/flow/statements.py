@@ -11,12 +11,13 @@ import libcst as cst
 
 from headlint.flow.attributes import delete
 from headlint.flow.choice import Raised
-from headlint.flow.expressions import binary, evaluate_defaults
+from headlint.flow.expressions import binary, evaluate_defaults, index_value
 from headlint.flow.items import iterate
 from headlint.flow.loops import for_loop, while_loop
 from headlint.flow.merge import merge
 from headlint.flow.operations import apply
 from headlint.flow.scope import ELSEWHERE, STAR_IMPORTS, bind, bind_target, unbind
+from headlint.flow.sequences import delete_items
 from headlint.flow.state import State
 from headlint.flow.value import (
     NONE,
@@ -27,6 +28,7 @@ from headlint.flow.value import (
     Iterator,
     ListRef,
     Method,
+    Module,
     Symbol,
     Tuple,
     Unknown,
@@ -119,7 +121,15 @@ def _del(run: Interpreter, state: State, node: cst.Del) -> None:
         elif isinstance(target, cst.Attribute):
             delete(state, run.evaluate(state, target.value), target.attr.value, node)
         elif isinstance(target, cst.Subscript):
-            run.hand_over(state, run.evaluate(state, target.value), "an item is deleted", node)
+            _delete_item(run, state, target, node)
+
+
+def _delete_item(run: Interpreter, state: State, target: cst.Subscript, node: cst.Del) -> None:
+    owner = run.evaluate(state, target.value)
+    if isinstance(owner, Module) and len(target.slice) == 1:
+        delete_items(run, state, owner, index_value(run, state, target.slice[0].slice), node)
+    else:
+        run.hand_over(state, owner, "an item is deleted", node)
 
 
 def _global(run: Interpreter, state: State, node: cst.Global | cst.Nonlocal) -> None:
@@ -242,7 +252,13 @@ def _try(run: Interpreter, node: cst.Try | cst.TryStar, state: State) -> list[St
         rest = [path for path in going_on if path.completion is not None]
         going_on = rest + run.block(body_of(node.orelse.body), normal)
     for handler in node.handlers:
-        going_on.extend(_handle(run, handler, before, raised or tried))
+        entry = before.fork()
+        # Where nothing is known to raise, a handler may never be entered: what raises in it is no mistake.
+        entry.guarded += not raised
+        handled = _handle(run, handler, entry, raised or tried)
+        for path in handled:
+            path.guarded = before.guarded
+        going_on.extend(handled)
     if not node.handlers:
         going_on.extend(raised)
     if node.finalbody is not None:

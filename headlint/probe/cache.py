@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import weakref
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
 
 FILE_NAME = "observations.sqlite"
 FORMAT = 1
@@ -35,6 +37,7 @@ class Cache:
     def __init__(self, directory: str | None) -> None:
         self.path = os.path.join(directory, FILE_NAME) if directory else None
         self._connection: sqlite3.Connection | None = None
+        self._closing: Callable[[], object] = lambda: None
         self._owner = 0
         self._failed_reads = 0
         self._failed_writes = 0
@@ -82,16 +85,9 @@ class Cache:
 
     def close(self) -> None:
         """Let go of the file."""
-        import sqlite3
-
         if self._connection is not None and self._owner == os.getpid():
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.close()
             self._connection = None
-
-    def __del__(self) -> None:
-        if self._connection is not None:
-            self.close()
+            self._closing()
 
     def _open(self) -> sqlite3.Connection | None:
         if self._connection is not None and self._owner != os.getpid():
@@ -102,6 +98,9 @@ class Cache:
             self._owner = os.getpid()
             if self._connection is None:
                 self._failed_reads += 1
+            else:
+                # Unlike __del__, this comes before the end of the interpreter, where nothing can be imported.
+                self._closing = weakref.finalize(self, close_connection, self._connection, self._owner)
         return self._connection
 
     def _recover(self, error: sqlite3.Error) -> None:
@@ -109,6 +108,15 @@ class Cache:
         if is_damage(error) and self.path is not None:
             self.close()
             discard(self.path)
+
+
+def close_connection(connection: sqlite3.Connection, owner: int) -> None:
+    """Close a connection, but not one that belongs to the process this one was forked from."""
+    import sqlite3
+
+    if os.getpid() == owner:
+        with contextlib.suppress(sqlite3.Error):
+            connection.close()
 
 
 def connect(path: str) -> sqlite3.Connection | None:

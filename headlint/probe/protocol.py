@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard
 
@@ -27,13 +28,24 @@ class Observation:
 
     `data` holds:
 
-    - `events`: one item for every replayed event, null, or `{"raised": {"type", "text"}}` for the last one;
-    - `forward`, if the recipe had an input and no event raised: `output` (nested shapes), `raised` (`type`, `text`,
-      `module` as `[object, path]`, `place`) or null, `stopped` (`"opaque"` or null);
+    - `events`: one item for every replayed event, null, or for the last one `{"raised": {"type", "text"}}` or
+      `{"reached": "the download"}`;
+    - `optimizers`: one item for every optimizer, null if it is over parameters that are not known, else `raised`, or
+      `tensors` (how many it holds), `outside` (how many of them are not in the model at the end) and `missing` (names
+      in the model that train and that neither it nor one before it holds);
+    - `forward`, if the recipe had an input and no event ended it: `output` (nested shapes), `raised` (`type`, `text`,
+      `module` as `[object, path]`, `place`) or null, `stopped` (`"opaque"` or null); with `values` also those, in the
+      structure of the output: `rows_sum_to_one`, `in_unit_interval`, `constant`, `min`, `max`, or null;
     - `watch`, by `"object:path"`, for the watched modules that were made: `calls`, `arrived` (a shape or null),
-      `inside`, `modules_called`, and counts of parameter tensors: `parameters`, `trainable`, `used` (the output
-      depends on them), `reached` (used and trainable); the last two are null where no output tells;
-    - `model`: the same four counts for the whole model; null if an event raised before it was made.
+      `inside`, `modules_called`, `weight` (the shape of its own parameter of this name, or null), and counts of
+      parameter tensors: `held` (by any optimizer), `parameters`,
+      `trainable`, `used` (the output depends on them), `reached` (used and trainable); the last two are null where
+      no output tells;
+    - `model`: the same four counts for the whole model; null if an event ended the replay before it was made;
+    - `training`, if a step was asked for and no event ended the replay: `output`, `raised` (with `phase`: forward,
+      loss, backward or step) and `stopped` as for forward but in train mode, `loss`, and for `model` and by name in
+      `watch`: `with_gradient` and `stepped` (parameter tensors that got a gradient, and that the last optimizer wrote
+      to; null where none stepped), `buffers`, `buffers_moved`, and with `values` the `largest_gradient`.
     """
 
     data: dict[str, Any]
@@ -76,27 +88,64 @@ def parse_answer(data: object, versions: Versions) -> Observation | Failure | No
 
 
 COUNTS = {"parameters", "trainable", "used", "reached"}
-FACTS = COUNTS | {"calls", "arrived", "inside", "modules_called"}
+FACTS = COUNTS | {"calls", "arrived", "inside", "modules_called", "held", "weight"}
+STEP = {"with_gradient", "stepped", "buffers", "buffers_moved", "largest_gradient"}
 
 
 def is_observation(data: object) -> TypeGuard[dict[str, Any]]:
     """Whether this has the shape that `Observation` promises."""
-    if not isinstance(data, dict) or not isinstance(data.get("events"), list):
+    if not isinstance(data, dict):
         return False
-    events, watch, model = data["events"], data.get("watch"), data.get("model")
-    if not all(event is None or (isinstance(event, dict) and is_raised(event.get("raised"))) for event in events):
-        return False
-    forward = data.get("forward")
-    if forward is not None:
-        if not isinstance(forward, dict) or forward.keys() != {"output", "raised", "stopped"}:
-            return False
-        if forward["raised"] is not None and not is_raised(forward["raised"]):
-            return False
+    model = data.get("model")
     return (
-        (model is None or (isinstance(model, dict) and model.keys() == COUNTS))
-        and isinstance(watch, dict)
-        and all(isinstance(item, dict) and item.keys() == FACTS for item in watch.values())
+        all_are(is_event, data.get("events"))
+        and all_are(is_optimizer, data.get("optimizers"))
+        and ("forward" not in data or is_run(data["forward"], {"output", "raised", "stopped"}))
+        and (model is None or has(model, COUNTS))
+        and isinstance(data.get("watch"), dict)
+        and all(has(item, FACTS) for item in data["watch"].values())
+        and ("training" not in data or is_training(data["training"]))
     )
+
+
+def all_are(kind: Callable[[object], bool], items: object) -> bool:
+    """Whether this is a list of such items."""
+    return isinstance(items, list) and all(kind(item) for item in items)
+
+
+def has(data: object, names: set[str]) -> bool:
+    """Whether this is an object with just these names."""
+    return isinstance(data, dict) and data.keys() == names
+
+
+def is_event(data: object) -> bool:
+    """Whether this is what came of an event."""
+    if not isinstance(data, dict):
+        return data is None
+    return isinstance(data.get("reached"), str) if "reached" in data else is_raised(data.get("raised"))
+
+
+def is_optimizer(data: object) -> bool:
+    """Whether this is what came of an optimizer."""
+    if isinstance(data, dict) and "raised" in data:
+        return is_raised(data["raised"])
+    return data is None or has(data, {"tensors", "outside", "missing"})
+
+
+def is_run(data: object, names: set[str]) -> bool:
+    """Whether this is what came of a forward, with these names at least."""
+    if not isinstance(data, dict) or not names <= data.keys():
+        return False
+    return data["raised"] is None or is_raised(data["raised"])
+
+
+def is_training(data: object) -> bool:
+    """Whether this is what came of a training step."""
+    if not is_run(data, {"output", "raised", "stopped", "loss", "model", "watch"}):
+        return False
+    assert isinstance(data, dict)
+    watch = data["watch"]
+    return has(data["model"], STEP) and isinstance(watch, dict) and all(has(item, STEP) for item in watch.values())
 
 
 def is_raised(data: object) -> bool:

@@ -92,8 +92,9 @@ class Libraries:
         self.builders = frozenset(torchvision.models.list_models())
         self.internals = frozenset(vars(torch.nn.Module())) - {"training"}
         self.random_inits = find_random_inits(torch)
-        if not torchvision.extension._has_ops():
-            substitute_operators(torch)
+        self.regions = None if torchvision.extension._has_ops() else substitute_operators(torch)
+        self.optimizers = {name: vars(torch.optim)[name] for name in OPTIMIZERS}
+        spare_compiler(torch)
         self.opaque = opaque_class(torch)
         self.wrappers = {name: wrapper_class(torch, name) for name in ("DataParallel", "DistributedDataParallel")}
 
@@ -110,6 +111,28 @@ RANDOM_INITS = (
     "sparse_",
     "zeros_",
 )
+
+
+# The optimizers that take nothing but parameters and a learning rate, with how many tensors they keep for each.
+OPTIMIZERS = {
+    "SGD": 0,
+    "Adadelta": 2,
+    "Adagrad": 1,
+    "Adam": 2,
+    "Adamax": 2,
+    "AdamW": 2,
+    "ASGD": 1,
+    "NAdam": 2,
+    "RAdam": 2,
+    "RMSprop": 1,
+    "Rprop": 2,
+}
+
+
+def spare_compiler(torch: Any) -> None:
+    """Let optimizers be made without the second it takes to import torch's compiler, only to switch it off."""
+    adding = torch.optim.Optimizer.add_param_group
+    torch.optim.Optimizer.add_param_group = getattr(adding, "__wrapped__", adding)
 
 
 def find_random_inits(torch: Any) -> list[tuple[dict[str, Any], str, Any]]:
@@ -214,25 +237,34 @@ def declare_missing_operators() -> None:
             library.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 
-def substitute_operators(torch: Any) -> None:
+def substitute_operators(torch: Any) -> Callable[[bool], None] | None:
     """Let detection models run without compiled operators, on exact equivalents in torch.
 
-    As no backward runs, all the graph needs of RoIAlign is the edge to its input.
+    Where no backward runs, all the graph needs of RoIAlign is the edge to its input. What is returned switches to
+    an RoIAlign that can run backward, and back; None if there is nothing to substitute.
     """
     boxes: Any = sys.modules.get("torchvision.ops.boxes")
     module: Any = sys.modules.get("torchvision.ops.roi_align")
     if boxes is None or not hasattr(module, "_roi_align") or not hasattr(module, "is_compile_supported"):
-        return
+        return None
 
-    def forward(ctx: Any, features: Any, regions: Any, *rest: Any) -> Any:
+    def align(features: Any, regions: Any, *rest: Any) -> Any:
         pieces = [aligned_regions(torch, features, piece, *rest) for piece in regions.split(64)]
         return torch.cat(pieces) if pieces else aligned_regions(torch, features, regions, *rest)
 
+    def forward(ctx: Any, *arguments: Any) -> Any:
+        return align(*arguments)
+
     members = {"forward": staticmethod(forward), "backward": staticmethod(never_unpacked)}
     function: Any = type("RoIAlign", (torch.autograd.Function,), members)
-    module._roi_align = function.apply
+
+    def switch(backward: bool) -> None:
+        module._roi_align = align if backward else function.apply
+
+    switch(backward=False)
     module.is_compile_supported = lambda device_type: True
     boxes.nms = lambda boxes, scores, iou_threshold: suppressed(torch, boxes, scores, iou_threshold)
+    return switch
 
 
 def aligned_regions(
@@ -377,6 +409,10 @@ def wrapper_class(torch: Any, name: str) -> Any:
     return type(name, (torch.nn.Module,), members)
 
 
+class DownloadReached(Exception):
+    """A builder raised nothing of its own before it asked for its weights."""
+
+
 class NoState(dict):  # type: ignore[type-arg]
     """The weights that are never downloaded: `load_state_dict` takes them and does nothing."""
 
@@ -409,6 +445,11 @@ class ZeroPool:
                 self.flat = self.torch.zeros(size)
             self.addresses.append(self.flat.data_ptr())
         return self.flat[:count]
+
+    def renew(self) -> None:
+        """Share another mapping from now on."""
+        self.flat = None
+        self.addresses = []
 
     def holds(self, tensor: Any) -> bool:
         """Whether this tensor is a view of the pool."""
@@ -459,6 +500,27 @@ def weights_without_download(libraries: Libraries) -> Iterator[None]:
         weights_enum.get_state_dict, module.load_state_dict = get, load
 
 
+@contextlib.contextmanager
+def weights_out_of_reach(libraries: Libraries) -> Iterator[None]:
+    """Within, a builder that comes to the point of downloading its weights ends there."""
+
+    def reached(*args: Any, **kwargs: Any) -> Any:
+        raise DownloadReached
+
+    weights_enum = libraries.torchvision.models.WeightsEnum
+    get = weights_enum.get_state_dict
+    weights_enum.get_state_dict = reached
+    try:
+        yield
+    except Exception:
+        if GUARD.attempt is None:
+            raise
+        GUARD.attempt = None
+        raise DownloadReached from None
+    finally:
+        weights_enum.get_state_dict = get
+
+
 # -- Reading a recipe -------------------------------------------------------------------------------------
 
 CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "DataParallel", "DistributedDataParallel")
@@ -482,11 +544,11 @@ class Recipe:
             checker(self, event)
         self.model = self.ref(data.get("model"))
         self.watch = [self.ref(item) for item in self.list_of(data.get("watch", []), "watch")]
-        self.input: list[int] | None = None
-        if data.get("input") is not None:
-            self.input = self.list_of(data["input"], "input")
-            if not 1 <= len(self.input) <= 8 or not all(type(n) is int and n > 0 for n in self.input):
-                raise refuse(f"the input {brief(self.input)} is no shape")
+        self.input = self.shape(data.get("input"))
+        self.train, self.values, self.devices = (data.get(name) is True for name in ("train", "values", "devices"))
+        self.train_input = self.shape(data.get("train_input", self.input))
+        if self.train and self.train_input is None:
+            raise refuse("a training step without an input")
 
     @staticmethod
     def list_of(value: Json, what: str) -> list[Any]:
@@ -494,6 +556,15 @@ class Recipe:
         if not isinstance(value, list):
             raise refuse(f"{what} is no list")
         return value
+
+    def shape(self, value: Json) -> list[int] | None:
+        """The shape of an input, if there is one."""
+        if value is None:
+            return None
+        shape = self.list_of(value, "input")
+        if not 1 <= len(shape) <= 8 or not all(type(n) is int and n > 0 for n in shape):
+            raise refuse(f"the input {brief(shape)} is no shape")
+        return shape
 
     @staticmethod
     def object_number(value: Json) -> int:
@@ -548,6 +619,26 @@ class Recipe:
             raise refuse(f"unknown builder {brief(builder)} in torchvision {version}")
         if self.arguments(event, NOT_FOR_BUILDERS).get("quantize"):
             raise refuse("quantized models are not replayed")
+        if event.get("refused"):
+            self.weights(event)
+
+    def weights(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The keyword arguments that ask for weights, members of torchvision's enums among them."""
+        given = event.get("weights", {})
+        if not isinstance(given, dict) or not NOT_FOR_BUILDERS.issuperset(given):
+            raise refuse(f"{brief(given)} does not ask for weights")
+        return {
+            name: self.member(value) if isinstance(value, dict) else self.plain(value) for name, value in given.items()
+        }
+
+    def member(self, value: dict[str, Json]) -> Any:
+        """A member of one of torchvision's weights enums."""
+        models = self.libraries.torchvision.models
+        for builder in self.libraries.builders:
+            enum = models.get_model_weights(builder)
+            if enum.__name__ == value.get("enum") and value.get("member") in list(enum.__members__):
+                return enum[value["member"]]
+        raise refuse(f"{brief(value)} are no weights of torchvision {self.libraries.torchvision.__version__}")
 
     def check_layer(self, event: dict[str, Any]) -> None:
         """A public layer of torch.nn."""
@@ -618,6 +709,41 @@ class Recipe:
             if type(step) is not int:
                 self.name(step)
 
+    def check_parameter_attribute(self, event: dict[str, Any]) -> None:
+        """A plain value under a name that parameters do not have, or as they have `requires_grad_`."""
+        for parameter in self.list_of(event.get("parameters"), "parameters"):
+            self.ref(parameter)
+        name = self.name(event.get("name"))
+        if name.startswith("_") or (hasattr(self.libraries.torch.Tensor, name) and name != "requires_grad_"):
+            raise refuse(f"{brief(name)} is no name that can be replayed")
+        self.plain(event.get("value"))
+
+    def check_mode(self, event: dict[str, Any]) -> None:
+        """train() or eval()."""
+        self.ref(event.get("target"))
+        if type(event.get("training")) is not bool:
+            raise refuse("a mode is true or false")
+
+    def check_move(self, event: dict[str, Any]) -> None:
+        """A module onto a device, of which only the name counts."""
+        self.ref(event.get("target"))
+        if not isinstance(event.get("device"), str):
+            raise refuse(f"{brief(event.get('device'))} is no device")
+
+    def check_optimizer(self, event: dict[str, Any]) -> None:
+        """An optimizer over parameters, or over groups of them."""
+        if not isinstance(event.get("kind"), str):
+            raise refuse(f"{brief(event.get('kind'))} is no optimizer")
+        for group in self.groups(event):
+            for parameter in self.list_of(group, "a group"):
+                self.ref(parameter)
+
+    def groups(self, event: dict[str, Any]) -> list[Any]:
+        """What an optimizer holds, by parameter group."""
+        if "groups" in event:
+            return self.list_of(event["groups"], "groups")
+        return [event.get("parameters")]
+
     CHECKS: ClassVar[dict[str, Callable[[Recipe, dict[str, Any]], None]]] = {
         "build": check_build,
         "layer": check_layer,
@@ -628,6 +754,10 @@ class Recipe:
         "delete": check_delete,
         "attribute": check_attribute,
         "flag": check_flag,
+        "parameter_attribute": check_parameter_attribute,
+        "mode": check_mode,
+        "move": check_move,
+        "optimizer": check_optimizer,
         "read": check_read,
     }
 
@@ -657,6 +787,25 @@ def judge(error: BaseException) -> dict[str, str]:
     return {"type": type(error).__name__, "text": text if len(text) <= 2000 else text[:1997] + "..."}
 
 
+def is_made(tensor: Any) -> bool:
+    """Whether a tensor has a size: those of lazy layers get theirs from the first input."""
+    return not type(tensor).__name__.startswith("Uninitialized")
+
+
+def size_of(tensor: Any) -> int:
+    """Bytes of a tensor."""
+    return int(tensor.numel()) * int(tensor.element_size()) if is_made(tensor) else 0
+
+
+class Optimizer:
+    """An optimizer that was made, with the parameters it holds, or what raised instead."""
+
+    def __init__(self) -> None:
+        self.optimizer: Any = None
+        self.held: dict[int, Any] = {}
+        self.raised: dict[str, str] | None = None
+
+
 class Replay:
     """Does to real modules what the events say, and remembers what stood where when each object was made."""
 
@@ -669,9 +818,12 @@ class Replay:
         self.modules: dict[int, dict[str, Any]] = {}
         self.parameters: dict[int, dict[str, Any]] = {}
         self.origins: dict[int, Ref] = {}
+        self.optimizers: list[Optimizer | None] = []
+        self.modes: list[tuple[Any, bool]] = []
+        self.devices: dict[int, tuple[Any, str]] = {}
 
     def run(self) -> list[dict[str, Any] | None]:
-        """Replay every event, up to the first that raises."""
+        """Replay every event, up to the first that raises or would download something."""
         seen: list[dict[str, Any] | None] = []
         for event in self.recipe.events:
             try:
@@ -682,6 +834,9 @@ class Replay:
                 raise
             except OpaqueReached:
                 raise refuse("looks into a module whose inside is not understood") from None
+            except DownloadReached:
+                seen.append({"reached": "the download"})
+                break
             except Exception as error:
                 seen.append({"raised": judge(error)})
                 break
@@ -719,6 +874,9 @@ class Replay:
         models = self.libraries.torchvision.models
         name = event["builder"]
         builder = models.get_model_builder(name)
+        if event.get("refused"):
+            self.refused_build(event, builder)
+            return
         arguments = self.recipe.arguments(event, NOT_FOR_BUILDERS)
         accepted = inspect.signature(builder).parameters
         for unweighted in ("weights", "weights_backbone"):
@@ -728,13 +886,23 @@ class Replay:
             arguments["weights"] = self.default_weights(name, quantized="quantize" in accepted)
         if "progress" in accepted:
             arguments["progress"] = False
-        with replaced_inits(self.libraries, self.blank), weights_without_download(self.libraries):
-            model = builder(**arguments)
+        with weights_without_download(self.libraries):
+            with replaced_inits(self.libraries, self.blank):
+                model = builder(**arguments)
+            if self.recipe.values:
+                self.plan(sum(size_of(tensor) for tensor in (*model.parameters(), *model.buffers())))
+                model = builder(**arguments)
         self.remember(event["object"], model)
+
+    def refused_build(self, event: dict[str, Any], builder: Any) -> None:
+        """A builder with the weights it was asked for, to see whether it raises before it downloads them."""
+        arguments = {**self.recipe.arguments(event, NOT_FOR_BUILDERS), **self.recipe.weights(event)}
+        with replaced_inits(self.libraries, self.blank), weights_out_of_reach(self.libraries):
+            self.remember(event["object"], builder(**arguments))
 
     def blank(self, tensor: Any) -> Any:
         """Zero a builder's tensor; one that alone is over the ceiling is refused."""
-        size = tensor.numel() * tensor.element_size()
+        size = size_of(tensor)
         if size > self.memory:
             raise NoObservation("memory", f"needs {gigabytes(size)}, the limit is {gigabytes(self.memory)}")
         return self.pool.blank(tensor)
@@ -752,10 +920,10 @@ class Replay:
         """A torch.nn layer, initialised as always, once it is known to fit."""
         layer_class = self.recipe.layer_class(event["kind"])
         arguments = self.recipe.arguments(event, NOT_FOR_LAYERS)
-        self.plan(self.size_of(layer_class, arguments))
+        self.plan(self.size_of_layer(layer_class, arguments))
         self.remember(event["object"], layer_class(**arguments))
 
-    def size_of(self, layer_class: Any, arguments: dict[str, Any]) -> int:
+    def size_of_layer(self, layer_class: Any, arguments: dict[str, Any]) -> int:
         """Bytes of a layer's tensors, found by making it on the device that has none."""
         torch = self.libraries.torch
         try:
@@ -765,9 +933,7 @@ class Replay:
             if OUT_OF_MEMORY.search(str(error)) or "overflow" in str(error):
                 raise NoObservation("memory", "needs more memory than there is") from error
             return 0
-        lazy = torch.nn.parameter.UninitializedTensorMixin
-        tensors = [tensor for tensor in (*shell.parameters(), *shell.buffers()) if not isinstance(tensor, lazy)]
-        return sum(int(tensor.numel()) * int(tensor.element_size()) for tensor in tensors)
+        return sum(size_of(tensor) for tensor in (*shell.parameters(), *shell.buffers()))
 
     def container(self, event: dict[str, Any]) -> None:
         """A module around modules that exist."""
@@ -797,12 +963,10 @@ class Replay:
         memo: dict[int, Any] = {}
         own = 0
         for parameter in source.parameters():
-            if isinstance(parameter, self.libraries.torch.nn.parameter.UninitializedTensorMixin):
-                continue
-            if self.pool.holds(parameter):
+            if is_made(parameter) and self.pool.holds(parameter):
                 memo[id(parameter)] = self.libraries.nn.Parameter(parameter.data, parameter.requires_grad)
             else:
-                own += parameter.numel() * parameter.element_size()
+                own += size_of(parameter)
         self.plan(own)
         self.remember(event["object"], copy.deepcopy(source, memo))
 
@@ -835,13 +999,55 @@ class Replay:
         """A plain value as an attribute of a module."""
         setattr(self.module(event["target"]), event["name"], self.recipe.plain(event["value"]))
 
+    def parameter(self, ref: Json) -> Any:
+        """The parameter a reference names."""
+        parameter = self.parameters.get(ref[0], {}).get(ref[1])
+        if parameter is None:
+            raise refuse(f"no parameter stood at {brief(ref[1])} of object {ref[0]}")
+        return parameter
+
     def flag(self, event: dict[str, Any]) -> None:
         """requires_grad of each of these parameters."""
-        for number, path in event["parameters"]:
-            parameter = self.parameters.get(number, {}).get(path)
-            if parameter is None:
-                raise refuse(f"no parameter stood at {brief(path)} of object {number}")
-            parameter.requires_grad = event["value"]
+        for ref in event["parameters"]:
+            self.parameter(ref).requires_grad = event["value"]
+
+    def parameter_attribute(self, event: dict[str, Any]) -> None:
+        """A plain value as an attribute of each of these parameters."""
+        for ref in event["parameters"]:
+            setattr(self.parameter(ref), event["name"], self.recipe.plain(event["value"]))
+
+    def mode(self, event: dict[str, Any]) -> None:
+        """train() or eval(); how everything stood when the model was last in train mode is kept."""
+        self.module(event["target"]).train(event["training"])
+        model = self.module(self.recipe.model, missing=True)
+        if model is not None and model.training:
+            self.modes = [(module, module.training) for module in model.modules()]
+
+    def move(self, event: dict[str, Any]) -> None:
+        """A module onto a device: its tensors are labelled, and stay where they are."""
+        target = self.module(event["target"])
+        for tensor in (*target.parameters(), *target.buffers()):
+            self.devices[id(tensor)] = (tensor, event["device"])
+
+    def optimizer(self, event: dict[str, Any]) -> None:
+        """An optimizer; that it raises ends nothing here, and one over parameters that are not known is left out."""
+        try:
+            groups = [[self.parameter(ref) for ref in group] for group in self.recipe.groups(event)]
+        except NoObservation:
+            self.optimizers.append(None)
+            return
+        # Which one it is counts for nothing but its step, and some take memory at once.
+        kind = event["kind"] if self.recipe.train and event["kind"] in OPTIMIZERS else "SGD"
+        self.plan(OPTIMIZERS[kind] * sum(size_of(parameter) for group in groups for parameter in group))
+        made = Optimizer()
+        self.optimizers.append(made)
+        try:
+            given = [{"params": group} for group in groups] if "groups" in event else groups[0]
+            made.optimizer = self.libraries.optimizers[kind](given, lr=0.01)
+        except Exception as error:
+            made.raised = judge(error)
+        else:
+            made.held = {id(parameter): parameter for group in groups for parameter in group}
 
     def read(self, event: dict[str, Any]) -> None:
         """Attributes and items, read and never called."""
@@ -859,6 +1065,10 @@ class Replay:
         "delete": delete,
         "attribute": attribute,
         "flag": flag,
+        "parameter_attribute": parameter_attribute,
+        "mode": mode,
+        "move": move,
+        "optimizer": optimizer,
         "read": read,
     }
 
@@ -878,17 +1088,47 @@ def tensors_in(value: Any) -> Iterator[Any]:
             yield from tensors_in(item)
 
 
-def shapes_in(value: Any) -> Json:
-    """The shapes of nested tensors: lists for sequences, objects for dictionaries and named tuples."""
+def structure_of(value: Any, look: Callable[[Any], Json]) -> Json:
+    """What `look` says of nested tensors: lists for sequences, objects for dictionaries and named tuples."""
     if hasattr(value, "grad_fn"):
-        return list(value.shape)
+        return look(value)
     if isinstance(value, dict):
-        return {str(name): shapes_in(item) for name, item in value.items()}
+        return {str(name): structure_of(item, look) for name, item in value.items()}
     if hasattr(value, "_asdict"):
-        return {name: shapes_in(item) for name, item in value._asdict().items()}
+        return {name: structure_of(item, look) for name, item in value._asdict().items()}
     if isinstance(value, (tuple, list)):
-        return [shapes_in(item) for item in value]
+        return [structure_of(item, look) for item in value]
     return None
+
+
+def shapes_in(value: Any) -> Json:
+    """The shapes of nested tensors."""
+    return structure_of(value, lambda tensor: list(tensor.shape))
+
+
+def values_in(value: Any) -> Json:
+    """What kind of numbers nested tensors hold; null for one that holds none, or whole numbers."""
+    return structure_of(value, lambda tensor: values_of(tensor.detach()))
+
+
+def values_of(tensor: Any) -> Json:
+    """Range and sums of one tensor; infinities and what is no number are null."""
+    if not tensor.is_floating_point() or tensor.numel() == 0:
+        return None
+    low, high = float(tensor.min()), float(tensor.max())
+    sums = tensor.sum(1) if tensor.dim() > 1 else tensor.sum()
+    return {
+        "rows_sum_to_one": bool(((sums - 1).abs() < 1e-4).all()),
+        "in_unit_interval": low >= 0 and high <= 1,
+        "constant": low == high,
+        "min": finite(low),
+        "max": finite(high),
+    }
+
+
+def finite(number: float) -> float | None:
+    """A number as JSON can tell it."""
+    return number if math.isfinite(number) else None
 
 
 class Calls:
@@ -925,6 +1165,36 @@ class Calls:
         self.open.pop()
 
 
+def one_device(torch: Any, labels: dict[int, tuple[Any, str]]) -> Any:
+    """A mode in which tensors stand on the devices that `labels` give them, whose results stand there too.
+
+    All of them are on the CPU: the operations are real, and only where they take their tensors from is pretended.
+    """
+
+    def dispatch(self: Any, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = list(tensors_in((args, kwargs or {})))
+        # A number in a tensor of no dimensions may come from another device.
+        places = {labels[id(tensor)][1] for tensor in given if tensor.dim() and id(tensor) in labels}
+        if len(places) > 1:
+            raise RuntimeError(f"{function} gets tensors on different devices: {' and '.join(sorted(places))}")
+        output = function(*args, **(kwargs or {}))
+        for place in places:
+            labels.update((id(tensor), (tensor, place)) for tensor in tensors_in(output))
+        return output
+
+    module: Any = importlib.import_module("torch.utils._python_dispatch")
+    mode: Any = type("OneDevice", (module.TorchDispatchMode,), {})
+    # Set behind the back of the class, which would import torch's compiler only to keep it away from here.
+    mode.__torch_dispatch__ = dispatch
+    return mode()
+
+
+def shape_of_weight(module: Any) -> Json:
+    """The shape of a module's own parameter `weight`, None where it has none."""
+    weight = getattr(module, "_parameters", {}).get("weight")
+    return None if weight is None or not is_made(weight) else list(weight.shape)
+
+
 def used_parameters(output: Any) -> set[int]:
     """Identities of the parameters that a gradient from `output` reaches, found by walking the graph.
 
@@ -951,8 +1221,8 @@ def used_parameters(output: Any) -> set[int]:
 
 
 def never_unpacked(*_: Any) -> Any:
-    """Nothing runs backward, so nothing asks for what forward would have saved for it."""
-    raise RuntimeError("the worker runs no backward pass")
+    """Nothing runs backward behind this forward, so nothing asks for what it would have saved."""
+    raise RuntimeError("no backward pass runs behind this forward")
 
 
 class Experiment:
@@ -965,23 +1235,24 @@ class Experiment:
         self.replay = Replay(libraries, pool, self.recipe, memory)
 
     def observe(self) -> dict[str, Any]:
-        """Replay, run forward, look."""
+        """Replay, run forward, look; then take a training step, if one is asked for."""
         self.torch.default_generator.manual_seed(0)
         events = self.replay.run()
-        raised = bool(events) and events[-1] is not None
+        ended = bool(events) and events[-1] is not None
         observation: dict[str, Any] = {"events": events}
-        model = self.replay.module(self.recipe.model, missing=raised)
-        watched = {f"{ref[0]}:{ref[1]}": self.replay.module(ref, missing=raised) for ref in self.recipe.watch}
+        model = self.replay.module(self.recipe.model, missing=ended)
+        watched = {f"{ref[0]}:{ref[1]}": self.replay.module(ref, missing=ended) for ref in self.recipe.watch}
         watched = {name: module for name, module in watched.items() if module is not None}
         own = {id(module): list(module.parameters()) for module in (model, *watched.values()) if module is not None}
-        trainable = {
-            id(parameter) for parameters in own.values() for parameter in parameters if parameter.requires_grad
-        }
+        parameters = {id(parameter): parameter for group in own.values() for parameter in group}
+        trainable = {key for key, parameter in parameters.items() if parameter.requires_grad}
+        observation["optimizers"] = self.optimizers(model, trainable)
+        held = {key for made in self.replay.optimizers if made is not None for key in made.held}
         used: set[int] | None = None
         calls = Calls(self.torch)
-        if self.recipe.input is not None and not raised:
+        if self.recipe.input is not None and not ended:
             # Flags have been counted and are now all set, so that one forward tells what is used and what trains.
-            for parameter in (parameter for parameters in own.values() for parameter in parameters):
+            for parameter in parameters.values():
                 if parameter.is_floating_point():
                     parameter.requires_grad = True
             observation["forward"], used = self.forward(model, calls)
@@ -1002,22 +1273,46 @@ class Experiment:
                 "calls": calls.counts.get(id(module), 0),
                 "arrived": calls.arrived.get(id(module)),
                 "inside": id(module) in inside,
+                "weight": shape_of_weight(module),
                 "modules_called": sum(id(part) in calls.counts for part in module.modules()),
+                "held": len({id(parameter) for parameter in own[id(module)]} & held),
                 **counts(module),
             }
             for name, module in watched.items()
         }
         observation["model"] = None if model is None else counts(model)
+        if self.recipe.train and not ended:
+            for key, parameter in parameters.items():
+                parameter.requires_grad = key in trainable
+            observation["training"] = TrainingStep(self, model, watched).take()
         return observation
 
+    def optimizers(self, model: Any, trainable: set[int]) -> list[dict[str, Any] | None]:
+        """What each optimizer holds, and what of the model it and those before it leave out."""
+        names = {} if model is None else {id(parameter): name for name, parameter in model.named_parameters()}
+        held: set[int] = set()
+        seen: list[dict[str, Any] | None] = []
+        for made in self.replay.optimizers:
+            if made is None:
+                seen.append(None)
+            elif made.raised is not None:
+                seen.append({"raised": made.raised})
+            else:
+                held.update(made.held)
+                missing = [name for key, name in names.items() if key in trainable and key not in held]
+                outside = len(made.held.keys() - names.keys())
+                seen.append({"tensors": len(made.held), "outside": outside, "missing": missing})
+        return seen
+
     def forward(self, model: Any, calls: Calls) -> tuple[dict[str, Any], set[int] | None]:
-        """One forward pass in eval mode on zeros; saved activations are let go at once."""
+        """One forward pass in eval mode; saved activations are let go at once."""
         torch = self.torch
         result: dict[str, Any] = {"output": None, "raised": None, "stopped": None}
         model.eval()
-        inputs = self.inputs(model)
+        inputs = self.inputs(model, self.recipe.input or [], training=False)
         drop = torch.autograd.graph.saved_tensors_hooks(lambda tensor: None, never_unpacked)
-        with calls, drop, torch.enable_grad(), plain_checkpoints(torch):
+        devices = self.devices(model, inputs) if self.recipe.devices else contextlib.nullcontext()
+        with calls, drop, torch.enable_grad(), plain_checkpoints(torch), devices:
             try:
                 output = model(*inputs)
             except OpaqueReached:
@@ -1031,7 +1326,19 @@ class Experiment:
         if GUARD.attempt is not None:
             judge(PermissionError())
         result["output"] = shapes_in(output)
+        if self.recipe.values:
+            result["values"] = values_in(output)
         return result, used_parameters(output)
+
+    def devices(self, model: Any, inputs: Any) -> Any:
+        """Within, no operation takes tensors of two devices; the input is where the model's first parameter is."""
+        moved = self.replay.devices
+        labels = {id(tensor): (tensor, "cpu") for tensor in (*model.parameters(), *model.buffers())}
+        labels.update(moved)
+        first = next(iter(model.parameters()), None)
+        for tensor in tensors_in(inputs):
+            labels[id(tensor)] = (tensor, labels[id(first)][1] if first is not None else "cpu")
+        return one_device(self.torch, labels)
 
     def where(self, model: Any, calls: Calls) -> dict[str, Any]:
         """The innermost module whose call did not return: what it was, and its place now."""
@@ -1040,19 +1347,34 @@ class Experiment:
         place = next((path for path, module in model.named_modules() if module is innermost), None)
         return {"module": None if origin is None else list(origin), "place": place}
 
-    def inputs(self, model: Any) -> tuple[Any, ...]:
-        """Zeros of the recipe's shape, as this kind of model takes them."""
-        shape = self.recipe.input or []
+    def inputs(self, model: Any, shape: list[int], training: bool) -> tuple[Any, ...]:
+        """What this kind of model takes, of that shape: numbers where they count, and zeros otherwise."""
         self.replay.plan(4 * math.prod(shape))
-        batch = self.torch.zeros(shape)
+        batch = self.torch.rand(shape) if training or self.recipe.values else self.torch.zeros(shape)
         root = self.entrance(model)
         home = type(root).__module__
         if home.startswith("torchvision.models.detection."):
             self.keep_size(root, min(shape[-2:]))
-            return (list(batch),)
+            images = list(batch)
+            return (images, [self.target(root, image) for image in images]) if training else (images,)
         if home == "torchvision.models.optical_flow.raft":
             return batch, batch
         return (batch,)
+
+    def target(self, model: Any, image: Any) -> dict[str, Any]:
+        """What a detection model learns from: one object of class 1 in the middle of the image."""
+        torch = self.torch
+        height, width = image.shape[-2:]
+        mask = torch.zeros((1, height, width), dtype=torch.uint8)
+        mask[:, height // 4 : -(height // 4) or None, width // 4 : -(width // 4) or None] = 1
+        predictor = getattr(getattr(model, "roi_heads", None), "keypoint_predictor", None)
+        points = getattr(getattr(predictor, "kps_score_lowres", None), "out_channels", 1)
+        return {
+            "boxes": torch.tensor([[width / 4, height / 4, 3 * width / 4, 3 * height / 4]]),
+            "labels": torch.ones(1, dtype=torch.int64),
+            "masks": mask,
+            "keypoints": torch.tensor([[[width / 2, height / 2, 1.0]] * points]),
+        }
 
     @staticmethod
     def keep_size(model: Any, size: int) -> None:
@@ -1071,6 +1393,129 @@ class Experiment:
             else:
                 break
         return model
+
+
+# -- Taking a training step -------------------------------------------------------------------------------
+
+
+class TrainingStep:
+    """One real step in train mode: forward, a loss, backward, and the step of the last optimizer."""
+
+    def __init__(self, experiment: Experiment, model: Any, watched: dict[str, Any]) -> None:
+        self.experiment = experiment
+        self.torch = experiment.torch
+        self.replay = experiment.replay
+        self.model = model
+        self.watched = watched
+        made = [made.optimizer for made in self.replay.optimizers if made is not None and made.raised is None]
+        self.optimizer: Any = made[-1] if made else None
+        everything = (model, *watched.values())
+        self.parameters = {id(parameter): parameter for module in everything for parameter in module.parameters()}
+        self.buffers = {id(buffer): buffer for module in everything for buffer in module.buffers() if is_made(buffer)}
+        self.own = {id(tensor) for tensor in (*self.parameters.values(), *self.buffers.values())}
+
+    def take(self) -> dict[str, Any]:
+        """Take the step, as far as it goes, and look."""
+        result: dict[str, Any] = {"output": None, "raised": None, "stopped": None, "loss": None}
+        self.model.train()
+        for module, training in self.replay.modes:
+            module.training = training
+        self.replay.plan(sum(size_of(p) for p in self.model.parameters() if p.requires_grad))
+        before = {key: buffer.clone() for key, buffer in self.buffers.items()}
+        shape = self.experiment.recipe.train_input or []
+        inputs = self.experiment.inputs(self.model, shape, training=True)
+        versions: dict[int, int] | None = None
+        calls = Calls(self.torch)
+        phase = "forward"
+        try:
+            with calls, self.real_backward():
+                output = self.model(*inputs)
+                result["output"] = shapes_in(output)
+                phase = "loss"
+                loss = self.loss(output)
+                result["loss"] = finite(float(loss.detach()))
+                phase = "backward"
+                loss.backward()
+                phase = "step"
+                if self.optimizer is not None:
+                    versions = {key: parameter._version for key, parameter in self.parameters.items()}
+                    self.step()
+        except NoObservation:
+            raise
+        except OpaqueReached:
+            result["stopped"] = "opaque"
+        except Exception as error:
+            raised: dict[str, Any] = {**judge(error), "phase": phase, "module": None, "place": None}
+            if phase == "forward":
+                raised.update(self.experiment.where(self.model, calls))
+            result["raised"] = raised
+        if GUARD.attempt is not None:
+            judge(PermissionError())
+        # What the builder's parameters share has been written to.
+        self.replay.pool.renew()
+        moved = {key for key, buffer in self.buffers.items() if not self.torch.equal(buffer, before[key])}
+        result["model"] = self.facts(self.model, versions, moved)
+        result["watch"] = {name: self.facts(module, versions, moved) for name, module in self.watched.items()}
+        return result
+
+    @contextlib.contextmanager
+    def real_backward(self) -> Iterator[None]:
+        """Within, forward keeps what backward needs, as far as that fits."""
+        torch, regions = self.torch, self.experiment.libraries.regions
+        kept = torch.autograd.graph.saved_tensors_hooks(self.keep, lambda tensor: tensor)
+        if regions is not None:
+            regions(True)
+        try:
+            with kept, torch.enable_grad(), plain_checkpoints(torch):
+                yield
+        finally:
+            if regions is not None:
+                regions(False)
+
+    def keep(self, tensor: Any) -> Any:
+        """Take into account what is saved for backward; it must not hold on to the node that saves it."""
+        if id(tensor) not in self.own and not self.replay.pool.holds(tensor):
+            self.replay.plan(size_of(tensor))
+        return tensor.detach()
+
+    def loss(self, output: Any) -> Any:
+        """Cross entropy of every output against class 0, and the sum of what has no classes."""
+        torch = self.torch
+        total = torch.zeros(())
+        for tensor in tensors_in(output):
+            if tensor.is_floating_point() and tensor.dim() > 1:
+                labels = torch.zeros((tensor.shape[0], *tensor.shape[2:]), dtype=torch.int64)
+                total = total + torch.nn.functional.cross_entropy(tensor, labels)
+            elif tensor.is_floating_point():
+                total = total + tensor.sum()
+        return total
+
+    def step(self) -> None:
+        """The optimizer's own step, without the wrappers that import torch's compiler."""
+        step: Any = type(self.optimizer).step
+        while hasattr(step, "__wrapped__"):
+            step = step.__wrapped__
+        with self.torch.no_grad():
+            step(self.optimizer)
+
+    def facts(self, module: Any, versions: dict[int, int] | None, moved: set[int]) -> dict[str, Any]:
+        """What the step did to a module: tensors with a gradient, written to by the optimizer, buffers that moved."""
+        parameters = {id(parameter): parameter for parameter in module.parameters()}
+        gradients = [parameter.grad for parameter in parameters.values() if parameter.grad is not None]
+        stepped: int | None = None
+        if versions is not None:
+            stepped = sum(parameter._version != versions[key] for key, parameter in parameters.items())
+        largest: float | None = None
+        if gradients and self.experiment.recipe.values:
+            largest = finite(max(float(gradient.abs().max()) for gradient in gradients if gradient.numel()))
+        buffers = {id(buffer) for buffer in module.buffers()}
+        return {
+            "with_gradient": len(gradients),
+            "stepped": stepped,
+            "buffers": len(buffers),
+            "buffers_moved": len(buffers & moved),
+            "largest_gradient": largest,
+        }
 
 
 @contextlib.contextmanager
