@@ -120,6 +120,111 @@ def test_unconfirmed_findings_can_be_left_out(headlint: Run, project: Path) -> N
     assert done.stdout.endswith("Found 1 finding (1 unconfirmed) in 1 of 1 file\n")
 
 
+# -- explaining ---------------------------------------------------------------------------------------------------
+
+EXPLAINED = """\
+import sys
+
+import torch
+from torch import nn
+from torchvision import models
+
+from elsewhere import prepare, widths
+
+
+def build(arch, n):
+    if arch == "resnet18":
+        model = models.resnet18(weights="DEFAULT")
+    else:
+        model = models.alexnet(num_classes=n)
+    for parameter in model.parameters():
+        parameter.requires_grad = False
+    if arch == "resnet18":
+        model.fc = nn.Sequential(nn.Linear(512, n), nn.ReLU())
+    else:
+        model.classifier[6] = nn.Linear(4096, n)
+        del model.avgpool
+    return model
+
+
+model = build(sys.argv[1], 5)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+prepare(model)
+"""
+
+
+def test_an_explanation_tells_events_lines_conditions_and_escapes(headlint: Run, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(EXPLAINED)
+    done = headlint("check", "--explain", "--confirm=off", "program.py", cwd=tmp_path)
+    assert (
+        done.stdout
+        == """\
+program.py:12: resnet18
+  when arch == "resnet18":
+     12  build resnet18 weighted
+     16  freeze 62 parameters of the model
+     18  set fc = Sequential(Linear(512, 5), ReLU())
+     26  make SGD over 62 parameters
+     27  hand over the model: 'prepare(model)' is called with it
+program.py:14: alexnet
+  when not (arch == "resnet18"):
+     14  build alexnet(num_classes=5)
+     16  freeze 16 parameters of the model
+     20  set classifier[6] = Linear(4096, 5)
+     21  delete avgpool
+     26  make SGD over 16 parameters
+     27  hand over the model: 'prepare(model)' is called with it
+
+No findings in 1 file
+"""
+    )
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+def test_an_explanation_tells_what_was_not_known(headlint: Run, tmp_path: Path) -> None:
+    text = WRONG + "head = nn.Linear(nowhere, 10)\nthing.model = head\nmodel.classifier[index] = model[nowhere]\n"
+    (tmp_path / "program.py").write_text(text)
+    done = headlint("check", "--explain", "--confirm=off", "program.py", cwd=tmp_path)
+    unknown = done.stdout.partition("  not known:\n")[2].partition("\nprogram.py:")[0]
+    assert next(line.split() for line in unknown.splitlines() if "nowhere" in line) == [
+        "6", "nowhere:", "'nowhere'", "is", "not", "bound", "in", "this", "file"
+    ]  # fmt: skip
+    assert "      7  thing.model: put into something unknown" in unknown.splitlines()
+
+
+def test_an_explanation_changes_no_finding(headlint: Run, project: Path) -> None:
+    plainly = headlint("check", "--confirm=off", "--output-format=concise", ".", cwd=project)
+    explained = headlint("check", "--explain", "--confirm=off", "--output-format=concise", ".", cwd=project)
+    assert [line for line in explained.stdout.splitlines() if ": HL" in line] == plainly.stdout.splitlines()
+    assert explained.returncode == plainly.returncode == 1
+
+
+def test_standard_input_is_explained_under_its_name(headlint: Run) -> None:
+    done = headlint("check", "--explain", "--confirm=off", "--stdin-filename=cell.py", "-", stdin=RIGHT)
+    assert done.stdout.splitlines()[:2] == ["cell.py:4: vgg16", "      4  build vgg16 weighted"]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("import os\n", "nothing of torchvision's models is used here"),
+        ("import torchvision\nmodels = torchvision.models\n", "no model of torchvision is built here"),
+        ("import torchvision\nmodels = torchvision.models.resnet18(\n", "cannot be parsed"),
+        ("import torchvision\nx = torchvision.models\0\n", "cannot be parsed"),
+    ],
+)
+def test_there_is_an_explanation_for_every_file(text: str, answer: str, headlint: Run) -> None:
+    done = headlint("check", "--explain", "--confirm=off", "-", stdin=text)
+    assert done.stdout.splitlines()[0].startswith(f"stdin: {answer}")
+
+
+@pytest.mark.parametrize("folder", ["clean", "twins", "reveal"])
+def test_every_program_is_explained(folder: str, headlint: Run) -> None:
+    done = headlint("check", "--explain", "--confirm=off", Path(__file__).parent.parent / "fixtures" / folder)
+    assert done.stdout.count(": resnet") > 10
+    assert "failed to explain" not in done.stdout
+
+
 # -- what can be wrong ------------------------------------------------------------------------------------------
 
 
@@ -323,7 +428,7 @@ def test_doctor_tries_it(headlint: Run, tmp_path: Path) -> None:
     facts = {line[:15].strip(): line[15:] for line in done.stdout.splitlines()}
     assert ", because " in facts["confirms with"]
     assert ", torch " in facts["versions"]
-    assert "forward returns [2, 10], in " in facts["live probe"]
+    assert "forward returns (2, 10), in " in facts["live probe"]
     assert facts["cache"].startswith(str(tmp_path))
     assert done.returncode == 0
 

@@ -45,6 +45,11 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help="auto: confirm findings on the real model where torch is found; require: report only confirmed ones;"
         " off: never start a worker (default: %(default)s)",
     )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="print what was understood of every model too: its history on each path, and what was not known",
+    )
     add_confirmation_options(parser)
     parser.set_defaults(run=run)
 
@@ -80,6 +85,7 @@ class _Run:
         self._linter = linter
         self._stdin_name: str = options.stdin_filename
         self._readable: bool = options.output_format == "text"
+        self._explain: bool = options.explain
         self._palette = palette_for(sys.stdout)
         self._tally = Tally()
         self._status = CLEAN
@@ -130,7 +136,18 @@ class _Run:
             self._tally.unchecked += 1
             self._complain(f"{name}:{failure}", FOUND)
         else:
-            self._report(name, text, self._linter.lint(text, name))
+            report = self._linter.lint(text, name)
+            if self._explain:
+                self._tell(name, text)
+            self._report(name, text, report)
+
+    def _tell(self, name: str, text: str) -> None:
+        from headlint.output.explain import explanation
+
+        self._progress.clear()
+        for line in explanation(text, name):
+            print(line)
+        print()
 
     def _report(self, name: str, text: str, report: Report) -> None:
         from headlint.output.text import concise, readable
