@@ -173,6 +173,33 @@ class Move(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Operation:
+    """One step of a forward: `kind` is "call" for calling `module`, else the name of a function of torch.
+
+    Values are numbered: 0 is the input of forward, and operation number n gives value n + 1. `inputs` are the
+    values it takes, in order. Argument sizes of "reshape" are numbers, with 0 for the batch.
+    """
+
+    kind: str
+    inputs: tuple[int, ...]
+    module: ModuleRef | None
+    arguments: tuple[tuple[str, Argument], ...]
+    site: cst.CSTNode | None = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Define(Event):
+    """What the forward of object number `object`, of a class of the code, does; its last operation is its result.
+
+    `parts` are the modules that it holds, by their attributes' names.
+    """
+
+    object: int
+    operations: tuple[Operation, ...]
+    parts: tuple[tuple[str, ModuleRef], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Read(Event):
     """Reading `steps` one after the other from `target` (attribute names, and integers for indexing).
 
@@ -223,6 +250,7 @@ AnyEvent: TypeAlias = (
     | SetParameterAttribute
     | SetMode
     | Move
+    | Define
     | Read
     | MakeOptimizer
     | LoadState
@@ -241,6 +269,10 @@ def modules_of(event: AnyEvent) -> Iterator[int]:
         case Copy():
             yield event.object
             yield event.source.object
+        case Define():
+            yield event.object
+            yield from (part.object for _, part in event.parts)
+            yield from (step.module.object for step in event.operations if step.module is not None)
         case SetModule():
             yield event.target.object
             yield from (ref.object for ref in (event.value, event.replaced) if ref is not None)

@@ -38,7 +38,7 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
     for suspicion in suspicions:
         if isinstance(suspicion.candidate.claim, NeverUsed) and _is_called_by_hand(suspicion, analysis, program):
             continue
-        if suspicion.candidate.claim.needs_forward and (
+        if _runs_own_forward(suspicion) and (
             suspicion.history.forward_replaced or _runs_parts_only(suspicion.history, histories)
         ):
             continue
@@ -46,6 +46,13 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
         groups.setdefault(key, []).append(suspicion)
     kept = ([one for one in group if _holds(one, group, analysis)] for group in groups.values())
     return [group for group in kept if group]
+
+
+def _runs_own_forward(suspicion: Suspicion) -> bool:
+    """Whether it is the forward of the builder's model, alone or in a wrapper, that is to prove it."""
+    model, history = suspicion.candidate.model, suspicion.history
+    own = model is None or model == history.model or model in history.wrappers
+    return own and suspicion.candidate.claim.needs_forward
 
 
 def _holds(suspicion: Suspicion, group: Sequence[Suspicion], analysis: Analysis) -> bool:

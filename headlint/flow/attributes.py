@@ -26,6 +26,7 @@ from headlint.flow.value import (
     Parameter,
     Super,
     Symbol,
+    Tensor,
     Tuple,
     Unknown,
     Value,
@@ -62,6 +63,10 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
             return Method(owner, name)
         case Parameter():
             return _read_parameter(state, owner, name)
+        case Tensor():
+            if name == "shape":
+                return Symbol("tensor_shape", (Constant(owner.number),), "shape")
+            return Method(owner, name)
         case Symbol(op="type", operands=(Module() as instance,)) if name == "__name__":
             return _class_name(state, instance)
         case Symbol():

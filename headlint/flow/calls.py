@@ -143,6 +143,13 @@ def call_instance(
     run: Interpreter, state: State, function: Module | Instance, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
     """`model(x)` runs forward; an instance of another class of the file runs its `__call__`."""
+    from headlint.flow.tensors import call_module
+
+    ref = modules.module_ref(function)
+    if ref is not None:
+        result = call_module(state, ref, arguments, node)
+        if result is not None:
+            return result
     if isinstance(function, Module):
         state.called[function.ref] = True
     else:

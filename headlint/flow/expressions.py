@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from headlint.flow import tensors
 from headlint.flow.assume import simplify
 from headlint.flow.attributes import read
 from headlint.flow.calls import as_list, as_set, call, evaluate_arguments
@@ -27,6 +28,7 @@ from headlint.flow.value import (
     Module,
     Slice,
     Symbol,
+    Tensor,
     Tuple,
     Unknown,
     Value,
@@ -149,6 +151,8 @@ def _binary(run: Interpreter, state: State, node: cst.BinaryOperation) -> Value:
 
 def binary(state: State, op: str, left: Value, right: Value, node: cst.CSTNode) -> Value:
     """A binary operation; lists are concatenated and repeated in the heap."""
+    if isinstance(left, Tensor) or isinstance(right, Tensor):
+        return tensors.binary(state, op, left, right, node)
     if isinstance(left, (ListRef, Iterator)) and isinstance(right, (ListRef, Iterator)) and op == "+":
         first, second = iterate(state, left), iterate(state, right)
         if first is None or second is None:
@@ -303,15 +307,15 @@ def _loop(
     items = iterate(state, evaluate(run, state, clause.iter))
     if items is None or len(items) > MOST_ITEMS:
         return False
+    run.rounds += len(items)
+    if run.rounds > MOST_ITEMS:
+        return False
     quick = run_clause(run, state, clause, result, items)
     if quick is not None:
         results.extend(quick)
         return True
     complete = True
     for value in items:
-        run.rounds += 1
-        if run.rounds > MOST_ITEMS:
-            return False
         bind_target(run, state, clause.target, value, clause)
         truths = [run.truth(state, evaluate(run, state, test.test)) for test in clause.ifs]
         if False not in truths and None in truths:

@@ -20,6 +20,7 @@ from headlint.flow.items import iterate, take_one
 from headlint.flow.layers import make_module
 from headlint.flow.operations import FUNCTIONS, apply
 from headlint.flow.state import DictRecord, InstanceRecord, OptimizerRecord, State
+from headlint.flow.tensors import call_function
 from headlint.flow.value import (
     FALSE,
     NONE,
@@ -55,6 +56,10 @@ Handler = Callable[["Interpreter", State, Arguments, cst.CSTNode], Value]
 
 def call_external(run: Interpreter, state: State, name: str, arguments: Arguments, node: cst.CSTNode) -> Value:
     """The value of calling the imported or built-in `name`."""
+    if state.operations is not None:
+        result = call_function(state, name, arguments, node)
+        if result is not None:
+            return result
     handler = _HANDLERS.get(name)
     if handler is not None:
         return handler(run, state, arguments, node)

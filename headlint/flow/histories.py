@@ -14,6 +14,7 @@ from headlint.flow.calls import Arguments, instantiate
 from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget
 from headlint.flow.reach import reaching
 from headlint.flow.state import InstanceRecord, State, ZooObject
+from headlint.flow.tensors import define
 from headlint.flow.value import Class, Function, Instance, Method, Symbol, Value
 from headlint.history import AnyEvent, Build, MakeContainer, ModuleRef, modules_of
 from headlint.source.nodes import count_statements
@@ -115,6 +116,7 @@ def _whole_program(run: Interpreter, tree: cst.Module) -> None:
         # A script that ends in sys.exit(main()) has come to its end all the same.
         run.ended = [EndedPath(path.state, complete=True) for path in run.ended]
     for path in ends:
+        _define_all(run, path)
         run.ended.append(EndedPath(path, complete=True))
     start = _start_of_entries(run, ends)
     entries = 0
@@ -166,7 +168,15 @@ def _enter_function(run: Interpreter, start: State, function: Function) -> None:
         _leave(run, path, value, node)
 
 
+def _define_all(run: Interpreter, path: State) -> None:
+    """Note what the forwards of the objects do that the path has made."""
+    for identity, record in list(path.heap.items()):
+        if isinstance(record, InstanceRecord):
+            define(run, path, Instance(identity))
+
+
 def _leave(run: Interpreter, path: State, value: Value, node: cst.CSTNode) -> None:
+    _define_all(run, path)
     run.hand_over(path, value, "it is returned to a caller that is not visible", node)
     run.ended.append(EndedPath(path, complete=True))
 
@@ -188,6 +198,7 @@ def _enter_class(run: Interpreter, start: State, owner: Class) -> None:
         if path.completion is None and isinstance(value, Instance)
     ]
     for path, instance in made:
+        define(run, path, instance)
         if not known:
             ended = path.fork()
             run.hand_over(ended, instance, "its class is used out of sight", node)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeVar
 
 import libcst as cst
 
-from headlint.flow import attributes, calls, expressions, modules, reach, scope
+from headlint.flow import attributes, calls, expressions, modules, reach, scope, tensors
 from headlint.flow.assume import assume, choices_of, known_truth, simplify
 from headlint.flow.choice import Infeasible, Raised, TooManyWays, each_way
 from headlint.flow.items import lose_count, text_of_constant
@@ -350,6 +350,7 @@ class Interpreter:
     def _hand_over_instance(self, state: State, value: Instance, reason: str, site: cst.CSTNode) -> None:
         record = state.heap.get(value.identity)
         if isinstance(record, InstanceRecord) and (record.fresh or not record.escaped):
+            tensors.define(self, state, value)
             optimizers = attributes.class_attribute(state, record.owner, "configure_optimizers")
             if isinstance(optimizers, Function) and id(optimizers.node) not in self.called:
                 # Whoever fits a LightningModule asks it for these first.

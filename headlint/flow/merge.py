@@ -45,6 +45,7 @@ def _same_models(left: State, right: State) -> bool:
         and left.flags == right.flags
         and left.attributes == right.attributes
         and left.escaped == right.escaped
+        and left.operations == right.operations
         and len(left.trace) == len(right.trace)
         and left.trace == right.trace
         and left.frames.keys() == right.frames.keys()
@@ -142,6 +143,14 @@ def join_states(left: State, right: State) -> State:
             joined.flags[parameter] = None
     for identity, reason in right.escaped.items():
         joined.escaped.setdefault(identity, reason)
+    _join_traces(joined, left, right)
+    return joined
+
+
+def _join_traces(joined: State, left: State, right: State) -> None:
+    """The events that both paths share; what the others are about is no longer known."""
+    if left.operations != right.operations:
+        joined.operations = None
     if left.trace != right.trace:
         common = 0
         for here_event, there_event in zip(left.trace, right.trace, strict=False):
@@ -152,7 +161,6 @@ def join_states(left: State, right: State) -> State:
             for number in modules_of(event):
                 joined.escaped.setdefault(number, "changed on some paths only")
         joined.trace = left.trace[:common]
-    return joined
 
 
 def _join_records(left: Record | None, right: Record | None) -> Record:

@@ -16,6 +16,7 @@ from headlint.flow.items import can_dispatch, dispatch, iterate
 from headlint.flow.operations import STRING_METHODS, apply, check_widths
 from headlint.flow.sequences import change
 from headlint.flow.state import DictRecord, ListRecord, OptimizerRecord, State
+from headlint.flow.tensors import call_method as call_tensor_method
 from headlint.flow.value import (
     NONE,
     TRUE,
@@ -30,6 +31,7 @@ from headlint.flow.value import (
     Parameter,
     Super,
     Symbol,
+    Tensor,
     Tuple,
     Unknown,
     Value,
@@ -62,6 +64,8 @@ def call_method(run: Interpreter, state: State, method: Method, arguments: Argum
             return _string_method(run, state, receiver, name, arguments, node)
         case Parameter():
             return _parameter_method(state, receiver, name, arguments, node)
+        case Tensor():
+            return call_tensor_method(state, receiver, name, arguments, node)
         case Optimizer():
             return _optimizer_method(state, receiver, name, arguments, node)
     return state.origin(node, text_of(node))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from headlint.flow.value import MOST_ITEMS, NONE, Class, Iterator, Symbol, Value
-from headlint.history import AnyEvent, Argument, ModuleRef, ParameterRef
+from headlint.history import AnyEvent, Argument, ModuleRef, Operation, ParameterRef
 
 if TYPE_CHECKING:
     from headlint.zoo import Builder, Tree
@@ -119,6 +119,8 @@ class State:
     spent: dict[int, int | None] = field(default_factory=dict)
     written: dict[Symbol, Symbol] = field(default_factory=dict)
     trace: list[AnyEvent] = field(default_factory=list)
+    # The operations of the forward that is being followed, None outside of one.
+    operations: list[Operation] | None = None
     assumptions: dict[Symbol, Value] = field(default_factory=dict)
     conditions: tuple[tuple[Symbol, bool], ...] = ()
     completion: Completion | None = None
@@ -146,6 +148,7 @@ class State:
             dict(self.spent),
             dict(self.written),
             list(self.trace),
+            None if self.operations is None else list(self.operations),
             dict(self.assumptions),
             self.conditions,
             self.completion,
@@ -193,6 +196,7 @@ class State:
             and self.attributes == other.attributes
             and self.flags == other.flags
             and self.escaped == other.escaped
+            and self.operations == other.operations
             and len(self.trace) == len(other.trace)
             and self.trace == other.trace
         )
@@ -212,6 +216,7 @@ _PATH_FIELDS = (
     "spent",
     "written",
     "trace",
+    "operations",
     "assumptions",
     "conditions",
     "completion",

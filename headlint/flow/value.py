@@ -204,6 +204,13 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Tensor:
+    """A value of the forward that is being followed: its input (0) or the result of an operation."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Optimizer:
     """An optimizer over known or unknown parameters."""
 
@@ -229,6 +236,7 @@ Value: TypeAlias = (
     | Module
     | Parameter
     | Optimizer
+    | Tensor
 )
 
 NONE = Constant(None)

@@ -1,0 +1,77 @@
+"""HL205: in the forward of a module of the user's own, one part does not fit the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headlint.checks.candidate import Candidate
+from headlint.checks.composition import Composed, first_refusal
+from headlint.checks.places import head_places
+from headlint.claims import ForwardRaises
+from headlint.flow import modules
+from headlint.flow.histories import ModelHistory
+from headlint.history import Define, ModuleRef
+
+CODE = "HL205"
+
+
+def check(history: ModelHistory) -> Iterator[Candidate]:
+    """Forwards that run the model and hand what it gives to a layer that does not take it."""
+    for event in history.events:
+        if not isinstance(event, Define) or event.site is None or not _runs(history, event):
+            continue
+        found = first_refusal(history, event)
+        if found is None or found.operation.site is None:
+            continue
+        name = _name(event, found.called)
+        source = _before(history, event, found)
+        wanted, given = found.refused.wanted, found.refused.given
+        if len(found.given) > 1 and modules.kind_of(history.state, found.layer) == "Linear":
+            shape = " x ".join("?" if size is None else str(size) for size in found.given)
+            message = f"{source} a map of {shape} to {name}, which takes {wanted} features"
+            hint = "flatten it first: torch.flatten(x, 1)"
+        else:
+            message = f"{source} {given} features to {name}, which takes {wanted}"
+            hint = f"make {name} take {given}" + (
+                ", or take the old head off with nn.Identity()" if _is_whole(history, event, found) else ""
+            )
+        claim = ForwardRaises((found.layer,))
+        model = ModuleRef(event.object, "")
+        yield Candidate(CODE, found.operation.site, event.site, f"{message}; {hint}", hint, claim, True, model)
+
+
+def _runs(history: ModelHistory, define: Define) -> bool:
+    """Whether a forward calls the model, a part of it, or something around it."""
+    number = history.build.object
+    return any(
+        step.module is not None and number in modules.objects_in(history.state, step.module)
+        for step in define.operations
+    )
+
+
+def _name(define: Define, ref: ModuleRef) -> str:
+    return next((f"'{name}'" for name, part in define.parts if part == ref), "the next layer")
+
+
+def _before(history: ModelHistory, define: Define, found: Composed) -> str:
+    """Who gives the features, as a sentence begins with it."""
+    source = _source(define, found)
+    if source is None:
+        return f"{history.builder.name} gives"
+    if _is_whole(history, define, found):
+        return f"{_name(define, source)} is a whole {history.builder.name} and gives"
+    return f"{_name(define, source)} of {history.builder.name} gives"
+
+
+def _source(define: Define, found: Composed) -> ModuleRef | None:
+    """The last module that forward calls before the one that does not fit."""
+    behind = define.operations[: define.operations.index(found.operation)]
+    calls = [step.module for step in behind if step.kind == "call" and step.module is not None]
+    return calls[-1] if calls else None
+
+
+def _is_whole(history: ModelHistory, define: Define, found: Composed) -> bool:
+    """Whether the model with its own head gives the features."""
+    source = _source(define, found)
+    heads = {ModuleRef(history.build.object, place) for place in head_places(history)}
+    return source == history.model and heads <= history.places.keys()

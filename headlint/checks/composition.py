@@ -1,0 +1,234 @@
+"""Shapes on their way through the forward of a class of the user's own, as far as they can be told without torch.
+
+What the builder's model gives is read off the facts about it; sizes that depend on the picture stay unknown. All of
+this only finds what is worth a replay: the real forward decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from headlint.checks.places import first_mismatch, joined, sizes_of
+from headlint.flow import modules
+from headlint.flow.histories import ModelHistory
+from headlint.flow.state import ZooObject
+from headlint.history import Argument, Define, ModuleRef, Operation
+from headlint.torchlib.shapes import Refused, Shape, behind
+
+# Definitions inside definitions that are followed.
+_DEEPEST = 4
+_SAME = frozenset(
+    "relu gelu silu sigmoid tanh softmax log_softmax normalize dropout contiguous add sub mul div".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A layer of the user's that refuses the shape `given` by the part before it, and where forward calls it."""
+
+    given: Shape
+    layer: ModuleRef
+    called: ModuleRef
+    refused: Refused
+    operation: Operation
+
+
+def first_refusal(history: ModelHistory, define: Define) -> Composed | None:
+    """The first layer in a forward that certainly does not take what arrives, with the sizes worked out here."""
+    return next(_Forward(history).refusals(define, [None]), None)
+
+
+class _Forward:
+    """One walk through a forward, with the definitions inside it."""
+
+    def __init__(self, history: ModelHistory) -> None:
+        self.history = history
+        self.state = history.state
+        self.defined = {event.object: event for event in history.events if isinstance(event, Define)}
+        self.depth = 0
+        self.result: Shape | None = None
+
+    def refusals(self, define: Define, values: list[Shape | None]) -> Iterator[Composed]:
+        """Run the operations over shapes; stops at the first refusal."""
+        for operation in define.operations:
+            inputs = [values[number] for number in operation.inputs]
+            if operation.kind != "call":
+                values.append(_functional(operation, inputs))
+                continue
+            assert operation.module is not None
+            given = inputs[0] if inputs else None
+            found = None if given is None else self.mismatch(operation.module, given)
+            if found is not None and given is not None:
+                layer, refused = found
+                yield Composed(given, layer, operation.module, refused, operation)
+                return
+            values.append(self.gives(operation.module, given))
+        self.result = values[-1]
+
+    def mismatch(self, ref: ModuleRef, given: Shape) -> tuple[ModuleRef, Refused] | None:
+        """The first layer in a module that refuses what it is given."""
+        if isinstance(self.state.heap.get(ref.object), ZooObject):
+            # What the builder's own layers take is their business: an input of another kind is no mistake of sizes.
+            return None
+        if len(given) == 3 and modules.kind_of(self.state, ref) == "Linear":
+            width, wanted = given[-1], sizes_of(self.history, ref).get("in_features")
+            if isinstance(width, int) and isinstance(wanted, int) and width != wanted:
+                return ref, Refused(wanted, width)
+            return None
+        found = first_mismatch(self.history, ref, given)
+        return None if found is None else (found.layer, found.refused)
+
+    def gives(self, ref: ModuleRef, given: Shape | None) -> Shape | None:
+        """The shape behind a module, None where it is not known."""
+        kind = modules.kind_of(self.state, ref)
+        if kind in modules.WRAPPERS:
+            inner = modules.children_of(self.state, ref)[0][1]
+            return None if inner is None else self.gives(inner, given)
+        define = self.defined.get(ref.object)
+        if define is not None and self.depth < _DEEPEST:
+            self.depth += 1
+            refused = next(self.refusals(define, [given]), None)
+            self.depth -= 1
+            return None if refused is not None else self.result
+        if isinstance(self.state.heap.get(ref.object), ZooObject):
+            return self.builder_gives(ref, given)
+        if kind == "Sequential":
+            for _, child in modules.children_of(self.state, ref):
+                if child is None:
+                    return None
+                given = self.gives(child, given)
+            return given
+        if given is None:
+            return _of_output(kind, sizes_of(self.history, ref))
+        outcome = behind(kind, sizes_of(self.history, ref), given)
+        return None if isinstance(outcome, Refused) else outcome
+
+    def builder_gives(self, ref: ModuleRef, given: Shape | None) -> Shape | None:
+        if not ref.path:
+            return self.head_gives(ref)
+        node = modules.node_of(self.state, ref)
+        if node is None or any(changed.object == ref.object for changed in self.state.children):
+            return None
+        if not node.children:
+            arriving = given if given is not None else _without_picture(node.arrives)
+            outcome = None if arriving is None else behind(node.type, sizes_of(self.history, ref), arriving)
+            return None if isinstance(outcome, Refused) else outcome
+        following = self.next_arrival(ref)
+        if following is None or node.arrives is None:
+            return None
+        # A functional step may stand between: the channels are those of the next layer, the rest is open.
+        return (following[0], *[None] * (len(node.arrives) - 1))
+
+    def next_arrival(self, ref: ModuleRef) -> Shape | None:
+        """What arrives at the part of the builder's model that stands behind another one."""
+        parent, _, name = ref.path.rpartition(".")
+        around = modules.node_of(self.state, ModuleRef(ref.object, parent))
+        if around is None:
+            return None
+        position = around.children.index(name) + 1
+        for sibling in around.children[position:]:
+            node = modules.node_of(self.state, ModuleRef(ref.object, joined(parent, sibling)))
+            if node is not None and node.arrives is not None:
+                return tuple(node.arrives)
+        return self.next_arrival(ModuleRef(ref.object, parent)) if parent else None
+
+    def head_gives(self, ref: ModuleRef) -> Shape | None:
+        """What the whole model returns: what its head makes of what arrives there."""
+        record = self.state.heap[ref.object]
+        assert isinstance(record, ZooObject)
+        heads = [head for head in record.builder.heads if not head.auxiliary]
+        if len(heads) != 1 or record.builder.task not in ("classification", "quantization", "video"):
+            return None
+        # The outermost part around the head at which features arrive without their picture.
+        steps = heads[0].place.split(".")
+        standing: ModuleRef | None = ref
+        for length in range(len(steps)):
+            if standing is None:
+                return None
+            standing = dict(modules.children_of(self.state, standing)).get(steps[length])
+            node = record.tree.node(".".join(steps[: length + 1]))
+            if standing is not None and node is not None and node.arrives is not None:
+                return self.through_head(standing, tuple(node.arrives))
+        return None
+
+    def through_head(self, ref: ModuleRef, arriving: Shape) -> Shape | None:
+        shape: Shape | None = arriving
+        layers = [ref] if modules.container_kind(self.state, ref) != "Sequential" else []
+        if not layers:
+            layers = [child for _, child in modules.children_of(self.state, ref) if child is not None]
+        for layer in layers:
+            if shape is None or modules.children_of(self.state, layer):
+                return None
+            outcome = behind(modules.kind_of(self.state, layer), sizes_of(self.history, layer), shape)
+            shape = None if isinstance(outcome, Refused) else outcome
+        return shape
+
+
+def _without_picture(shape: tuple[int, ...] | None) -> Shape | None:
+    """A shape without the sizes that depend on the picture."""
+    return None if shape is None else (shape[0], *[None] * (len(shape) - 1))
+
+
+def _of_output(kind: str, sizes: object) -> Shape | None:
+    """What a layer gives whatever it is given."""
+    width = dict(sizes).get("out_features") if kind == "Linear" else None  # type: ignore[call-overload]
+    return None if width is None else (width,)
+
+
+def _functional(operation: Operation, inputs: list[Shape | None]) -> Shape | None:
+    """The shape behind a function of torch."""
+    given = inputs[0] if inputs else None
+    if given is None:
+        return None
+    arguments = dict(operation.arguments)
+    kind = operation.kind
+    if kind in _SAME:
+        return given
+    if kind == "flatten":
+        sizes = {"start_dim": arguments.get("start_dim", 0), "end_dim": arguments.get("end_dim", -1)}
+        outcome = behind("Flatten", sizes, given)
+        return None if isinstance(outcome, Refused) else outcome
+    if kind == "reshape":
+        return _flat(given) if arguments.get("sizes") == (0, -1) else _of_reshape(arguments.get("sizes"))
+    if kind in ("mean", "amax", "sum"):
+        return _reduced(given, arguments.get("dim"), bool(arguments.get("keepdim", False)))
+    if kind in ("adaptive_avg_pool2d", "adaptive_max_pool2d"):
+        outcome = behind("AdaptiveAvgPool2d", {"output_size": arguments.get("output_size")}, given)
+        return None if isinstance(outcome, Refused) else outcome
+    if kind == "cat" and arguments.get("dim") in (1, -1):
+        return _joined(inputs) if all(shape is not None and len(shape) == 1 for shape in inputs) else None
+    return None
+
+
+def _flat(shape: Shape) -> Shape | None:
+    product = 1
+    for size in shape:
+        if not isinstance(size, int):
+            return shape if len(shape) == 1 else None
+        product *= size
+    return (product,)
+
+
+def _of_reshape(sizes: Argument) -> Shape | None:
+    if isinstance(sizes, tuple) and len(sizes) == 2 and sizes[0] == -1 and isinstance(sizes[1], int):
+        return (sizes[1],)
+    return None
+
+
+def _reduced(shape: Shape, dimensions: Argument, keep: bool) -> Shape | None:
+    wanted = dimensions if isinstance(dimensions, tuple) else (dimensions,)
+    gone = {axis % (len(shape) + 1) for axis in wanted if isinstance(axis, int)}
+    if len(gone) != len(wanted) or 0 in gone:
+        return None
+    left = [1 if keep and axis in gone else size for axis, size in enumerate(shape, 1) if keep or axis not in gone]
+    return tuple(left)
+
+
+def _joined(inputs: list[Shape | None]) -> Shape | None:
+    total = 0
+    for shape in inputs:
+        if shape is None or not isinstance(shape[0], int):
+            return None
+        total += shape[0]
+    return (total,)
