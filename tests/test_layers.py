@@ -79,6 +79,7 @@ def test_the_table_is_what_the_generator_writes(nn: Any) -> None:
     assert layer_table() == text
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
 @pytest.mark.parametrize("name", layer_names())
 def test_layers_are_those_of_torch(nn: Any, name: str) -> None:
     kind = getattr(nn, name, None) or getattr(nn.parallel, name, None)

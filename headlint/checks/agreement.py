@@ -38,6 +38,9 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
     for suspicion in suspicions:
         if isinstance(suspicion.candidate.claim, NeverUsed) and _is_called_by_hand(suspicion, analysis, program):
             continue
+        wanted = suspicion.candidate.unless_read
+        if wanted and any(_reads(program.tree, wanted, None)):
+            continue
         if _runs_own_forward(suspicion) and (
             suspicion.history.forward_replaced or _runs_parts_only(suspicion.history, histories)
         ):

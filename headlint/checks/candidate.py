@@ -21,7 +21,8 @@ class Candidate:
 
     `event_site` is the code whose effect is in question: a path that comes by it without a candidate speaks
     against the finding. `speculative` ones are worth a replay but too uncertain to be reported without it.
-    `model` is what forward is run on, None for the model of the history itself.
+    `model` is what forward is run on, None for the model of the history itself. `unless_read` is an attribute that
+    code may mean for itself: if the file reads it anywhere, nothing is said.
     """
 
     code: str
@@ -32,6 +33,7 @@ class Candidate:
     claim: Claim
     speculative: bool
     model: ModuleRef | None = None
+    unless_read: str = ""
 
 
 Check = Callable[[ModelHistory], Iterator[Candidate]]

@@ -89,22 +89,18 @@ def _candidate(history: ModelHistory, event: SetModule, place: str) -> Candidate
     assert event.value is not None
     assert event.site is not None
     name, builder = spelled(place), history.builder
-    heads = head_places(history)
+    wrapped = event.target in history.wrappers
+    heads = [f".module.{spelled(head)}" if wrapped else spelled(head) for head in head_places(history)]
     consequence = "the new layer is unused"
     hint = ""
-    if heads:
-        untouched = all(place_of(history, ref) is not None for ref in _original_heads(history))
-        if untouched:
-            consequence += f" and the model still returns {_classes(history)} classes"
-            hint = f"replace '{spelled(heads[0])}', which forward calls"
-        if untouched and heads[0] != place:
-            consequence += f"; replace '{spelled(heads[0])}'"
-    model = history.model
-    message = f"{builder.name} never calls '{name}': {consequence}"
-    if event.target in history.wrappers:
-        model = event.target
-        kind = modules.kind_of(history.state, model)
-        message = f"the {kind} around {builder.name} never calls '{name}': {consequence} of '.module'"
+    if heads and all(place_of(history, ref) is not None for ref in _original_heads(history)):
+        consequence += f" and the model still returns {_classes(history)} classes"
+        hint = f"replace '{heads[0]}', which forward calls"
+        if heads[0] != name:
+            consequence += f"; replace '{heads[0]}'"
+    owner = f"the {modules.kind_of(history.state, event.target)} around {builder.name}" if wrapped else builder.name
+    model = event.target if wrapped else history.model
+    message = f"{owner} never calls '{name}': {consequence}"
     return Candidate(CODE, event.site, event.site, message, hint, NeverUsed(event.value), False, model)
 
 

@@ -103,7 +103,7 @@ class _Run:
                 self._check_file(file, named=file in named)
         finally:
             self._progress.clear()
-        if self._readable:
+        if self._readable and (files or self._status != 2):
             print(self._tally.summary())
         return self._status
 
