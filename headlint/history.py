@@ -313,6 +313,8 @@ def choose_witnesses(events: Iterable[AnyEvent]) -> Witnesses:
         arguments: tuple[tuple[str, Argument], ...] = ()
         if isinstance(event, (Build, MakeLayer)):
             arguments = event.arguments
+        elif isinstance(event, Define):
+            arguments = tuple(pair for operation in event.operations for pair in operation.arguments)
         elif isinstance(event, (SetAttribute, SetParameterAttribute)):
             arguments = ((event.name, event.value),)
         for _, argument in arguments:
@@ -407,6 +409,12 @@ class _Writer:
     def named(self, arguments: Iterable[tuple[str, Argument | WeightsMember]]) -> Json:
         return {name: self.plain(value) for name, value in arguments}
 
+    def operation(self, operation: Operation) -> Json:
+        step: dict[str, Json] = {"kind": operation.kind, "inputs": list(operation.inputs)}
+        if operation.module is not None:
+            step["module"] = self.ref(operation.module)
+        return {**step, "arguments": self.named(operation.arguments)}
+
     def making(self, event: AnyEvent) -> dict[str, Json] | None:
         """The step of an event that makes an object, None for any other."""
         match event:
@@ -426,6 +434,11 @@ class _Writer:
                 return {"do": "opaque", "object": self.number(event.object)}
             case Copy():
                 return {"do": "copy", "object": self.number(event.object), "source": self.ref(event.source)}
+            case Define():
+                parts: Json = [[name, self.ref(part)] for name, part in event.parts]
+                operations: Json = [self.operation(operation) for operation in event.operations]
+                step = {"do": "define", "object": self.number(event.object), "parts": parts}
+                return {**step, "operations": operations}
             case MakeOptimizer() if event.parameters is not None:
                 held: dict[str, Json] = {"parameters": self.refs(event.parameters)}
                 if event.groups:

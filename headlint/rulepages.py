@@ -6,6 +6,7 @@ Imports nothing but what every Python process has already: flake8 pays for this 
 from __future__ import annotations
 
 import os
+from functools import cache
 
 FENCE = "---"
 
@@ -25,7 +26,8 @@ def page_names(directory: str) -> list[str]:
         return []
 
 
-def codes_off_by_default() -> list[str]:
+@cache
+def codes_off_by_default() -> tuple[str, ...]:
     """The codes whose pages say `default: off`; the file name gives the code, so one short read per page is enough."""
     directory = pages_directory()
     codes = []
@@ -35,4 +37,4 @@ def codes_off_by_default() -> list[str]:
         front_matter, _, _ = head[len(FENCE) :].partition(b"\n---")
         if b"\ndefault: off" in front_matter:
             codes.append(name.partition("-")[0])
-    return codes
+    return tuple(codes)

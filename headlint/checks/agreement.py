@@ -118,8 +118,9 @@ def _is_called_by_hand(suspicion: Suspicion, analysis: Analysis, program: Progra
     builder = suspicion.history.builder.name
     for event in suspicion.history.events:
         if isinstance(event, SetModule) and isinstance(claim, NeverUsed) and event.value == claim.module:
-            written = re.findall(rf"\b{re.escape(event.name)}\b", program.text)
-            return len(written) > 1 and any(
+            name = re.escape(event.name)
+            written = re.search(rf"\.\s*{name}\b(?!\s*=[^=])|[\"']{name}[\"']", program.text)
+            return written is not None and any(
                 not {None, builder}.isdisjoint(analysis.read_from.get(id(read), {None}))
                 for read in _reads(program.tree, event.name, None)
             )

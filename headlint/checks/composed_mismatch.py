@@ -42,11 +42,12 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
 
 def _runs(history: ModelHistory, define: Define) -> bool:
     """Whether a forward calls the model, a part of it, or something around it."""
-    number = history.build.object
-    return any(
-        step.module is not None and number in modules.objects_in(history.state, step.module)
-        for step in define.operations
-    )
+    return any(step.module is not None and _holds_model(history, step.module) for step in define.operations)
+
+
+def _holds_model(history: ModelHistory, ref: ModuleRef) -> bool:
+    """Whether a module is the model, a part of it, or something around these."""
+    return history.build.object in modules.objects_in(history.state, ref)
 
 
 def _name(define: Define, ref: ModuleRef) -> str:
@@ -55,7 +56,7 @@ def _name(define: Define, ref: ModuleRef) -> str:
 
 def _before(history: ModelHistory, define: Define, found: Composed) -> str:
     """Who gives the features, as a sentence begins with it."""
-    source = _source(define, found)
+    source = _source(history, define, found)
     if source is None:
         return f"{history.builder.name} gives"
     if _is_whole(history, define, found):
@@ -63,15 +64,15 @@ def _before(history: ModelHistory, define: Define, found: Composed) -> str:
     return f"{_name(define, source)} of {history.builder.name} gives"
 
 
-def _source(define: Define, found: Composed) -> ModuleRef | None:
-    """The last module that forward calls before the one that does not fit."""
+def _source(history: ModelHistory, define: Define, found: Composed) -> ModuleRef | None:
+    """The last part of the model that forward calls before the layer that does not fit."""
     behind = define.operations[: define.operations.index(found.operation)]
-    calls = [step.module for step in behind if step.kind == "call" and step.module is not None]
+    calls = [step.module for step in behind if step.module is not None and _holds_model(history, step.module)]
     return calls[-1] if calls else None
 
 
 def _is_whole(history: ModelHistory, define: Define, found: Composed) -> bool:
     """Whether the model with its own head gives the features."""
-    source = _source(define, found)
+    source = _source(history, define, found)
     heads = {ModuleRef(history.build.object, place) for place in head_places(history)}
     return source == history.model and heads <= history.places.keys()

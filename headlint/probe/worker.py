@@ -359,7 +359,10 @@ class OpaqueReached(Exception):
 
 
 def opaque_class(torch: Any) -> Any:
-    """A module that can stand anywhere: it has one parameter, and whoever calls it or looks into it ends there."""
+    """A module that can stand anywhere: it has one parameter, and whoever calls it or looks into it ends there.
+
+    Once its `program` is known, calling it runs that.
+    """
 
     def initialise(self: Any) -> None:
         torch.nn.Module.__init__(self)
@@ -367,6 +370,12 @@ def opaque_class(torch: Any) -> Any:
 
     def reached(self: Any, *args: Any, **kwargs: Any) -> Any:
         raise OpaqueReached
+
+    def forward(self: Any, *inputs: Any) -> Any:
+        program = self.__dict__.get("program")
+        if program is None or len(inputs) != 1:
+            raise OpaqueReached
+        return program(inputs[0])
 
     def missing(self: Any, name: str) -> Any:
         if name.startswith("__"):
@@ -376,8 +385,8 @@ def opaque_class(torch: Any) -> Any:
         except AttributeError:
             raise OpaqueReached from None
 
-    ends = ("forward", "__iter__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__delattr__")
-    members = {"__init__": initialise, "__getattr__": missing, "__bool__": lambda self: True}
+    ends = ("__iter__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__delattr__")
+    members = {"__init__": initialise, "forward": forward, "__getattr__": missing, "__bool__": lambda self: True}
     return type("Opaque", (torch.nn.Module,), {**members, **dict.fromkeys(ends, reached)})
 
 
@@ -528,6 +537,49 @@ NOT_FOR_LAYERS = frozenset(("device", "dtype", "backend", "rank"))
 NOT_FOR_BUILDERS = frozenset(("weights", "weights_backbone", "pretrained", "pretrained_backbone"))
 
 
+MOST_OPERATIONS = 64
+# Functions that the forward of a stand-in may be made of, with the arguments each takes.
+OPERATIONS = {
+    "flatten": frozenset(("start_dim", "end_dim")),
+    "reshape": frozenset(("sizes",)),
+    "permute": frozenset(("dims",)),
+    "transpose": frozenset(("dim0", "dim1")),
+    "squeeze": frozenset(("dim",)),
+    "unsqueeze": frozenset(("dim",)),
+    "cat": frozenset(("dim",)),
+    "dropout": frozenset(("p",)),
+    "normalize": frozenset(("p", "dim")),
+    "contiguous": frozenset(),
+    **dict.fromkeys(("mean", "sum", "amax"), frozenset(("dim", "keepdim"))),
+    **dict.fromkeys(("add", "sub", "mul", "div"), frozenset(("value",))),
+    **dict.fromkeys(("relu", "gelu", "silu", "sigmoid", "tanh"), frozenset()),
+    **dict.fromkeys(("softmax", "log_softmax"), frozenset(("dim",))),
+    **dict.fromkeys(("adaptive_avg_pool2d", "adaptive_max_pool2d"), frozenset(("output_size",))),
+    **dict.fromkeys(("avg_pool2d", "max_pool2d"), frozenset(("kernel_size", "stride"))),
+}
+
+
+def operate(torch: Any, kind: str, tensors: list[Any], arguments: dict[str, Any]) -> Any:
+    """One operation of a stand-in's forward, on real tensors."""
+    first = tensors[0]
+    if kind == "cat":
+        return torch.cat(tensors, **arguments)
+    if kind in ("add", "sub", "mul", "div"):
+        return getattr(torch, kind)(first, tensors[1] if len(tensors) > 1 else arguments["value"])
+    if kind == "reshape":
+        sizes = [first.size(0) if size == 0 else size for size in arguments["sizes"]]
+        return first.reshape(sizes)
+    if kind == "permute":
+        return first.permute(*arguments["dims"])
+    if kind == "contiguous":
+        return first
+    if kind == "dropout":
+        return torch.nn.functional.dropout(first, training=False, **arguments)
+    if kind in ("flatten", "transpose", "squeeze", "unsqueeze", "mean", "sum", "amax", "sigmoid", "tanh"):
+        return getattr(torch, kind)(first, **arguments)
+    return getattr(torch.nn.functional, kind)(first, **arguments)
+
+
 class Recipe:
     """Looks at a recipe before anything runs: every name and value in it is from the closed lists."""
 
@@ -670,6 +722,37 @@ class Recipe:
         """A stand-in."""
         self.object_number(event.get("object"))
 
+    def check_define(self, event: dict[str, Any]) -> None:
+        """What the forward of a stand-in does, as operations over numbered values."""
+        self.object_number(event.get("object"))
+        for part in self.list_of(event.get("parts"), "parts"):
+            if not isinstance(part, list) or len(part) != 2:
+                raise refuse(f"{brief(part)} is no part")
+            self.name(part[0])
+            self.ref(part[1])
+        operations = self.list_of(event.get("operations"), "operations")
+        if not 1 <= len(operations) <= MOST_OPERATIONS:
+            raise refuse(f"{len(operations)} operations")
+        for number, operation in enumerate(operations):
+            if not isinstance(operation, dict) or not isinstance(operation.get("kind"), str):
+                raise refuse(f"{brief(operation)} is no operation")
+            self.check_operation(number, operation)
+
+    def check_operation(self, number: int, operation: dict[str, Any]) -> None:
+        """One operation: its inputs come before it, and its arguments are plain and of its kind."""
+        kind = operation["kind"]
+        inputs = self.list_of(operation.get("inputs"), "inputs")
+        if not inputs or not all(type(value) is int and 0 <= value <= number for value in inputs):
+            raise refuse(f"{brief(inputs)} are no values before operation {number}")
+        if kind == "call":
+            self.ref(operation.get("module"))
+            return
+        allowed = OPERATIONS.get(kind)
+        if allowed is None:
+            raise refuse(f"unknown operation {brief(kind)}")
+        if not allowed.issuperset(self.arguments(operation, frozenset())):
+            raise refuse(f"{brief(operation.get('arguments'))} are no arguments of {kind}")
+
     def check_copy(self, event: dict[str, Any]) -> None:
         """A deep copy."""
         self.object_number(event.get("object"))
@@ -749,6 +832,7 @@ class Recipe:
         "layer": check_layer,
         "container": check_container,
         "opaque": check_opaque,
+        "define": check_define,
         "copy": check_copy,
         "set": check_set,
         "delete": check_delete,
@@ -957,6 +1041,30 @@ class Replay:
         """A module nobody knows the inside of."""
         self.remember(event["object"], self.libraries.opaque())
 
+    def define(self, event: dict[str, Any]) -> None:
+        """A stand-in gets the parts that it holds and the program that its forward is."""
+        module = self.module([event["object"], ""])
+        if not isinstance(module, self.libraries.opaque):
+            raise refuse("only a stand-in can be defined")
+        steps = []
+        for operation in event["operations"]:
+            part = self.module(operation["module"]) if operation["kind"] == "call" else None
+            arguments = self.recipe.arguments(operation, frozenset())
+            steps.append((operation["kind"], operation["inputs"], part, arguments))
+        module._parameters.pop("opaque", None)
+        for name, ref in event["parts"]:
+            module._modules[name] = self.module(ref)
+        torch = self.libraries.torch
+
+        def program(given: Any) -> Any:
+            values = [given]
+            for kind, inputs, part, arguments in steps:
+                tensors = [values[number] for number in inputs]
+                values.append(part(*tensors) if part is not None else operate(torch, kind, tensors, arguments))
+            return values[-1]
+
+        module.__dict__["program"] = program
+
     def copy(self, event: dict[str, Any]) -> None:
         """A deep copy; parameters in the zero pool stay there."""
         source = self.module(event["source"])
@@ -1060,6 +1168,7 @@ class Replay:
         "layer": layer,
         "container": container,
         "opaque": stand_in,
+        "define": define,
         "copy": copy,
         "set": set,
         "delete": delete,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import libcst as cst
 
@@ -60,7 +61,7 @@ def count_statements(body: Sequence[cst.CSTNode]) -> int:
     while pending:
         here = pending.pop()
         total += 1
-        if not isinstance(here, cst.SimpleStatementLine):
+        if type(here) is not cst.SimpleStatementLine:
             pending.extend(part for part in parts(here) if isinstance(part, _BLOCKS))
     return total
 
@@ -113,38 +114,65 @@ _DEEPEST_TEXT = 12
 @lru_cache(maxsize=20_000)
 def text_of(node: cst.CSTNode, depth: int = _DEEPEST_TEXT) -> str:
     """How the code writes an expression, shortened where it is long: for messages only."""
-    if not depth:
+    writer = _WRITERS.get(type(node))
+    return "..." if writer is None or not depth else writer(node, depth - 1)
+
+
+def _literal_text(node: Any, depth: int) -> str:
+    text: str = node.value
+    return text
+
+
+def _attribute_text(node: cst.Attribute, depth: int) -> str:
+    return f"{text_of(node.value, depth)}.{node.attr.value}"
+
+
+def _call_text(node: cst.Call, depth: int) -> str:
+    arguments = [argument for argument in node.args if not argument.star and argument.keyword is None]
+    if len(arguments) == len(node.args) == 1:
+        return f"{text_of(node.func, depth)}({text_of(arguments[0].value, depth)})"
+    return f"{text_of(node.func, depth)}({'...' if node.args else ''})"
+
+
+def _subscript_text(node: cst.Subscript, depth: int) -> str:
+    index = node.slice[0].slice
+    inner = text_of(index.value, depth) if len(node.slice) == 1 and type(index) is cst.Index else "..."
+    return f"{text_of(node.value, depth)}[{inner}]"
+
+
+def _binary_text(node: cst.BinaryOperation | cst.BooleanOperation, depth: int) -> str:
+    return f"{text_of(node.left, depth)} {operator_text(node.operator)} {text_of(node.right, depth)}"
+
+
+def _comparison_text(node: cst.Comparison, depth: int) -> str:
+    if len(node.comparisons) > 1:
         return "..."
-    depth -= 1
-    match node:
-        case cst.Name() | cst.Integer() | cst.Float() | cst.SimpleString():
-            return node.value
-        case cst.Attribute():
-            return f"{text_of(node.value, depth)}.{node.attr.value}"
-        case cst.Call():
-            arguments = [argument for argument in node.args if not argument.star and argument.keyword is None]
-            if len(arguments) == len(node.args) == 1:
-                return f"{text_of(node.func, depth)}({text_of(arguments[0].value, depth)})"
-            return f"{text_of(node.func, depth)}({'...' if node.args else ''})"
-        case cst.Subscript():
-            index = node.slice[0].slice
-            inner = text_of(index.value, depth) if len(node.slice) == 1 and isinstance(index, cst.Index) else "..."
-            return f"{text_of(node.value, depth)}[{inner}]"
-        case cst.BinaryOperation():
-            return f"{text_of(node.left, depth)} {operator_text(node.operator)} {text_of(node.right, depth)}"
-        case cst.Comparison() if len(node.comparisons) == 1:
-            target = node.comparisons[0]
-            return f"{text_of(node.left, depth)} {operator_text(target.operator)} {text_of(target.comparator, depth)}"
-        case cst.UnaryOperation():
-            word = operator_text(node.operator)
-            return f"{word}{' ' if word == 'not' else ''}{text_of(node.expression, depth)}"
-        case cst.BooleanOperation():
-            return f"{text_of(node.left, depth)} {operator_text(node.operator)} {text_of(node.right, depth)}"
-        case cst.Tuple() | cst.List():
-            inside = ", ".join(text_of(element.value, depth) for element in node.elements)
-            return f"({inside})" if isinstance(node, cst.Tuple) else f"[{inside}]"
-        case _:
-            return "..."
+    target = node.comparisons[0]
+    return f"{text_of(node.left, depth)} {operator_text(target.operator)} {text_of(target.comparator, depth)}"
+
+
+def _unary_text(node: cst.UnaryOperation, depth: int) -> str:
+    word = operator_text(node.operator)
+    return f"{word}{' ' if word == 'not' else ''}{text_of(node.expression, depth)}"
+
+
+def _display_text(node: cst.Tuple | cst.List, depth: int) -> str:
+    inside = ", ".join(text_of(element.value, depth) for element in node.elements)
+    return f"({inside})" if type(node) is cst.Tuple else f"[{inside}]"
+
+
+_WRITERS: dict[type[cst.CSTNode], Callable[[Any, int], str]] = {
+    **dict.fromkeys((cst.Name, cst.Integer, cst.Float, cst.SimpleString), _literal_text),
+    cst.Attribute: _attribute_text,
+    cst.Call: _call_text,
+    cst.Subscript: _subscript_text,
+    cst.BinaryOperation: _binary_text,
+    cst.BooleanOperation: _binary_text,
+    cst.Comparison: _comparison_text,
+    cst.UnaryOperation: _unary_text,
+    cst.Tuple: _display_text,
+    cst.List: _display_text,
+}
 
 
 _OPERATORS: dict[str, str] = {

@@ -1,0 +1,103 @@
+"""What the forward of a class of the file is read as, and the shapes that are worked out for it."""
+
+from __future__ import annotations
+
+import pytest
+from flow_helpers import histories
+
+from headlint.checks.composed_mismatch import check
+from headlint.history import Define
+
+CLASS = """
+import torch.nn.functional as F
+class Net(nn.Module):
+    def __init__(self, n=10):
+        super().__init__()
+        net = models.resnet50()
+        self.trunk = nn.Sequential(*list(net.children())[:-1])
+        self.features = nn.Sequential(*list(net.children())[:-2])
+        self.whole = net
+        self.dropout = nn.Dropout(0.5)
+        self.layers = nn.ModuleList([nn.Linear(2048, 64), nn.ReLU()])
+        self.head = nn.Linear({width}, n)
+    def double(self, x):
+        return x * 2
+    def forward(self, x):
+        {body}
+"""
+
+
+def program(body: str, width: str = "2048") -> list[str] | None:
+    """The kinds of the operations that a forward is read as."""
+    found = [event for one in histories(CLASS.format(body=body, width=width)) for event in one.events]
+    defined = [event for event in found if isinstance(event, Define)]
+    return [operation.kind for operation in defined[0].operations] if defined else None
+
+
+FOLLOWED = {
+    "return self.head(self.whole(x))": ["call", "call"],
+    "x = self.trunk(x); x = x.view(x.size(0), -1); return self.head(x)": ["call", "reshape", "call"],
+    "x = self.trunk(x); x = x.reshape(x.shape[0], -1); return self.head(x)": ["call", "reshape", "call"],
+    "x = torch.flatten(self.trunk(x), 1); return self.head(x)": ["call", "flatten", "call"],
+    "return self.head(F.relu(self.features(x).mean([2, 3])))": ["call", "mean", "relu", "call"],
+    "x = self.features(x).mean((2, 3)); return self.head(torch.cat([x, x], dim=1))": ["call", "mean", "cat", "call"],
+    "return self.head(self.double(self.whole(x)))": ["call", "mul", "call"],
+    "x = self.whole(x)\n        for layer in self.layers: x = layer(x)\n        return x": ["call", "call", "call"],
+    "x = self.whole(x); x += x; return self.dropout(x)": ["call", "add", "call"],
+    "if False: return x\n        return self.whole(x)": ["call"],
+}
+
+
+@pytest.mark.parametrize("body", FOLLOWED)
+def test_a_forward_is_read_as_operations(body: str) -> None:
+    assert program(body) == FOLLOWED[body]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return x",
+        "return self.head(self.whole(x)[0])",
+        "return self.head(load(self.whole(x)))",
+        "return self.head(self.whole(x)), 1",
+        "return self.head(self.whole(x)) if self.flag else self.whole(x)",
+        "return self.head(self.whole(x).view(self.rows, -1))",
+        "return {'out': self.whole(x)}",
+        "return self.head(self.whole(x, 1))",
+        "return F.interpolate(self.whole(x))",
+    ],
+)
+def test_what_is_no_chain_of_known_operations_stays_opaque(body: str) -> None:
+    assert program(body) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "width", "mismatch"),
+    [
+        ("return self.head(self.whole(x))", "2048", (2048, 1000)),
+        ("return self.head(self.whole(x))", "1000", None),
+        ("return self.head(self.trunk(x).flatten(1))", "2048", None),
+        ("return self.head(self.trunk(x).flatten(1))", "512", (512, 2048)),
+        ("return self.head(self.trunk(x))", "2048", (2048, 1)),
+        ("return self.head(self.features(x).mean([2, 3]))", "2048", None),
+        ("return self.head(self.features(x).mean([2, 3]))", "1024", (1024, 2048)),
+        ("return self.head(F.adaptive_avg_pool2d(self.features(x), 2).flatten(1))", "8192", None),
+        ("return self.head(F.adaptive_avg_pool2d(self.features(x), 2).flatten(1))", "2048", (2048, 8192)),
+        # How large a map is depends on the picture.
+        ("return self.head(self.features(x).flatten(1))", "2048", None),
+        ("return self.head(self.whole(x))", "load()", None),
+    ],
+)
+def test_shapes_find_what_is_worth_a_replay(body: str, width: str, mismatch: tuple[int, int] | None) -> None:
+    one = next(
+        h for h in histories(CLASS.format(body=body, width=width)) if any(isinstance(e, Define) for e in h.events)
+    )
+    found = [candidate.message for candidate in check(one)]
+    if mismatch is None:
+        assert found == []
+    else:
+        wanted, given = mismatch
+        (message,) = found
+        assert f"takes {wanted}" in message
+        assert f"{given} features to" in message or (given == 1 and "a map of 2048 x 1 x 1" in message)
+        assert all(candidate.speculative for candidate in check(one))
