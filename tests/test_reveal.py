@@ -39,6 +39,7 @@ from headlint.flow.value import (
     Slice,
     Super,
     Symbol,
+    Tensor,
     Tuple,
     Unknown,
     Value,
@@ -102,6 +103,8 @@ def shown(state: State, value: Value) -> str:
             return Names(state.trace, {}).module(ModuleRef(ref.object, ref.path))
         case ListRef(identity) | DictRef(identity) | Instance(identity) | Optimizer(identity):
             return in_heap(state, state.heap[identity])
+        case Tensor(number):
+            return f"tensor {number}"
 
 
 def each(state: State, values: tuple[Value, ...]) -> list[str]:
