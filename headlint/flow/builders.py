@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
 from headlint.flow import modules
 from headlint.flow.calls import Arguments
+from headlint.flow.choice import Raised
+from headlint.flow.refusals import ignored, is_certain, refusal
 from headlint.flow.state import State, ZooObject
 from headlint.flow.value import Constant, External, Module, Unknown, Value
-from headlint.history import Argument, Build, ModuleRef, SymbolicSize
+from headlint.history import Argument, Build, ModuleRef, SymbolicSize, WeightsMember
 from headlint.source.nodes import text_of
-from headlint.zoo import find_builder, tree
+from headlint.zoo import builder_names, find_builder, tree
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -22,8 +25,19 @@ if TYPE_CHECKING:
 _WEIGHT_ARGUMENTS = frozenset({"weights", "pretrained", "progress", "weights_backbone", "pretrained_backbone"})
 
 
-def build(run: Interpreter, state: State, builder: Builder, arguments: Arguments, node: cst.CSTNode) -> Value:
-    """A torchvision model; Unknown where an argument changes it in a way that is not known."""
+def build(
+    run: Interpreter,
+    state: State,
+    builder: Builder,
+    arguments: Arguments,
+    node: cst.CSTNode,
+    *,
+    from_hub: bool = False,
+) -> Value:
+    """A torchvision model; Unknown where an argument changes it in a way that is not known.
+
+    What a builder `from_hub` refuses is not known: it is of the version that the code names.
+    """
     if not arguments.complete:
         return Unknown(f"'{text_of(node)}' has arguments that are not known")
     weights = arguments.get(0, "weights") or arguments.get(None, "pretrained")
@@ -36,9 +50,14 @@ def build(run: Interpreter, state: State, builder: Builder, arguments: Arguments
         if isinstance(argument, Unknown):
             return Unknown(f"'{name}' of '{text_of(node)}' is not known")
         sizes[name] = argument
-    if weighted and sizes.get("num_classes", builder.classes) != builder.classes:
-        return Unknown(f"'{text_of(node)}' raises: weights with another number of classes")
-    made = tree(builder, sizes, bool(weighted))
+    asked = {} if weights is None or not weighted else _weights_asked_for(run, state, builder, arguments, weights)
+    refused = None if asked is None or from_hub else refusal(builder, sizes, asked)
+    if refused is not None:
+        _refuse(run, state, builder, sizes, asked or {}, node, ends=is_certain(refused, sizes))
+    if refused is not None or (weighted and sizes.get("num_classes", builder.classes) != builder.classes):
+        return Unknown(f"'{text_of(node)}' raises")
+    unread = ignored(builder, sizes)
+    made = tree(builder, {name: value for name, value in sizes.items() if name not in unread}, bool(weighted))
     if made is None:
         return Unknown(f"an argument of '{text_of(node)}' changes the model")
     if weighted is None and tree(builder, sizes, True) is not made:
@@ -46,9 +65,55 @@ def build(run: Interpreter, state: State, builder: Builder, arguments: Arguments
     identity = state.identity()
     state.heap[identity] = ZooObject(builder, made, bool(weighted))
     # A symbolic dropout or flag is no size, and the builder would refuse its witness.
-    plain = tuple((k, v) for k, v in sizes.items() if k == "num_classes" or not isinstance(v, SymbolicSize))
+    plain = tuple(
+        (k, v) for k, v in sizes.items() if k == "num_classes" or k in unread or not isinstance(v, SymbolicSize)
+    )
     state.trace.append(Build(identity, builder.name, plain, bool(weighted), site=node))
     return Module(ModuleRef(identity, ""))
+
+
+def _refuse(
+    run: Interpreter,
+    state: State,
+    builder: Builder,
+    sizes: dict[str, Argument],
+    asked: Mapping[str, Argument | WeightsMember],
+    node: cst.CSTNode,
+    *,
+    ends: bool,
+) -> None:
+    """The builder raises here: the path ends, unless it goes on for one value of a size that is not given."""
+    whole = tree(builder, {}, False)
+    if not state.guarded and whole is not None:
+        identity = state.identity()
+        state.heap[identity] = ZooObject(builder, whole, False)
+        arguments, weights = tuple(sizes.items()), tuple(asked.items())
+        event = Build(identity, builder.name, arguments, bool(asked), weights, refused=True, site=node)
+        state.trace.append(event)
+        if ends:
+            run.abandon(state)
+    if ends:
+        raise Raised
+
+
+def _weights_asked_for(
+    run: Interpreter, state: State, builder: Builder, arguments: Arguments, weights: Value
+) -> dict[str, Argument | WeightsMember] | None:
+    """The argument that asks for weights, which are certainly wanted; None where that is not written out."""
+    name = "pretrained" if arguments.get(0, "weights") is None else "weights"
+    match run.settle(state, weights):
+        case Constant(bool() | str() as plain):
+            return {name: plain}
+        case External(path) if path.startswith("torchvision."):
+            enum, member = path.split(".")[-2:]
+            return {name: WeightsMember(enum, member)} if _has_member(builder, enum, member) else None
+    return None
+
+
+def _has_member(builder: Builder, enum: str, member: str) -> bool:
+    """Whether this is a member of the builder's own weights, or else of any other's."""
+    others = () if enum == builder.weights_enum else filter(None, map(find_builder, builder_names()))
+    return any(other.weights_enum == enum and member in ("DEFAULT", *other.weights) for other in (builder, *others))
 
 
 def _asks_for_weights(run: Interpreter, state: State, weights: Value) -> bool | None:
@@ -71,7 +136,8 @@ def hub_load(run: Interpreter, state: State, arguments: Arguments, node: cst.CST
     """`torch.hub.load("pytorch/vision:v0.10.0", name, **arguments)`."""
     repository = arguments.get(0, "repo_or_dir")
     if isinstance(repository, Constant) and str(repository.value).startswith("pytorch/vision"):
-        return _by_name(run, state, arguments.get(1, "model"), arguments.positional[2:], arguments, node)
+        name = arguments.get(1, "model")
+        return _by_name(run, state, name, arguments.positional[2:], arguments, node, from_hub=True)
     return state.origin(node, text_of(node))
 
 
@@ -82,6 +148,8 @@ def _by_name(
     positional: tuple[Value, ...],
     arguments: Arguments,
     node: cst.CSTNode,
+    *,
+    from_hub: bool = False,
 ) -> Value:
     name = None if name is None else run.pinned(state, name)
     builder = find_builder(name.value.lower()) if isinstance(name, Constant) and isinstance(name.value, str) else None
@@ -89,4 +157,5 @@ def _by_name(
         return state.origin(node, text_of(node))
     ours = ("name", "repo_or_dir", "model", "source", "trust_repo", "force_reload", "verbose", "skip_validation")
     keywords = tuple((key, value) for key, value in arguments.keywords if key not in ours)
-    return build(run, state, builder, Arguments(positional, keywords, arguments.complete), node)
+    given = Arguments(positional, keywords, arguments.complete)
+    return build(run, state, builder, given, node, from_hub=from_hub)

@@ -81,7 +81,7 @@ class Interpreter:
         self.rounds = 0
         self.facts: dict[int, bool] = {}
         self.literals: dict[int, Value] = {}
-        self.assigned: dict[int, frozenset[str]] = {}
+        self.assigned: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
         self.numbers: dict[ModuleRef | ParameterRef, int] = {}
         self.deepest_call = DEEPEST_CALL
         self._may_choose: dict[int, bool] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -25,7 +26,7 @@ from headlint.flow.value import (
     Unknown,
     Value,
 )
-from headlint.source.nodes import names_assigned, parts, text_of
+from headlint.source.nodes import names_assigned, names_grown, parts, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -220,10 +221,16 @@ def _with_assigned_unknown(run: Interpreter, state: State, body: Sequence[cst.CS
     """
     assigned = run.assigned.get(id(body))
     if assigned is None:
-        assigned = run.assigned[id(body)] = names_assigned(body)
+        assigned = run.assigned[id(body)] = (names_assigned(body), names_grown(body))
     start = state.fork()
     names = start.frames[start.frame]
-    for name in assigned:
+    for name in assigned[1]:
+        value = names.get(name)
+        if isinstance(value, (ListRef, DictRef)):
+            record = start.heap[value.identity]
+            if isinstance(record, (ListRecord, DictRecord)) and not any(map(_leads_to_models, _values_in(record))):
+                start.heap[value.identity] = replace(record, complete=False)
+    for name in assigned[0]:
         if isinstance(names.get(name), (Constant, Symbol)):
             names[name] = Unknown(f"'{name}' changes from round to round")
     return start

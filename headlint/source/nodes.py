@@ -111,6 +111,29 @@ def holds(node: cst.CSTNode, wanted: cst.CSTNode) -> bool:
 _DEEPEST_TEXT = 12
 
 
+_GROWING = frozenset("add append extend insert setdefault update".split())
+
+
+def names_grown(body: Sequence[cst.CSTNode]) -> frozenset[str]:
+    """The plain names of what statements in a block put items into."""
+    found: set[str] = set()
+    pending: list[cst.CSTNode] = list(body)
+    while pending:
+        here = pending.pop()
+        kind = type(here)
+        owner: Any = None
+        if kind is cst.Call:
+            function = here.func  # type: ignore[attr-defined]
+            if type(function) is cst.Attribute and function.attr.value in _GROWING:
+                owner = function.value
+        elif kind is cst.AssignTarget and type(here.target) is cst.Subscript:  # type: ignore[attr-defined]
+            owner = here.target.value  # type: ignore[attr-defined]
+        if type(owner) is cst.Name:
+            found.add(owner.value)
+        pending.extend(parts(here))
+    return frozenset(found)
+
+
 @lru_cache(maxsize=20_000)
 def text_of(node: cst.CSTNode, depth: int = _DEEPEST_TEXT) -> str:
     """How the code writes an expression, shortened where it is long: for messages only."""
