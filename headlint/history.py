@@ -104,14 +104,6 @@ class MakeOpaque(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Copy(Event):
-    """`copy.deepcopy` of a module makes object number `object`."""
-
-    object: int
-    source: ModuleRef
-
-
-@dataclass(frozen=True, slots=True)
 class SetModule(Event):
     """A module (or None) is assigned under `name` in `target`, replacing `replaced` if something stood there."""
 
@@ -242,7 +234,6 @@ AnyEvent: TypeAlias = (
     | MakeLayer
     | MakeContainer
     | MakeOpaque
-    | Copy
     | SetModule
     | DeleteModule
     | SetAttribute
@@ -266,9 +257,6 @@ def modules_of(event: AnyEvent) -> Iterator[int]:
         case MakeContainer():
             yield event.object
             yield from (child.object for _, child in event.children)
-        case Copy():
-            yield event.object
-            yield event.source.object
         case Define():
             yield event.object
             yield from (part.object for _, part in event.parts)
@@ -432,8 +420,6 @@ class _Writer:
                 return {**step, "children": [[name, self.ref(child)] for name, child in event.children]}
             case MakeOpaque():
                 return {"do": "opaque", "object": self.number(event.object)}
-            case Copy():
-                return {"do": "copy", "object": self.number(event.object), "source": self.ref(event.source)}
             case Define():
                 parts: Json = [[name, self.ref(part)] for name, part in event.parts]
                 operations: Json = [self.operation(operation) for operation in event.operations]

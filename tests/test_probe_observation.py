@@ -186,14 +186,6 @@ def test_a_forward_that_looks_into_an_opaque_module_ends_there(worker: Prober) -
     assert data["forward"]["stopped"] == "opaque"
 
 
-def test_a_copy_of_an_opaque_module_is_one_too(worker: Prober) -> None:
-    events = [{"do": "opaque", "object": 0}, {"do": "copy", "object": 1, "source": [0, ""]}]
-    data = seen(worker.observe(recipe(*events, model=[1, ""], watch=[[0, ""]], shape=IMAGES)))
-    assert data["forward"]["stopped"] == "opaque"
-    assert data["model"]["parameters"] == 1
-    assert not data["watch"]["0:"]["inside"]
-
-
 @pytest.mark.parametrize("how", ["item", "attribute"])
 def test_the_places_of_a_sequential_are_replaced_by_item_or_name(worker: Prober, how: str) -> None:
     events = [build("vgg11"), linear(1, 4096, 10), place([0, "classifier"], "6", [1, ""], how)]
@@ -253,16 +245,6 @@ def test_a_wrapper_hides_the_names_of_its_module(worker: Prober) -> None:
         for steps in (["device_ids", 0], ["output_device"]):
             answer = worker.observe(recipe(*events[:2], read([1, ""], *steps), model=[1, ""]))
             assert failed(answer).reason == "looks into a module whose inside is not understood"
-
-
-def test_a_copy_is_another_model(worker: Prober) -> None:
-    copied = {"do": "copy", "object": 1, "source": [0, ""]}
-    events = [build("vgg11"), copied, linear(2, 4096, 10), place([0, "classifier"], "6", [2, ""], "item")]
-    watch = [[2, ""], [1, "classifier.6"], [0, "features.0"]]
-    data = seen(worker.observe(recipe(*events, model=[1, ""], watch=watch, shape=IMAGES)))
-    assert data["forward"]["output"] == [2, 1000]
-    assert [facts["inside"] for facts in data["watch"].values()] == [False, True, False]
-    assert [facts["used"] for facts in data["watch"].values()] == [0, 2, 0]
 
 
 def test_a_sequential_of_the_children_of_a_model(worker: Prober) -> None:

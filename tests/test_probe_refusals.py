@@ -219,8 +219,8 @@ CRAFTED: list[tuple[list[Any], str]] = [
     ([RESNET, event("flag", parameters=[[0, "nothing"]], value=True)], "no parameter stood at 'nothing'"),
     ([RESNET, event("flag", parameters=[], value=1)], "a flag is true or false"),
     ([RESNET, RESNET], "object 0 is made twice"),
-    ([RESNET, event("copy", object=1, source=[4, ""])], "no module stood at '' of object 4"),
-    ([RESNET, event("copy", object="1", source=[0, ""])], "'1' is no object number"),
+    ([RESNET, event("copy", object=1, source=[0, ""])], "unknown event 'copy'"),
+    ([RESNET, event("opaque", object="1")], "'1' is no object number"),
 ]
 
 

@@ -11,7 +11,6 @@ from headlint.history import (
     AnyEvent,
     Argument,
     Build,
-    Copy,
     Define,
     DeleteModule,
     Escape,
@@ -74,7 +73,7 @@ class Names:
         self.places = places
         self._makers: dict[int, AnyEvent] = {}
         for event in trace:
-            if isinstance(event, (Build, MakeLayer, MakeContainer, MakeOpaque, Copy)):
+            if isinstance(event, (Build, MakeLayer, MakeContainer, MakeOpaque)):
                 self._makers[event.object] = event
 
     def module(self, ref: ModuleRef) -> str:
@@ -91,8 +90,6 @@ class Names:
                 return _inside(made.kind, ref.path)
             case MakeOpaque():
                 return _inside(made.description, ref.path)
-            case Copy():
-                return f"copy of {_inside(self.module(made.source), ref.path)}"
         return "a module"
 
     def place(self, ref: ModuleRef) -> str:
@@ -132,7 +129,7 @@ def said(event: AnyEvent, names: Names) -> str:
             given = ", ".join(f"{name}={plain(value)}" for name, value in (*event.arguments, *event.weights))
             weights = " weighted" if event.weighted else ""
             return f"build {event.builder}{f'({given})' if given else ''}{weights}"
-        case MakeLayer() | MakeContainer() | MakeOpaque() | Copy():
+        case MakeLayer() | MakeContainer() | MakeOpaque():
             return f"make {names.module(ModuleRef(event.object, ''))}"
         case SetModule():
             value = "None" if event.value is None else names.module(event.value)

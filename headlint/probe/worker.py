@@ -8,14 +8,13 @@ line of JSON out:
     <- {"id": 1, "recipe": {...}, "timeout": 30.0, "memory": 2147483648}
     -> {"id": 1, "observation": {...}}             or {"id": 1, "failed": "...", "kind": "memory"}
 
-A recipe names torchvision builders and `torch.nn` layers from closed lists and gives them plain values. It is
-read as data: what is not on the lists is refused before anything runs.
+A recipe names torchvision builders, `torch.nn` layers and functions of torch from closed lists and gives them plain
+values. It is read as data: what is not on the lists is refused before anything runs.
 """
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import gc
 import importlib
 import importlib.abc
@@ -25,6 +24,7 @@ import inspect
 import json
 import math
 import mmap
+import operator
 import os
 import queue
 import re
@@ -361,7 +361,7 @@ class OpaqueReached(Exception):
 def opaque_class(torch: Any) -> Any:
     """A module that can stand anywhere: it has one parameter, and whoever calls it or looks into it ends there.
 
-    Once its `program` is known, calling it runs that.
+    What was put into it is known. A `Program` as its own attribute `forward` makes it known what calling it does.
     """
 
     def initialise(self: Any) -> None:
@@ -371,12 +371,6 @@ def opaque_class(torch: Any) -> Any:
     def reached(self: Any, *args: Any, **kwargs: Any) -> Any:
         raise OpaqueReached
 
-    def forward(self: Any, *inputs: Any) -> Any:
-        program = self.__dict__.get("program")
-        if program is None or len(inputs) != 1:
-            raise OpaqueReached
-        return program(inputs[0])
-
     def missing(self: Any, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
@@ -385,9 +379,182 @@ def opaque_class(torch: Any) -> Any:
         except AttributeError:
             raise OpaqueReached from None
 
-    ends = ("__iter__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__delattr__")
-    members = {"__init__": initialise, "forward": forward, "__getattr__": missing, "__bool__": lambda self: True}
+    def remove(self: Any, name: str) -> None:
+        if name not in self._modules:
+            raise OpaqueReached
+        torch.nn.Module.__delattr__(self, name)
+
+    ends = ("forward", "__iter__", "__len__", "__getitem__", "__setitem__", "__delitem__")
+    members = {"__init__": initialise, "__getattr__": missing, "__delattr__": remove, "__bool__": lambda self: True}
     return type("Opaque", (torch.nn.Module,), {**members, **dict.fromkeys(ends, reached)})
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a plain value is a whole number."""
+    return type(value) is int
+
+
+def are_whole(value: Any) -> bool:
+    """Whether a plain value is a sequence of whole numbers, at least one."""
+    return isinstance(value, tuple) and len(value) > 0 and all(map(is_whole, value))
+
+
+def is_axis(value: Any) -> bool:
+    """Whether a plain value is an axis, or several."""
+    return is_whole(value) or are_whole(value)
+
+
+def is_size(value: Any) -> bool:
+    """Whether a plain value is a size of pictures, of which adaptive pools may leave a side open."""
+    return is_whole(value) or (isinstance(value, tuple) and all(side is None or is_whole(side) for side in value))
+
+
+def is_flag(value: Any) -> bool:
+    """Whether a plain value is true or false."""
+    return type(value) is bool
+
+
+def is_number(value: Any) -> bool:
+    """Whether a plain value is a number."""
+    return type(value) in (int, float)
+
+
+class Kind:
+    """A function that a forward may apply to tensors: the arguments it may have, and those it must have.
+
+    `source` says where it is looked up: in torch, in torch.nn.functional, in torch.Tensor, or in Python's operator.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        arguments: dict[str, Callable[[Any], bool]] | None = None,
+        required: Sequence[str] = (),
+        name: str | None = None,
+    ) -> None:
+        self.source = source
+        self.arguments = arguments or {}
+        self.required = required
+        self.name = name
+
+    def function(self, torch: Any, kind: str) -> Any:
+        """The function itself."""
+        functional = torch.nn.functional
+        home = {"torch": torch, "functional": functional, "tensor": torch.Tensor, "operator": operator}[self.source]
+        return getattr(home, self.name or kind)
+
+
+REDUCTION: dict[str, Callable[[Any], bool]] = {"dim": is_axis, "keepdim": is_flag}
+POOL: dict[str, Callable[[Any], bool]] = {"kernel_size": is_axis, "stride": is_axis}
+KINDS = {
+    "flatten": Kind("torch", {"start_dim": is_whole, "end_dim": is_whole}),
+    "reshape": Kind("tensor", {"sizes": are_whole}, ["sizes"]),
+    "mean": Kind("torch", REDUCTION),
+    "sum": Kind("torch", REDUCTION),
+    "amax": Kind("torch", REDUCTION),
+    # Of what `max` gives along an axis only the values count.
+    "max": Kind("torch", REDUCTION, name="amax"),
+    "cat": Kind("torch", {"dim": is_whole}),
+    # Python's operators do for tuples what the code does, where torch's functions would raise.
+    "add": Kind("operator", {"value": is_number}),
+    "sub": Kind("operator", {"value": is_number}),
+    "mul": Kind("operator", {"value": is_number}),
+    "div": Kind("operator", {"value": is_number}, name="truediv"),
+    "relu": Kind("torch"),
+    "gelu": Kind("functional"),
+    "silu": Kind("functional"),
+    "sigmoid": Kind("torch"),
+    "tanh": Kind("torch"),
+    "softmax": Kind("functional", {"dim": is_whole}),
+    "log_softmax": Kind("functional", {"dim": is_whole}),
+    "normalize": Kind("functional", {"p": is_number, "dim": is_axis}),
+    "dropout": Kind("functional", {"p": is_number}),
+    "adaptive_avg_pool2d": Kind("functional", {"output_size": is_size}, ["output_size"]),
+    "adaptive_max_pool2d": Kind("functional", {"output_size": is_size}, ["output_size"]),
+    "avg_pool2d": Kind("functional", POOL, ["kernel_size"]),
+    "max_pool2d": Kind("functional", POOL, ["kernel_size"]),
+    "squeeze": Kind("torch", {"dim": is_axis}),
+    "unsqueeze": Kind("torch", {"dim": is_whole}, ["dim"]),
+    "permute": Kind("torch", {"dims": are_whole}, ["dims"]),
+    "transpose": Kind("torch", {"dim0": is_whole, "dim1": is_whole}, ["dim0", "dim1"]),
+    "contiguous": Kind("tensor"),
+}
+
+
+class Operation:
+    """One step of a program: what it does with which values.
+
+    `called` is the module that it calls, None for a function, and `places` is where that stood in the object.
+    """
+
+    def __init__(self, kind: str, inputs: list[int], arguments: dict[str, Any]) -> None:
+        self.kind = kind
+        self.inputs = inputs
+        self.arguments = arguments
+        self.called: Any = None
+        self.places: list[str] = []
+
+
+class Program:
+    """What a forward of the user's own does. Value 0 is its input, and each operation gives the next value."""
+
+    def __init__(self, torch: Any, owner: Any, operations: list[Operation]) -> None:
+        self.torch = torch
+        self.owner = owner
+        self.operations = operations
+        self.last_use = {number: i for i, operation in enumerate(operations) for number in operation.inputs}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) != 1 or kwargs:
+            raise OpaqueReached
+        values: dict[int, Any] = {0: args[0]}
+        result = args[0]
+        for i, operation in enumerate(self.operations):
+            inputs = [values[number] for number in operation.inputs]
+            result = values[i + 1] = self.apply(operation, inputs)
+            # Activations that nothing takes any more go at once, as they do in Python.
+            for number in {*operation.inputs, i + 1}:
+                if self.last_use.get(number, i) <= i:
+                    del values[number]
+        return result
+
+    def apply(self, operation: Operation, inputs: list[Any]) -> Any:
+        """The value that one operation gives."""
+        if operation.called is not None:
+            return self.standing(operation)(*inputs)
+        kind, arguments = operation.kind, operation.arguments
+        function = KINDS[kind].function(self.torch, kind)
+        if kind == "dropout":
+            return function(inputs[0], training=self.owner.training, **arguments)
+        if kind == "reshape":
+            sizes = [inputs[0].size(0) if size == 0 else size for size in arguments["sizes"]]
+            return function(inputs[0], sizes)
+        if kind == "cat":
+            return function(inputs, **arguments)
+        if kind in ("add", "sub", "mul", "div"):
+            return function(*inputs, *arguments.values())
+        return function(inputs[0], **arguments)
+
+    def standing(self, operation: Operation) -> Any:
+        """The module that stands now where the one to call stood: forward reads its attributes when it runs."""
+        if not operation.places:
+            return operation.called
+        now = [self.at(place) for place in operation.places]
+        if now[0] is None or any(module is not now[0] for module in now):
+            raise OpaqueReached
+        return now[0]
+
+    def at(self, place: str) -> Any:
+        """The module that stands at a place in the object, None if none does."""
+        module = self.owner
+        for name in place.split("."):
+            module = None if module is None else module._modules.get(name)
+        return module
+
+    def entrance(self) -> Any:
+        """The module that takes the input as it is, None if it is a function that takes it."""
+        first = next((operation for operation in self.operations if 0 in operation.inputs), None)
+        return first.called if first is not None and first.inputs == [0] else None
 
 
 # What wrappers give their instances, beyond what stands in their classes, where there are devices and processes.
@@ -532,52 +699,11 @@ def weights_out_of_reach(libraries: Libraries) -> Iterator[None]:
 
 # -- Reading a recipe -------------------------------------------------------------------------------------
 
+MOST_OPERATIONS = 64
+MOST_PARTS = 64
 CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "DataParallel", "DistributedDataParallel")
 NOT_FOR_LAYERS = frozenset(("device", "dtype", "backend", "rank"))
 NOT_FOR_BUILDERS = frozenset(("weights", "weights_backbone", "pretrained", "pretrained_backbone"))
-
-
-MOST_OPERATIONS = 64
-# Functions that the forward of a stand-in may be made of, with the arguments each takes.
-OPERATIONS = {
-    "flatten": frozenset(("start_dim", "end_dim")),
-    "reshape": frozenset(("sizes",)),
-    "permute": frozenset(("dims",)),
-    "transpose": frozenset(("dim0", "dim1")),
-    "squeeze": frozenset(("dim",)),
-    "unsqueeze": frozenset(("dim",)),
-    "cat": frozenset(("dim",)),
-    "dropout": frozenset(("p",)),
-    "normalize": frozenset(("p", "dim")),
-    "contiguous": frozenset(),
-    **dict.fromkeys(("mean", "sum", "amax"), frozenset(("dim", "keepdim"))),
-    **dict.fromkeys(("add", "sub", "mul", "div"), frozenset(("value",))),
-    **dict.fromkeys(("relu", "gelu", "silu", "sigmoid", "tanh"), frozenset()),
-    **dict.fromkeys(("softmax", "log_softmax"), frozenset(("dim",))),
-    **dict.fromkeys(("adaptive_avg_pool2d", "adaptive_max_pool2d"), frozenset(("output_size",))),
-    **dict.fromkeys(("avg_pool2d", "max_pool2d"), frozenset(("kernel_size", "stride"))),
-}
-
-
-def operate(torch: Any, kind: str, tensors: list[Any], arguments: dict[str, Any]) -> Any:
-    """One operation of a stand-in's forward, on real tensors."""
-    first = tensors[0]
-    if kind == "cat":
-        return torch.cat(tensors, **arguments)
-    if kind in ("add", "sub", "mul", "div"):
-        return getattr(torch, kind)(first, tensors[1] if len(tensors) > 1 else arguments["value"])
-    if kind == "reshape":
-        sizes = [first.size(0) if size == 0 else size for size in arguments["sizes"]]
-        return first.reshape(sizes)
-    if kind == "permute":
-        return first.permute(*arguments["dims"])
-    if kind == "contiguous":
-        return first
-    if kind == "dropout":
-        return torch.nn.functional.dropout(first, training=False, **arguments)
-    if kind in ("flatten", "transpose", "squeeze", "unsqueeze", "mean", "sum", "amax", "sigmoid", "tanh"):
-        return getattr(torch, kind)(first, **arguments)
-    return getattr(torch.nn.functional, kind)(first, **arguments)
 
 
 class Recipe:
@@ -723,40 +849,55 @@ class Recipe:
         self.object_number(event.get("object"))
 
     def check_define(self, event: dict[str, Any]) -> None:
-        """What the forward of a stand-in does, as operations over numbered values."""
+        """What the forward of a stand-in does, and what it holds."""
         self.object_number(event.get("object"))
-        for part in self.list_of(event.get("parts"), "parts"):
+        parts = self.list_of(event.get("parts"), "parts")
+        if len(parts) > MOST_PARTS:
+            raise refuse(f"more than {MOST_PARTS} parts")
+        for part in parts:
             if not isinstance(part, list) or len(part) != 2:
                 raise refuse(f"{brief(part)} is no part")
-            self.name(part[0])
+            if self.name(part[0]) == "forward":
+                raise refuse("forward is no part")
             self.ref(part[1])
-        operations = self.list_of(event.get("operations"), "operations")
-        if not 1 <= len(operations) <= MOST_OPERATIONS:
-            raise refuse(f"{len(operations)} operations")
-        for number, operation in enumerate(operations):
-            if not isinstance(operation, dict) or not isinstance(operation.get("kind"), str):
-                raise refuse(f"{brief(operation)} is no operation")
-            self.check_operation(number, operation)
+        if len({name for name, _ in parts}) != len(parts):
+            raise refuse("two parts have one name")
+        self.operations(event)
 
-    def check_operation(self, number: int, operation: dict[str, Any]) -> None:
-        """One operation: its inputs come before it, and its arguments are plain and of its kind."""
-        kind = operation["kind"]
-        inputs = self.list_of(operation.get("inputs"), "inputs")
-        if not inputs or not all(type(value) is int and 0 <= value <= number for value in inputs):
-            raise refuse(f"{brief(inputs)} are no values before operation {number}")
+    def operations(self, event: dict[str, Any]) -> list[Operation]:
+        """The operations of a forward, each of which takes values that those before it gave."""
+        given = self.list_of(event.get("operations"), "operations")
+        if not 1 <= len(given) <= MOST_OPERATIONS:
+            raise refuse(f"{len(given)} operations, not 1 to {MOST_OPERATIONS}")
+        return [self.operation(step, values) for values, step in enumerate(given, 1)]
+
+    def operation(self, step: Json, values: int) -> Operation:
+        """One operation where there are so many values before it."""
+        kind = step.get("kind") if isinstance(step, dict) else step
+        if not isinstance(kind, str) or (kind != "call" and kind not in KINDS):
+            raise refuse("unknown operation " + brief(kind))
+        inputs = self.list_of(step.get("inputs"), "inputs")
+        for number in inputs:
+            if type(number) is not int or not 0 <= number < values:
+                raise refuse(f"{brief(number)} is no value before this operation")
+        # An argument that is null is one that is not given.
+        arguments = {name: value for name, value in self.arguments(step, frozenset()).items() if value is not None}
+        several = kind in ("call", "cat")
+        wanted = 2 if kind in ("add", "sub", "mul", "div") and "value" not in arguments else 1
+        if len(inputs) > MOST_OPERATIONS or (not inputs if several else len(inputs) != wanted):
+            raise refuse(f"{kind} does not take {len(inputs)} values")
         if kind == "call":
-            self.ref(operation.get("module"))
-            return
-        allowed = OPERATIONS.get(kind)
-        if allowed is None:
-            raise refuse(f"unknown operation {brief(kind)}")
-        if not allowed.issuperset(self.arguments(operation, frozenset())):
-            raise refuse(f"{brief(operation.get('arguments'))} are no arguments of {kind}")
-
-    def check_copy(self, event: dict[str, Any]) -> None:
-        """A deep copy."""
-        self.object_number(event.get("object"))
-        self.ref(event.get("source"))
+            self.ref(step.get("module"))
+        elif step.get("module") is not None:
+            raise refuse(f"{kind} calls no module")
+        known = {} if kind == "call" else KINDS[kind].arguments
+        for name, value in arguments.items():
+            if name not in known or not known[name](value):
+                raise refuse(f"{kind} does not take {name}={brief(value)}")
+        for name in () if kind == "call" else KINDS[kind].required:
+            if name not in arguments:
+                raise refuse(f"{kind} needs {name}")
+        return Operation(kind, inputs, arguments)
 
     def check_set(self, event: dict[str, Any]) -> None:
         """A module under a name."""
@@ -833,7 +974,6 @@ class Recipe:
         "container": check_container,
         "opaque": check_opaque,
         "define": check_define,
-        "copy": check_copy,
         "set": check_set,
         "delete": check_delete,
         "attribute": check_attribute,
@@ -1042,41 +1182,30 @@ class Replay:
         self.remember(event["object"], self.libraries.opaque())
 
     def define(self, event: dict[str, Any]) -> None:
-        """A stand-in gets the parts that it holds and the program that its forward is."""
-        module = self.module([event["object"], ""])
-        if not isinstance(module, self.libraries.opaque):
-            raise refuse("only a stand-in can be defined")
-        steps = []
-        for operation in event["operations"]:
-            part = self.module(operation["module"]) if operation["kind"] == "call" else None
-            arguments = self.recipe.arguments(operation, frozenset())
-            steps.append((operation["kind"], operation["inputs"], part, arguments))
-        module._parameters.pop("opaque", None)
+        """A stand-in becomes what its class says: it holds its parts, and calling it runs their program."""
+        number = event["object"]
+        owner = self.module([number, ""])
+        if type(owner) is not self.libraries.opaque:
+            raise refuse(f"object {number} is no stand-in that could be defined")
+        if "forward" in vars(owner):
+            raise refuse(f"object {number} is defined twice")
         for name, ref in event["parts"]:
-            module._modules[name] = self.module(ref)
-        torch = self.libraries.torch
-
-        def program(given: Any) -> Any:
-            values = [given]
-            for kind, inputs, part, arguments in steps:
-                tensors = [values[number] for number in inputs]
-                values.append(part(*tensors) if part is not None else operate(torch, kind, tensors, arguments))
-            return values[-1]
-
-        module.__dict__["program"] = program
-
-    def copy(self, event: dict[str, Any]) -> None:
-        """A deep copy; parameters in the zero pool stay there."""
-        source = self.module(event["source"])
-        memo: dict[int, Any] = {}
-        own = 0
-        for parameter in source.parameters():
-            if is_made(parameter) and self.pool.holds(parameter):
-                memo[id(parameter)] = self.libraries.nn.Parameter(parameter.data, parameter.requires_grad)
-            else:
-                own += size_of(parameter)
-        self.plan(own)
-        self.remember(event["object"], copy.deepcopy(source, memo))
+            part = self.module(ref)
+            if any(inner is owner for inner in part.modules()):
+                raise refuse(f"object {number} holds itself")
+            setattr(owner, name, part)
+        # Its inside is known now, and this one is none of it.
+        del owner._parameters["opaque"]
+        self.parameters[number].pop("opaque")
+        places: dict[int, list[str]] = {}
+        for place, inner in owner.named_modules(remove_duplicate=False):
+            places.setdefault(id(inner), []).append(place)
+        operations = self.recipe.operations(event)
+        for i, operation in enumerate(operations):
+            if operation.kind == "call":
+                operation.called = self.module(event["operations"][i]["module"])
+                operation.places = places.get(id(operation.called), [])
+        vars(owner)["forward"] = Program(self.libraries.torch, owner, operations)
 
     @staticmethod
     def key(target: Any, name: str) -> Any:
@@ -1169,7 +1298,6 @@ class Replay:
         "container": container,
         "opaque": stand_in,
         "define": define,
-        "copy": copy,
         "set": set,
         "delete": delete,
         "attribute": attribute,
@@ -1493,9 +1621,12 @@ class Experiment:
             transform.min_size = (size,)
 
     def entrance(self, model: Any) -> Any:
-        """The module that the input comes to: through wrappers, and the first of a Sequential."""
+        """The module that the input comes to: through wrappers, into programs, and the first of a Sequential."""
         for _ in range(20):
-            if type(model) in self.libraries.wrappers.values():
+            program = vars(model).get("forward")
+            if isinstance(program, Program) and program.entrance() is not None:
+                model = program.entrance()
+            elif type(model) in self.libraries.wrappers.values():
                 model = model.module
             elif type(model) is self.libraries.nn.Sequential and len(model) > 0:
                 model = model[0]
