@@ -277,3 +277,108 @@ class SizeIgnored(Claim):
         output = (observation.get("forward") or {}).get("output")
         returned = "" if output is None else f" and forward returns {shape_text(output)}"
         return _confirmed(f"its weight stays {shape_text(shape)}{returned}")
+
+
+@dataclass(frozen=True, slots=True)
+class BuilderRaises(Claim):
+    """The last event of the history, the call of a builder, raises before it downloads anything."""
+
+    needs_forward: ClassVar[bool] = False
+
+    @property
+    def watch(self) -> tuple[ModuleRef, ...]:
+        return ()
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        events, body = observation["events"], recipe.body["events"]
+        assert isinstance(body, list)
+        if len(events) < len(body):
+            return _unconfirmed(_ended(events[-1]))
+        last = events[-1]
+        if last is None or "reached" in last:
+            return _REFUTED
+        return _confirmed(f"{last['raised']['type']}: {last['raised']['text']}")
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordIgnored(Claim):
+    """The builder of `model` takes the keyword `name`, with which it is given `value` classes, and returns others."""
+
+    model: ModuleRef
+    name: str
+    value: Argument
+
+    @property
+    def watch(self) -> tuple[ModuleRef, ...]:
+        return (self.model,)
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        raised = observation["events"] and (observation["events"][-1] or {}).get("raised")
+        if raised and f"'{self.name}'" in raised["text"]:
+            # Other versions refuse it, which is no better.
+            return _confirmed(f"{raised['type']}: {raised['text']}")
+        early = _stopped_early(recipe, observation)
+        if early is not None:
+            return early
+        output = observation["forward"]["output"]
+        written = recipe.witnesses.numbers[self.value.key] if isinstance(self.value, SymbolicSize) else self.value
+        if written in _widths(output):
+            return _REFUTED
+        return _confirmed(f"forward returns {shape_text(output)}")
+
+
+@dataclass(frozen=True, slots=True)
+class CountIgnored(Claim):
+    """Forward of `model` does not return `value` classes although its attribute `name` says so."""
+
+    model: ModuleRef
+    name: str
+    value: Argument
+
+    @property
+    def watch(self) -> tuple[ModuleRef, ...]:
+        return (self.model,)
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        early = _stopped_early(recipe, observation)
+        if early is not None:
+            return early
+        if not _includes(recipe, "attribute", self.name):
+            return _unconfirmed("the replay leaves it out")
+        output = observation["forward"]["output"]
+        written = recipe.witnesses.numbers[self.value.key] if isinstance(self.value, SymbolicSize) else self.value
+        if written in _widths(output):
+            return _REFUTED
+        return _confirmed(f"forward returns {shape_text(output)}")
+
+
+def _widths(output: object) -> set[int]:
+    """The second sizes of all tensors in a forward's output: the classes, where it has any."""
+    if isinstance(output, dict):
+        return set().union(*map(_widths, output.values()))
+    if isinstance(output, list) and all(isinstance(size, int) for size in output):
+        return set(output[1:2])
+    return set().union(*map(_widths, output)) if isinstance(output, list) else set()
+
+
+@dataclass(frozen=True, slots=True)
+class AllFrozen(Claim):
+    """No parameter of `model` requires grad."""
+
+    model: ModuleRef
+    needs_forward: ClassVar[bool] = False
+
+    @property
+    def watch(self) -> tuple[ModuleRef, ...]:
+        return (self.model,)
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        for event in observation["events"]:
+            if event is not None:
+                return _unconfirmed(_ended(event))
+        facts = observation["watch"].get(recipe.key(self.model))
+        if facts is None:
+            return _unconfirmed("the replay does not watch it")
+        if facts["trainable"] or not facts["parameters"]:
+            return _REFUTED
+        return _confirmed(f"requires_grad is False for all {facts['parameters']} parameters")

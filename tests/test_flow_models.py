@@ -61,7 +61,6 @@ def test_classes_of_a_builder() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "m = models.resnet18(weights='DEFAULT', num_classes=10)",
         "m = models.resnet18(**load())",
         "m = models.resnet18(block=B)",
     ],

@@ -1,0 +1,88 @@
+"""HL106: torchvision's builder refuses what it is given, or takes it and ignores it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from headlint.checks.candidate import Candidate
+from headlint.checks.places import spelled
+from headlint.claims import BuilderRaises, KeywordIgnored
+from headlint.flow.histories import ModelHistory
+from headlint.flow.refusals import Refusal, ignored, means_num_classes, refusal
+from headlint.history import Argument, Build, SymbolicSize, WeightsMember
+from headlint.zoo import Builder
+
+CODE = "HL106"
+
+
+def check(history: ModelHistory) -> Iterator[Candidate]:
+    """The call that made this model, or would have."""
+    build, builder = history.build, history.builder
+    site = build.site
+    if site is None:
+        return
+    arguments = dict(build.arguments)
+    if build.refused:
+        refused = refusal(builder, arguments, dict(build.weights))
+        if refused is not None:
+            message, hint = _told(builder, build, refused)
+            # A newer torchvision may know a name that this one does not.
+            newer = refused.kind in ("keyword", "member")
+            yield Candidate(CODE, site, site, f"{message}; {hint}", hint, BuilderRaises(), speculative=newer)
+        return
+    if "num_classes" in arguments or builder.task not in ("classification", "segmentation"):
+        return
+    for name in ignored(builder, arguments):
+        value = arguments[name]
+        if value not in (None, builder.classes) and not isinstance(value, (bool, str)):
+            message = f"{builder.name} takes '{name}', which nothing reads, and makes {builder.classes} classes"
+            claim = KeywordIgnored(history.model, name, value)
+            yield Candidate(CODE, site, site, f"{message}; write num_classes", "write num_classes", claim, False)
+
+
+def _told(builder: Builder, build: Build, refused: Refusal) -> tuple[str, str]:
+    """What the builder refuses, and what to write instead."""
+    arguments, name = dict(build.arguments), refused.name
+    match refused.kind:
+        case "classes":
+            places = [spelled(place) for place in _head_places(builder)]
+            replace = f"leave it out and replace {_listed(places)} afterwards" if places else "leave one of them out"
+            what = f"{builder.name} with weights refuses {name}={_text(arguments[name])}"
+            other = " unless that is" if isinstance(arguments[name], SymbolicSize) else ", they are for"
+            return f"{what}{other} {refused.needed}", replace
+        case "fixed":
+            what = f"{builder.name} with weights refuses {name}={_text(arguments[name])}"
+            if builder.root_type == "GoogLeNet" and name == "aux_logits":
+                return what, "leave it out, which drops the auxiliary heads all the same"
+            return what, _AFTERWARDS.get(name, "leave it out")
+        case "keyword":
+            near = difflib.get_close_matches(name, builder.parameters, 1, 0.7)
+            near = near or (["num_classes"] if means_num_classes(name) else [])
+            hint = f"write {near[0]}" if near else "leave it out"
+            return f"{builder.name} has no argument '{name}'", hint
+        case "member":
+            there = ", ".join(builder.weights) or "no weights"
+            return f"{builder.name} has no weights {dict(build.weights)[name]!r}", f"there are DEFAULT, {there}"
+    given = dict(build.weights)[name]
+    assert isinstance(given, WeightsMember)
+    wrong, right = f"{given.enum}.{given.member}", f"{builder.weights_enum}.DEFAULT"
+    return f"{builder.name} refuses {wrong}, the weights of another model", f"write {right}"
+
+
+_AFTERWARDS = {
+    "aux_logits": "leave it out, and set aux_logits of the model to False afterwards",
+    "aux_loss": "leave it out, and set aux_classifier of the model to None afterwards",
+}
+
+
+def _head_places(builder: Builder) -> tuple[str, ...]:
+    return tuple(head.place for head in builder.heads if not head.auxiliary)
+
+
+def _listed(places: list[str]) -> str:
+    return " and ".join(f"'{place}'" for place in places[:3])
+
+
+def _text(argument: Argument) -> str:
+    return str(getattr(argument, "text", argument))

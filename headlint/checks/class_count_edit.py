@@ -1,0 +1,93 @@
+"""HL104: the number of classes is written on the model, whose head stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from headlint.checks.candidate import Candidate
+from headlint.checks.places import head_places, spelled
+from headlint.claims import CountIgnored
+from headlint.flow import modules
+from headlint.flow.histories import ModelHistory
+from headlint.flow.state import InstanceRecord
+from headlint.history import DeleteModule, Escape, MakeContainer, MakeOptimizer, ModuleRef, SetAttribute, SetModule
+
+CODE = "HL104"
+
+_COUNTS = frozenset({"num_classes", "n_classes", "nb_classes"})
+_TASKS = frozenset({"classification", "segmentation", "video"})
+
+
+def check(history: ModelHistory) -> Iterator[Candidate]:
+    """Class counts that differ from those of a head which nothing touches, on a model that is trained or called."""
+    builder = history.builder
+    heads = head_places(history)
+    if builder.task not in _TASKS or not heads or not history.complete:
+        return
+    last = {
+        event.name: event
+        for event in history.events
+        if isinstance(event, SetAttribute) and event.target == history.model and event.name in _COUNTS
+    }
+    if not last or _is_changed(history) or _is_part_of_more(history) or not _is_used_as_it_is(history):
+        return
+    made = dict(history.build.arguments).get("num_classes", builder.classes)
+    for name, event in last.items():
+        if event.site is None or event.value in (None, made) or isinstance(event.value, (bool, str, float, tuple)):
+            continue
+        places = " and ".join(f"'{spelled(place)}'" for place in heads)
+        hint = f"replace {places}"
+        message = (
+            f"forward of {builder.name} does not read '{name}' and still returns {getattr(made, 'text', made)} classes"
+        )
+        claim = CountIgnored(history.model, name, event.value)
+        yield Candidate(CODE, event.site, event.site, f"{message}; {hint}", hint, claim, False, unless_read=name)
+
+
+def _is_changed(history: ModelHistory) -> bool:
+    """Whether any layer is put in, taken out or written on: then the number may belong to that."""
+    if any(name in ("weight", "bias") and ref in history.places for ref, name in history.state.attributes):
+        return True
+    return any(
+        (isinstance(event, (SetModule, DeleteModule)) and event.target in history.places)
+        or (isinstance(event, SetAttribute) and event.name in ("out_features", "out_channels"))
+        for event in history.events
+    )
+
+
+def _is_part_of_more(history: ModelHistory) -> bool:
+    """Whether the model stands beside other layers, which may make those classes of its output."""
+    if any(
+        isinstance(event, MakeContainer) and event.kind not in modules.WRAPPERS and _holds(event, history.model)
+        for event in history.events
+    ):
+        return True
+    for number, record in history.state.heap.items():
+        if isinstance(record, InstanceRecord):
+            inside = [child for _, child in modules.children_of(history.state, ModuleRef(number, ""))]
+            others = [ref for ref in inside if ref is not None and ref != history.model]
+            if history.model in inside and any(_has_parameters(history, ref) for ref in others):
+                return True
+    return False
+
+
+def _holds(container: MakeContainer, ref: ModuleRef) -> bool:
+    return any(child == ref for _, child in container.children)
+
+
+def _has_parameters(history: ModelHistory, ref: ModuleRef) -> bool:
+    return next(modules.parameters_of(history.state, ref), None) is not None
+
+
+def _is_used_as_it_is(history: ModelHistory) -> bool:
+    """Whether the model is trained, or called, before code out of sight may give it another head."""
+    own = {parameter for _, parameter in modules.parameters_of(history.state, history.model)}
+    for event in history.state.trace:
+        if isinstance(event, Escape) and event.target.object == history.build.object:
+            if not isinstance(event.site, (cst.FunctionDef, cst.ClassDef, cst.Lambda)):
+                return False
+        elif isinstance(event, MakeOptimizer) and not own.isdisjoint(event.parameters or ()):
+            return True
+    return any(history.state.called.get(ref, False) for ref in (history.model, *history.wrappers))

@@ -1,0 +1,69 @@
+"""HL306: an optimizer is built for a model of which everything is frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+
+from headlint.checks import flag_typo, freeze_after_replace, module_flag
+from headlint.checks.candidate import Candidate
+from headlint.claims import AllFrozen
+from headlint.flow import modules
+from headlint.flow.histories import ModelHistory
+from headlint.flow.state import OptimizerRecord
+from headlint.history import AnyEvent, Build, Escape, MakeOptimizer, ParameterRef, SetFlag
+
+CODE = "HL306"
+
+
+def check(history: ModelHistory) -> Iterator[Candidate]:
+    """The optimizers, if whatever they hold and all of the model is frozen when they are made, and stays so."""
+    own = {parameter for _, parameter in modules.parameters_of(history.state, history.model)}
+    if not own or any(history.state.flags.get(parameter, True) is not False for parameter in own):
+        return
+    trace = history.state.trace
+    made = [(index, event) for index, event in enumerate(trace) if isinstance(event, MakeOptimizer)]
+    if not made or not history.complete or _may_train_later(history, trace[made[0][0] :]):
+        return
+    if any(True for other in (freeze_after_replace, flag_typo, module_flag) for _ in other.check(history)):
+        # Told where the flag is written.
+        return
+    for index, event in made:
+        if event.site is None or event.parameters is None or not _frozen_before(trace[:index], own):
+            continue
+        empty = not event.parameters and not event.groups
+        if not (_is_alone(history) if empty else event.parameters and own.issuperset(event.parameters)):
+            continue
+        effect = f"{event.kind} is given nothing and raises" if empty else f"no step of {event.kind} changes any"
+        hint = "unfreeze what is meant to train before"
+        message = f"all {len(own)} parameters of {history.builder.name} are frozen: {effect}; {hint}"
+        claim = AllFrozen(history.model)
+        yield Candidate(CODE, event.site, event.site, message, hint, claim, speculative=False)
+
+
+def _frozen_before(trace: Sequence[AnyEvent], own: AbstractSet[ParameterRef]) -> bool:
+    """Whether all of these parameters are frozen by what the path has done so far."""
+    flags: dict[ParameterRef, bool] = {}
+    for event in trace:
+        if isinstance(event, SetFlag):
+            flags.update(dict.fromkeys(event.parameters, event.value))
+    return all(flags.get(parameter) is False for parameter in own)
+
+
+def _is_alone(history: ModelHistory) -> bool:
+    """Whether no other model could be meant by an optimizer that holds nothing."""
+    return sum(isinstance(event, Build) for event in history.state.trace) == 1
+
+
+def _may_train_later(history: ModelHistory, behind: Sequence[AnyEvent]) -> bool:
+    """Whether anything that trains is in an optimizer, or may be unfrozen behind the first one or out of sight."""
+    for record in history.state.heap.values():
+        if isinstance(record, OptimizerRecord):
+            if record.parameters is None:
+                return True
+            if any(history.state.flags.get(parameter, True) is not False for parameter in record.parameters):
+                return True
+    escapes = (event for event in history.state.trace if isinstance(event, Escape))
+    return any(event.target.object == history.build.object for event in escapes) or any(
+        isinstance(event, SetFlag) and event.value for event in behind
+    )

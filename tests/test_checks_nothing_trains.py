@@ -1,0 +1,77 @@
+"""HL306: which optimizers have nothing to train, and what speaks against saying so."""
+
+from __future__ import annotations
+
+import pytest
+from probe_helpers import needs_torch, prober, seen
+
+from headlint.claims import AllFrozen
+from headlint.history import AnyEvent, Build, ModuleRef, ParameterRef, SetFlag, choose_witnesses, recipe
+from headlint.lint import Linter, Settings
+
+IMPORTS = "import torch\nfrom torch import nn, optim\nfrom torchvision import models\nmodel = models.alexnet()\n"
+FREEZE = "for p in model.parameters(): p.requires_grad = False\n"
+TRAIN = "\noptim.Adam(model.parameters())"
+
+
+def messages(text: str) -> list[str]:
+    """What HL306 says of a program, without asking the worker."""
+    with Linter(Settings(confirm="off", select=frozenset({"HL306"}))) as linter:
+        return [finding.message for finding in linter.lint_unguarded(IMPORTS + text, "program.py").findings]
+
+
+def test_messages() -> None:
+    (message,) = messages(FREEZE + "optim.SGD([p for p in model.parameters() if p.requires_grad])")
+    assert message == (
+        "all 16 parameters of alexnet are frozen: SGD is given nothing and raises;"
+        " unfreeze what is meant to train before"
+    )
+    assert messages(FREEZE + "optim.SGD(model.classifier.parameters())") == [
+        "all 16 parameters of alexnet are frozen: no step of SGD changes any; unfreeze what is meant to train before"
+    ]
+
+
+def test_only_what_is_wrong_on_every_path_is_said() -> None:
+    assert messages(FREEZE + f"if load(): model.eval(){TRAIN}") != []
+    assert messages(f"if load():\n    {FREEZE}{TRAIN}") == []
+
+
+SILENT = {
+    "trainable": f"model.features.requires_grad_(False){TRAIN}",
+    "unfrozen before": FREEZE + f"model.classifier[6].requires_grad_(True){TRAIN}",
+    "unfrozen behind": FREEZE + f"{TRAIN}\nmodel.classifier[6].requires_grad_(True)",
+    "unfrozen behind by a flag that is not known": FREEZE + f"{TRAIN}\nmodel.requires_grad_(load())",
+    "unfrozen out of sight": FREEZE + f"unfreeze(model){TRAIN}",
+    "unfrozen out of sight behind": FREEZE + f"{TRAIN}\nfit(model)",
+    "a new head": FREEZE + f"model.classifier[6] = nn.Linear(4096, 2){TRAIN}",
+    "frozen behind": TRAIN + "\n" + FREEZE,
+    "not known what it holds": FREEZE + "optim.Adam(load())",
+    "another optimizer trains": FREEZE + f"optim.Adam(models.vgg11().parameters()){TRAIN}",
+    "more is added": FREEZE + "o = optim.Adam(model.parameters())\no.add_param_group({'params': load()})",
+    "empty groups": FREEZE + "optim.Adam([{'params': []}])",
+    "empty for another model": FREEZE + "models.vgg11()\noptim.Adam([])",
+    "no optimizer": FREEZE,
+    "found elsewhere": f"model.classifier[6] = nn.Linear(4096, 2)\n{FREEZE}{TRAIN}",
+    "written on a module": FREEZE + f"model.classifier.requires_grad = True{TRAIN}",
+}
+
+
+@pytest.mark.parametrize("text", SILENT.values(), ids=SILENT.keys())
+def test_silent(text: str) -> None:
+    assert messages(text) == []
+
+
+@needs_torch
+def test_the_real_flags_decide() -> None:
+    claim = AllFrozen(ModuleRef(1, "fc"))
+    weights = (ParameterRef(1, "fc.weight"), ParameterRef(1, "fc.bias"))
+
+    def judged(*frozen: ParameterRef) -> tuple[str, str]:
+        events: list[AnyEvent] = [Build(1, "resnet18", (), False, site=None), SetFlag(frozen, False, site=None)]
+        witnesses = choose_witnesses(events)
+        made = recipe(events, model=ModuleRef(1, ""), watch=claim.watch, input_shape=None, witnesses=witnesses)
+        judgement = claim.judge(made, seen(prober().observe(made.body)))
+        return judgement.verdict.kind, judgement.evidence
+
+    assert judged(*weights) == ("confirmed", "requires_grad is False for all 2 parameters")
+    assert judged(*weights[:1])[0] == "refuted"
