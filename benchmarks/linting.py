@@ -54,12 +54,12 @@ def relevant_files() -> None:
     """Files with surgery on models, without confirmation and with every verdict in the cache."""
     files = fixtures()
     heading(f"flake8 on {len(files)} fixtures ({line_count(files)} lines), not confirmed")
-    compare(files, "--headlint-confirm=off")
+    compare(files, "--headlint-confirm=off", rounds=3)
     with tempfile.TemporaryDirectory() as cache:
         option = f"--headlint-cache-dir={cache}"
         processor_seconds("torchfix", [option, *map(str, files)])
         heading(f"flake8 on {len(files)} fixtures, every verdict in the cache")
-        compare(files, option)
+        compare(files, option, rounds=3)
 
 
 def compare(files: list[Path], *options: str, rounds: int = ROUNDS) -> float:
