@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
@@ -86,27 +88,16 @@ class Linter:
 
     def lint_unguarded(self, text: str, name: str) -> Report:
         """The same without the guard, for tests: whatever goes wrong in the analysis raises."""
-        import libcst as cst
-
         from headlint.checks.agreement import agree
         from headlint.flow.histories import analyse
-        from headlint.source.program import parse
 
-        if "\0" in text:
-            return Report((), ("1:1: cannot be parsed: it contains a NUL byte",), 0)
-        try:
-            program = parse(text, name)
-        except cst.ParserSyntaxError as error:
-            reason = str(error.message).splitlines()[0] if error.message else "invalid syntax"
-            return Report((), (f"{error.editor_line}:{error.editor_column}: cannot be parsed: {reason}",), 0)
-        except RecursionError:
-            return Report((), ("1:1: cannot be parsed: nested too deeply",), 0)
-        except TypeError:
-            # libcst takes some valid Python for invalid, such as a lambda glued to `else(`.
-            return Report((), ("1:1: cannot be parsed: the parser does not know this form of Python",), 0)
-        analysis = analyse(program.tree)
+        with collector_at_rest():
+            program = _parsed(text, name)
+            if isinstance(program, Report):
+                return program
+            analysis = analyse(program.tree)
+            groups = agree(analysis, list(self._suspicions(analysis.histories)), program)
         notes = (f"1:1: {analysis.note}",) if analysis.note else ()
-        groups = agree(analysis, list(self._suspicions(analysis.histories)), program)
         findings: list[Finding] = []
         hidden = 0
         replays = Replays(self._running_prober)
@@ -185,6 +176,38 @@ class Linter:
 
             self._prober = Prober(self.settings.python, self.settings.timeout, self.settings.cache_directory)
         return self._prober
+
+
+@contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """Keep Python's cycle collector from walking the trees of a file again and again while they are made and read."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _parsed(text: str, name: str) -> Program | Report:
+    """The program, or what to say where there is none to be had."""
+    import libcst as cst
+
+    from headlint.source.program import parse
+
+    if "\0" in text:
+        return Report((), ("1:1: cannot be parsed: it contains a NUL byte",), 0)
+    try:
+        return parse(text, name)
+    except cst.ParserSyntaxError as error:
+        reason = str(error.message).splitlines()[0] if error.message else "invalid syntax"
+        return Report((), (f"{error.editor_line}:{error.editor_column}: cannot be parsed: {reason}",), 0)
+    except RecursionError:
+        return Report((), ("1:1: cannot be parsed: nested too deeply",), 0)
+    except TypeError:
+        # libcst takes some valid Python for invalid, such as a lambda glued to `else(`.
+        return Report((), ("1:1: cannot be parsed: the parser does not know this form of Python",), 0)
 
 
 class Replays:

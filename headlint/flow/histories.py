@@ -230,12 +230,14 @@ _ANYTHING = Arguments((), (), complete=False, outside=True)
 
 def _histories(ended: Sequence[EndedPath]) -> tuple[ModelHistory, ...]:
     seen: dict[tuple[object, ...], ModelHistory] = {}
+    known: dict[int, frozenset[int]] = {}
     for path in ended:
         trace = path.state.trace
+        touched = [_touched_by(event, known) for event in trace]
         for event in trace:
             if not isinstance(event, Build):
                 continue
-            events = _about(event.object, trace)
+            events = _about(event.object, trace, touched)
             escaped = path.state.escaped.get(event.object)
             key = (event.object, id(event.site), events, path.complete, escaped)
             same = seen.get(key)
@@ -251,10 +253,17 @@ def _histories(ended: Sequence[EndedPath]) -> tuple[ModelHistory, ...]:
     return tuple(seen.values())
 
 
-def _about(number: int, trace: Sequence[AnyEvent]) -> tuple[AnyEvent, ...]:
+def _touched_by(event: AnyEvent, known: dict[int, frozenset[int]]) -> frozenset[int]:
+    """The objects that an event is about; paths share their events, so each is asked once."""
+    objects = known.get(id(event))
+    if objects is None:
+        objects = known[id(event)] = frozenset(modules_of(event))
+    return objects
+
+
+def _about(number: int, trace: Sequence[AnyEvent], touched: Sequence[frozenset[int]]) -> tuple[AnyEvent, ...]:
     """The events that concern object `number` or anything that comes together with it."""
     together = {number}
-    touched = [frozenset(modules_of(event)) for event in trace]
     grown = True
     while grown:
         grown = False
