@@ -1,0 +1,24 @@
+"""The closed set of claims: what a finding says is true of the rebuilt model, and how an observation decides it."""
+
+from headlint.claims.base import Claim, Judgement, shape_text
+from headlint.claims.flags import AllFrozen, FlagsKept, NothingFrozen, StaysFrozen
+from headlint.claims.forward import ForwardRaises, NeverUsed
+from headlint.claims.raises import BuilderRaises, ReadRaises
+from headlint.claims.sizes import CountIgnored, KeywordIgnored, SizeIgnored
+
+__all__ = [
+    "AllFrozen",
+    "BuilderRaises",
+    "Claim",
+    "CountIgnored",
+    "FlagsKept",
+    "ForwardRaises",
+    "Judgement",
+    "KeywordIgnored",
+    "NeverUsed",
+    "NothingFrozen",
+    "ReadRaises",
+    "SizeIgnored",
+    "StaysFrozen",
+    "shape_text",
+]

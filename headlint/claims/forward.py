@@ -1,0 +1,51 @@
+"""Claims about what forward calls and where it raises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from headlint.claims.base import REFUTED, Claim, Judgement, confirmed, shape_text, stopped_early, unconfirmed
+from headlint.history import ModuleRef, Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class NeverUsed(Claim):
+    """`module` has no part in what forward computes: never called, and no parameter of it is used."""
+
+    module: ModuleRef
+
+    @property
+    def watch(self) -> tuple[ModuleRef, ...]:
+        return (self.module,)
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        facts = observation["watch"].get(recipe.key(self.module))
+        if facts is not None and (facts["modules_called"] or facts["used"]):
+            return REFUTED
+        early = stopped_early(observation)
+        if early is not None:
+            return early
+        if facts is None:
+            return unconfirmed("the replay does not watch it")
+        return confirmed(f"forward returns {shape_text(observation['forward']['output'])} without calling it")
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardRaises(Claim):
+    """Forward raises inside one of `modules`."""
+
+    modules: tuple[ModuleRef, ...]
+
+    @property
+    def watch(self) -> tuple[ModuleRef, ...]:
+        return self.modules
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        raised = (observation.get("forward") or {}).get("raised")
+        if raised and raised.get("module") is not None:
+            number, path = raised["module"]
+            if f"{number}:{path}" in {recipe.key(module) for module in self.modules}:
+                return confirmed(raised["text"])
+        early = stopped_early(observation)
+        return REFUTED if early is None else early

@@ -1,0 +1,106 @@
+"""Claims that a size which was written has no effect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from headlint.claims.base import (
+    REFUTED,
+    Claim,
+    Judgement,
+    confirmed,
+    events_ended,
+    includes,
+    number_of,
+    shape_text,
+    stopped_early,
+    unconfirmed,
+    widths,
+)
+from headlint.history import Argument, ModuleRef, Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class SizeIgnored(Claim):
+    """The weight of `layer` keeps its shape while the attribute `name` becomes `value`.
+
+    `axes` are those of the weight that the attribute tells the size of, the first one divided by `groups`.
+    """
+
+    layer: ModuleRef
+    name: str
+    value: Argument
+    axes: tuple[int, ...]
+    groups: int
+
+    @property
+    def watch(self) -> tuple[ModuleRef, ...]:
+        return (self.layer,)
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        ended = events_ended(observation)
+        if ended is not None:
+            return ended
+        facts = observation["watch"].get(recipe.key(self.layer))
+        if facts is None or not includes(recipe, "attribute", self.name):
+            return unconfirmed("the replay leaves it out")
+        shape = facts["weight"]
+        if shape is None or len(shape) <= max(self.axes):
+            return unconfirmed("the layer has no weight that tells its size")
+        written = number_of(recipe, self.value)
+        sizes = tuple(shape[axis] * self.groups for axis in self.axes)
+        if not facts["inside"] or written == sizes or sizes == (written,) * len(sizes):
+            return REFUTED
+        output = (observation.get("forward") or {}).get("output")
+        returned = "" if output is None else f" and forward returns {shape_text(output)}"
+        return confirmed(f"its weight stays {shape_text(shape)}{returned}")
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordIgnored(Claim):
+    """The builder of `model` takes the keyword `name`, with which it is given `value` classes, and returns others."""
+
+    model: ModuleRef
+    name: str
+    value: Argument
+
+    @property
+    def watch(self) -> tuple[ModuleRef, ...]:
+        return (self.model,)
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        raised = observation["events"] and (observation["events"][-1] or {}).get("raised")
+        if raised and f"'{self.name}'" in raised["text"]:
+            # Other versions refuse it, which is no better.
+            return confirmed(f"{raised['type']}: {raised['text']}")
+        return _returns_others(recipe, observation, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class CountIgnored(Claim):
+    """Forward of `model` does not return `value` classes although its attribute `name` says so."""
+
+    model: ModuleRef
+    name: str
+    value: Argument
+
+    @property
+    def watch(self) -> tuple[ModuleRef, ...]:
+        return (self.model,)
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        if events_ended(observation) is None and not includes(recipe, "attribute", self.name):
+            return unconfirmed("the replay leaves it out")
+        return _returns_others(recipe, observation, self.value)
+
+
+def _returns_others(recipe: Recipe, observation: dict[str, Any], value: Argument) -> Judgement:
+    """Whether forward returns other classes than `value`."""
+    early = stopped_early(observation)
+    if early is not None:
+        return early
+    output = observation["forward"]["output"]
+    if number_of(recipe, value) in widths(output):
+        return REFUTED
+    return confirmed(f"forward returns {shape_text(output)}")
