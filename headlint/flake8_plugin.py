@@ -25,7 +25,7 @@ class HeadlintPlugin:
     options: argparse.Namespace | None = None
 
     def __init__(self, tree: ast.AST, lines: Sequence[str], filename: str) -> None:
-        del tree  # asked for because flake8 tells by it that this plugin wants whole files
+        self._tree = tree
         self._text = "".join(lines)
         self._filename = filename
 
@@ -76,7 +76,7 @@ class HeadlintPlugin:
         """The findings of this file, as flake8 wants them: lines from 1, columns from 0."""
         if not concerns(self._text):
             return
-        report = _linter(_settings(self.options)).lint(self._text, self._filename)
+        report = _linter(_settings(self.options)).lint(self._text, self._filename, self._tree)
         for note in report.notes:
             _log(f"{self._filename}:{note}")
         for finding in report.findings:

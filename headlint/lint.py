@@ -16,6 +16,8 @@ from headlint.relevance import concerns
 from headlint.rulepages import codes_off_by_default
 
 if TYPE_CHECKING:
+    import ast
+
     from headlint.checks.agreement import Suspicion
     from headlint.claims import Judgement
     from headlint.flow.histories import ModelHistory
@@ -77,22 +79,22 @@ class Linter:
             self._prober.close()
             self._prober = None
 
-    def lint(self, text: str, name: str) -> Report:
-        """Lint one program; never raises."""
+    def lint(self, text: str, name: str, python_tree: ast.AST | None = None) -> Report:
+        """Lint one program, of which Python's own tree may be there already; never raises."""
         if not concerns(text):
             return Report((), (), 0)
         try:
-            return self.lint_unguarded(text, name)
+            return self.lint_unguarded(text, name, python_tree)
         except Exception as error:  # noqa: BLE001  (the one boundary: a fault of ours must not end the run)
             return Report((), (f"1:1: headlint failed on this file ({type(error).__name__}: {error})",), 0)
 
-    def lint_unguarded(self, text: str, name: str) -> Report:
+    def lint_unguarded(self, text: str, name: str, python_tree: ast.AST | None = None) -> Report:
         """The same without the guard, for tests: whatever goes wrong in the analysis raises."""
         from headlint.checks.agreement import agree
         from headlint.flow.histories import analyse
 
         with collector_at_rest():
-            program = _parsed(text, name)
+            program = _parsed(text, name, python_tree)
             if isinstance(program, Report):
                 return program
             analysis = analyse(program.tree)
@@ -190,7 +192,7 @@ def collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def _parsed(text: str, name: str) -> Program | Report:
+def _parsed(text: str, name: str, python_tree: ast.AST | None) -> Program | Report:
     """The program, or what to say where there is none to be had."""
     import libcst as cst
 
@@ -199,7 +201,7 @@ def _parsed(text: str, name: str) -> Program | Report:
     if "\0" in text:
         return Report((), ("1:1: cannot be parsed: it contains a NUL byte",), 0)
     try:
-        return parse(text, name)
+        return parse(text, name, python_tree)
     except cst.ParserSyntaxError as error:
         reason = str(error.message).splitlines()[0] if error.message else "invalid syntax"
         return Report((), (f"{error.editor_line}:{error.editor_column}: cannot be parsed: {reason}",), 0)

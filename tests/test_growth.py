@@ -249,6 +249,7 @@ BOMBS = {
     "replaced text": "x = ('a' * 100000).replace('a', 'b' * 100000)\n",
     "endless range": "for i in range(10**9):\n    net.fc = nn.Linear(512, i)\n",
     "nested comprehension": "x = [a + b for a in range(3000) for b in range(3000)]\n",
+    "comprehension in a comprehension": "x = [[a + b for a in range(3000)] for b in range(3000)]\n",
     "comprehension over parameters": "x = [p for n in range(3000) for p in net.parameters()]\n",
     "endless loop": "while True:\n    net.fc = nn.Linear(512, 5)\n",
 }

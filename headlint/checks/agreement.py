@@ -136,6 +136,9 @@ def _reads(node: cst.CSTNode, name: str, receiver: str | None) -> Iterator[cst.C
     while pending:
         here = pending.pop()
         inside = parts(here)
+        if type(here) not in _READING:
+            pending.extend(inside)
+            continue
         match here:
             case cst.ClassDef():
                 for method in (part for part in here.body.body if isinstance(part, cst.FunctionDef)):
@@ -154,6 +157,10 @@ def _reads(node: cst.CSTNode, name: str, receiver: str | None) -> Iterator[cst.C
                 if text.strip("\"'") == name:
                     yield here
         pending.extend(inside)
+
+
+# Matching asks every node for its class in turn, which is slow: most are none of these.
+_READING = frozenset({cst.ClassDef, cst.Attribute, cst.AssignTarget, cst.AnnAssign, cst.Subscript, cst.Call})
 
 
 def _behind_dots(node: cst.BaseExpression) -> cst.BaseExpression:

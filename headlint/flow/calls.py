@@ -33,7 +33,7 @@ from headlint.flow.value import (
     Value,
 )
 from headlint.history import MakeOpaque, ModuleRef
-from headlint.source.nodes import parts, text_of
+from headlint.source.nodes import descend, parts, text_of
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -281,15 +281,10 @@ def _is_generator(run: Interpreter, function: Function) -> bool:
 
 
 def _has_yield(function: cst.CSTNode) -> bool:
-    pending = list(parts(function))
-    while pending:
-        here = pending.pop()
-        kind = type(here)
-        if kind is cst.Yield:
-            return True
-        if kind not in (cst.FunctionDef, cst.ClassDef, cst.Lambda):
-            pending.extend(parts(here))
-    return False
+    return any(type(here) is cst.Yield for here in descend(parts(function), past=_SCOPES))
+
+
+_SCOPES = frozenset({cst.FunctionDef, cst.ClassDef, cst.Lambda})
 
 
 def instantiate(run: Interpreter, state: State, owner: Class, arguments: Arguments, node: cst.CSTNode) -> Value:

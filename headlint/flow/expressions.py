@@ -281,8 +281,14 @@ def _comprehension(run: Interpreter, state: State, node: Any) -> Value:
             results.append(evaluate(run, state, node.elt))
 
     result = None if isinstance(node, cst.DictComp) else node.elt
-    run.rounds = 0
-    complete = _loop(run, state, node.for_in, result, collect, results)
+    outermost = run.rounds is None
+    if outermost:
+        run.rounds = 0
+    try:
+        complete = _loop(run, state, node.for_in, result, collect, results)
+    finally:
+        if outermost:
+            run.rounds = None
     names = state.frames[state.frame]
     for name in names.keys() - before.keys():
         del names[name]
@@ -307,7 +313,7 @@ def _loop(
     items = iterate(state, evaluate(run, state, clause.iter))
     if items is None or len(items) > MOST_ITEMS:
         return False
-    run.rounds += len(items)
+    run.rounds = (run.rounds or 0) + len(items)
     if run.rounds > MOST_ITEMS:
         return False
     quick = run_clause(run, state, clause, result, items)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 import libcst as cst
 
@@ -35,7 +35,7 @@ from headlint.flow.value import (
     join,
 )
 from headlint.history import ModuleRef, ParameterRef, Read
-from headlint.source.nodes import parts, text_of
+from headlint.source.nodes import descend, text_of
 
 # More paths than this at one point of the program are joined.
 MOST_PATHS = 16
@@ -77,8 +77,8 @@ class Interpreter:
         self.may_be_right: set[int] = set()
         # From models of which builders an attribute is read; None for what may be any.
         self.read_from: dict[int, set[str | None]] = {}
-        # Rounds of the comprehension under way.
-        self.rounds = 0
+        # Rounds of the outermost comprehension under way and of those inside it, None outside of any.
+        self.rounds: int | None = None
         self.facts: dict[int, bool] = {}
         self.literals: dict[int, Value] = {}
         self.assigned: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
@@ -398,9 +398,7 @@ def _has_plain_index(node: cst.Subscript) -> bool:
 
 
 def _has_choice(node: cst.CSTNode) -> bool:
-    pending: list[Any] = [node]
-    while pending:
-        here = pending.pop()
+    for here in descend((node,)):
         kind = type(here)
         if kind is cst.Call:
             function = here.func
@@ -412,5 +410,4 @@ def _has_choice(node: cst.CSTNode) -> bool:
                 return True
         elif kind in _CHOOSING or (kind is cst.Comparison and len(here.comparisons) > 1):
             return True
-        pending.extend(parts(here))
     return False

@@ -26,7 +26,7 @@ from headlint.flow.value import (
     Unknown,
     Value,
 )
-from headlint.source.nodes import names_assigned, names_grown, parts, text_of
+from headlint.source.nodes import descend, names_assigned, names_grown, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -127,14 +127,10 @@ def _touches_models(before: State, after: State) -> bool:
 
 
 def _has_loop(body: cst.CSTNode) -> bool:
-    pending = list(parts(body))
-    while pending:
-        here = pending.pop()
-        if isinstance(here, (cst.For, cst.While)):
-            return True
-        if isinstance(here, (cst.BaseCompoundStatement, cst.BaseSuite, cst.Else)):
-            pending.extend(parts(here))
-    return False
+    return any(type(here) in (cst.For, cst.While) for here in descend((body,), past=_LINES))
+
+
+_LINES = frozenset({cst.SimpleStatementLine, cst.FunctionDef, cst.ClassDef})
 
 
 def _holds_models(before: State, after: State) -> bool:

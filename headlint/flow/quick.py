@@ -30,7 +30,7 @@ from headlint.flow.value import (
     Value,
 )
 from headlint.history import ParameterRef
-from headlint.source.nodes import names_assigned, operator_text, parts
+from headlint.source.nodes import descend, names_assigned, operator_text
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -498,19 +498,20 @@ def _is_dotted(node: cst.BaseExpression) -> bool:
     return type(node) is cst.Name
 
 
+_BUSY = frozenset({cst.NamedExpr, cst.Await, cst.Yield, cst.Lambda})
+
+
 def _is_idle(node: cst.BaseExpression) -> bool:
     """Whether evaluating an expression changes nothing, whatever its value is."""
-    pending: list[cst.CSTNode] = [node]
-    while pending:
-        here = pending.pop()
-        if type(here) is cst.Call:
+    for here in descend((node,)):
+        kind = type(here)
+        if kind is cst.Call:
             function = here.func
             if type(function) is cst.Attribute:
                 if function.attr.value not in _IDLE_METHODS:
                     return False
             elif type(function) is not cst.Name or function.value not in _IDLE_FUNCTIONS:
                 return False
-        elif isinstance(here, (cst.NamedExpr, cst.Await, cst.Yield, cst.Lambda)):
+        elif kind in _BUSY:
             return False
-        pending.extend(parts(here))
     return True

@@ -9,21 +9,14 @@ import libcst as cst
 from headlint.flow.scope import STAR_IMPORTS
 from headlint.flow.state import State
 from headlint.flow.value import DictRef, External, Instance, Iterator, ListRef, Method, Module, Partial, Tuple
-from headlint.source.nodes import parts
+from headlint.source.nodes import descend
 
 _HOLDERS = (DictRef, Instance, Iterator, ListRef, Method, Module, Partial, Tuple)
 
 
 def identifiers(node: cst.CSTNode) -> frozenset[str]:
     """Every name and attribute name in a piece of code."""
-    found: set[str] = set()
-    pending = [node]
-    while pending:
-        here = pending.pop()
-        if type(here) is cst.Name:
-            found.add(here.value)
-        pending.extend(parts(here))
-    return frozenset(found)
+    return frozenset(here.value for here in descend((node,)) if type(here) is cst.Name)
 
 
 def reaching(start: State, definitions: Iterable[cst.FunctionDef | cst.ClassDef]) -> set[int]:

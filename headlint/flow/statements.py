@@ -34,7 +34,7 @@ from headlint.flow.value import (
     Unknown,
     Value,
 )
-from headlint.source.nodes import operator_text, parts, text_of
+from headlint.source.nodes import descend, operator_text, text_of
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -291,6 +291,8 @@ def _finally(run: Interpreter, node: cst.Finally, paths: list[State]) -> list[St
 
 
 def _function(run: Interpreter, node: cst.FunctionDef, state: State) -> list[State]:
+    if not node.decorators:
+        return [path for path, _ in run.ways(state, node.params, lambda s: _define(run, s, node))]
     return [path for path, _ in run.ways(state, node, lambda s: _define(run, s, node))]
 
 
@@ -434,14 +436,8 @@ def _matches_in_order(
 
 def _captured(pattern: cst.CSTNode) -> list[str]:
     """The names that a pattern binds where it matches."""
-    found: list[str] = []
-    pending = [pattern]
-    while pending:
-        here = pending.pop()
-        if isinstance(here, (cst.MatchAs, cst.MatchStar)) and here.name is not None:
-            found.append(here.name.value)
-        pending.extend(parts(here))
-    return found
+    binding = (here for here in descend((pattern,)) if type(here) in (cst.MatchAs, cst.MatchStar))
+    return [here.name.value for here in binding if here.name is not None]
 
 
 def _both(run: Interpreter, state: State, value: Value) -> list[tuple[State, bool]]:

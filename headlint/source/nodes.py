@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -54,6 +54,21 @@ def parts(node: cst.CSTNode) -> list[cst.CSTNode]:
     return found
 
 
+_INSIDE_OTHERS: frozenset[type] = frozenset()
+
+
+def descend(roots: Iterable[cst.CSTNode], past: frozenset[type] = _INSIDE_OTHERS) -> Iterator[Any]:
+    """Every node in these trees, roots included, in no promised order; nodes of the classes `past` are not entered."""
+    pending: list[Any] = list(roots)
+    while pending:
+        here = pending.pop()
+        yield here
+        kind = type(here)
+        # Most nodes are names and operators, which hold nothing.
+        if _fields.get(kind) != () and kind not in past:
+            pending += parts(here)
+
+
 def count_statements(body: Sequence[cst.CSTNode]) -> int:
     """How many statements there are in a block and in the blocks inside it, roughly: lines of small ones count once."""
     total = 0
@@ -69,20 +84,19 @@ def count_statements(body: Sequence[cst.CSTNode]) -> int:
 def names_assigned(body: Sequence[cst.CSTNode]) -> frozenset[str]:
     """The plain names that statements in a block assign to, one by one or in tuples."""
     found: set[str] = set()
-    pending: list[cst.CSTNode] = list(body)
-    while pending:
-        here = pending.pop()
-        kind = type(here)
-        if kind in (cst.AssignTarget, cst.AugAssign, cst.For, cst.NamedExpr):
-            targets = [here.target]  # type: ignore[attr-defined]
+    for here in descend(body):
+        if type(here) in _ASSIGNING:
+            targets = [here.target]
             while targets:
                 target = targets.pop()
                 if type(target) is cst.Name:
                     found.add(target.value)
                 elif type(target) in (cst.Tuple, cst.List):
                     targets.extend(element.value for element in target.elements)
-        pending.extend(parts(here))
     return frozenset(found)
+
+
+_ASSIGNING = frozenset({cst.AssignTarget, cst.AugAssign, cst.For, cst.NamedExpr})
 
 
 _BLOCKS = (
@@ -98,13 +112,7 @@ _BLOCKS = (
 
 def holds(node: cst.CSTNode, wanted: cst.CSTNode) -> bool:
     """Whether `wanted` is `node` or stands in it."""
-    pending = [node]
-    while pending:
-        here = pending.pop()
-        if here is wanted:
-            return True
-        pending.extend(parts(here))
-    return False
+    return any(here is wanted for here in descend((node,)))
 
 
 # Expressions inside expressions beyond which a text is of no use to anybody.
@@ -117,20 +125,17 @@ _GROWING = frozenset("add append extend insert setdefault update".split())
 def names_grown(body: Sequence[cst.CSTNode]) -> frozenset[str]:
     """The plain names of what statements in a block put items into."""
     found: set[str] = set()
-    pending: list[cst.CSTNode] = list(body)
-    while pending:
-        here = pending.pop()
+    for here in descend(body):
         kind = type(here)
         owner: Any = None
         if kind is cst.Call:
-            function = here.func  # type: ignore[attr-defined]
+            function = here.func
             if type(function) is cst.Attribute and function.attr.value in _GROWING:
                 owner = function.value
-        elif kind is cst.AssignTarget and type(here.target) is cst.Subscript:  # type: ignore[attr-defined]
-            owner = here.target.value  # type: ignore[attr-defined]
+        elif kind is cst.AssignTarget and type(here.target) is cst.Subscript:
+            owner = here.target.value
         if type(owner) is cst.Name:
             found.add(owner.value)
-        pending.extend(parts(here))
     return frozenset(found)
 
 

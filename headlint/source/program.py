@@ -49,13 +49,14 @@ class Program:
         return _AllPositions(self.tree)
 
 
-def parse(text: str, name: str) -> Program:
-    """Parse `text`.
+def parse(text: str, name: str, python_tree: ast.AST | None = None) -> Program:
+    """Parse `text`, of which Python's own tree may be there already, as in flake8.
 
     Raises `libcst.ParserSyntaxError` where it is no Python that libcst knows, and RecursionError where it is nested
     deeper than Python itself can follow: libcst would take very long over it, or crash.
     """
-    return Program(name, text, python_tree=_python_tree(text), tree=cst.parse_module(text))
+    known = python_tree if isinstance(python_tree, ast.Module) else _python_tree(text)
+    return Program(name, text, python_tree=known, tree=cst.parse_module(text))
 
 
 def _python_tree(text: str) -> ast.Module | None:
