@@ -81,7 +81,7 @@ def condition_of(group: Sequence[Suspicion]) -> str:
 
 
 def _reaches(history: ModelHistory, site: object) -> bool:
-    return any(event.site is site for event in history.events)
+    return any(event.site is site for event in history.events) or any(use.site is site for use in history.uses)
 
 
 def _same_build(left: ModelHistory, right: ModelHistory) -> bool:

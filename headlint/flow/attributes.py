@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import modules
+from headlint.flow.outputs import note
 from headlint.flow.state import InstanceRecord, State, ZooObject
 from headlint.flow.value import (
     FALSE,
@@ -70,6 +71,8 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
         case Symbol(op="type", operands=(Module() as instance,)) if name == "__name__":
             return _class_name(state, instance)
         case Symbol():
+            if owner.op == "output":
+                note(state, owner, "attribute", name, node)
             run.may_be_right.add(id(node))
             run.read_from.setdefault(id(node), set()).add(None)
             return Symbol("attr", (owner, Constant(name)), f"{owner.text}.{name}")

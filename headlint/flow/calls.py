@@ -99,10 +99,13 @@ def call(run: Interpreter, state: State, function: Value, arguments: Arguments, 
     """The value of calling `function`, with the effects of the call done to `state`."""
     from headlint.flow.externals import call_external
     from headlint.flow.methods import call_method, symbol_method
+    from headlint.flow.outputs import method_of_output, note
 
     if isinstance(function, (Symbol, Unknown)) and _called_name(node) == "requires_grad_":
         wanted = arguments.get(0, "requires_grad")
         modules.set_unknown_flags(state, True if wanted is None else run.truth(state, wanted))
+    if arguments.positional and not isinstance(function, (External, Module)):
+        note(state, arguments.positional[0], "call", "", node)
     match function:
         case Function():
             return call_function(run, state, function, arguments, node)
@@ -124,9 +127,10 @@ def call(run: Interpreter, state: State, function: Value, arguments: Arguments, 
             return call_instance(run, state, function, arguments, node)
         case Symbol(op="attr", operands=(owner, _)):
             name = function.text.rpartition(".")[2]
-            known = symbol_method(state, owner, name, arguments, node) if isinstance(owner, Symbol) else None
-            if known is not None:
-                return known
+            if isinstance(owner, Symbol):
+                known = symbol_method(state, owner, name, arguments, node) or method_of_output(state, owner, name, node)
+                if known is not None:
+                    return known
             if isinstance(owner, Instance):
                 run.hand_over(state, owner, f"'{text_of(node)}' is out of sight", node)
     for value in arguments.values:
@@ -143,6 +147,7 @@ def call_instance(
     run: Interpreter, state: State, function: Module | Instance, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
     """`model(x)` runs forward; an instance of another class of the file runs its `__call__`."""
+    from headlint.flow.outputs import output_of
     from headlint.flow.tensors import call_module
 
     ref = modules.module_ref(function)
@@ -159,7 +164,7 @@ def call_instance(
             found = class_attribute(state, record.owner, "__call__")
             if isinstance(found, Function):
                 return call(run, state, Method(function, "__call__", found), arguments, node)
-    return state.origin(node, text_of(node))
+    return output_of(state, function, arguments, node)
 
 
 def call_function(run: Interpreter, state: State, function: Function, arguments: Arguments, node: cst.CSTNode) -> Value:

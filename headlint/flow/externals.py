@@ -19,6 +19,7 @@ from headlint.flow.copies import deep_copy, shallow_copy
 from headlint.flow.items import iterate, take_one
 from headlint.flow.layers import make_module
 from headlint.flow.operations import FUNCTIONS, apply
+from headlint.flow.outputs import note_function
 from headlint.flow.state import DictRecord, InstanceRecord, OptimizerRecord, State
 from headlint.flow.tensors import call_function
 from headlint.flow.value import (
@@ -60,6 +61,7 @@ def call_external(run: Interpreter, state: State, name: str, arguments: Argument
         result = call_function(state, name, arguments, node)
         if result is not None:
             return result
+    note_function(state, name, arguments, node)
     handler = _HANDLERS.get(name)
     if handler is not None:
         return handler(run, state, arguments, node)

@@ -12,6 +12,7 @@ import libcst as cst
 from headlint.flow import modules
 from headlint.flow.calls import Arguments, instantiate
 from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget
+from headlint.flow.outputs import Use, forget_modes, uses_of
 from headlint.flow.reach import reaching
 from headlint.flow.state import InstanceRecord, State, ZooObject
 from headlint.flow.tensors import define
@@ -29,7 +30,7 @@ STEPS_PER_STATEMENT = 10
 
 @dataclass(frozen=True)
 class ModelHistory:
-    """What one path of the code does to one model, and how everything stands at its end."""
+    """What one path of the code does to one model, how everything stands at its end, and what became of outputs."""
 
     build: Build
     builder: Builder
@@ -37,6 +38,7 @@ class ModelHistory:
     conditions: tuple[tuple[Symbol, bool], ...]
     complete: bool
     state: State
+    uses: tuple[Use, ...] = ()
 
     @property
     def model(self) -> ModuleRef:
@@ -164,7 +166,7 @@ def _is_method(run: Interpreter, key: int) -> bool:
 
 def _enter_function(run: Interpreter, start: State, function: Function) -> None:
     node = function.node
-    for path, value in run.ways_of_call(start.fork(), function, (), node):
+    for path, value in run.ways_of_call(forget_modes(start.fork()), function, (), node):
         _leave(run, path, value, node)
 
 
@@ -206,7 +208,7 @@ def _enter_class(run: Interpreter, start: State, owner: Class) -> None:
         for name, value in _methods_of(path, owner).items():
             if isinstance(value, Function) and name != "__init__" and id(value.node) not in run.called:
                 method = Method(instance, name, value)
-                for out, result in run.ways_of_call(path.fork(), method, (), node):
+                for out, result in run.ways_of_call(forget_modes(path.fork()), method, (), node):
                     run.hand_over(out, instance, "its class is used out of sight", node)
                     _leave(run, out, result, node)
 
@@ -244,12 +246,15 @@ def _histories(ended: Sequence[EndedPath]) -> tuple[ModelHistory, ...]:
             if same is not None:
                 # What only some of the paths assume is not needed for what happens to the model.
                 shared = tuple(one for one in same.conditions if one in path.state.conditions)
-                seen[key] = same if shared == same.conditions else replace(same, conditions=shared)
+                uses = tuple(dict.fromkeys((*same.uses, *uses_of(path.state, event.object))))
+                if (shared, uses) != (same.conditions, same.uses):
+                    seen[key] = replace(same, conditions=shared, uses=uses)
                 continue
             record = path.state.heap.get(event.object)
             if isinstance(record, ZooObject):
                 conditions = path.state.conditions
-                seen[key] = ModelHistory(event, record.builder, events, conditions, path.complete, path.state)
+                uses = tuple(uses_of(path.state, event.object))
+                seen[key] = ModelHistory(event, record.builder, events, conditions, path.complete, path.state, uses)
     return tuple(seen.values())
 
 

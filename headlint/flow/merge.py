@@ -96,19 +96,28 @@ def _forget_differences(left: State, right: State) -> State:
     shared = {key: value for key, value in left.assumptions.items() if right.assumptions.get(key) == value}
     left.assumptions = shared
     left.conditions = tuple(condition for condition in left.conditions if condition in right.conditions)
-    for ref in left.modes.keys() | right.modes.keys():
-        if left.modes.get(ref) != right.modes.get(ref):
-            left.modes[ref] = None
+    if left.modes != right.modes or list(left.modes) != list(right.modes):
+        _join_modes(left, right)
     for number in left.spent.keys() | right.spent.keys():
         if left.spent.get(number, 0) != right.spent.get(number, 0):
             left.spent[number] = None
     left.written = {attribute: owner for attribute, owner in left.written.items() if attribute in left.assumptions}
     left.called.update(right.called)
+    left.uses.update(right.uses)
     left.next_identity = max(left.next_identity, right.next_identity)
     for key, count in right.counts.items():
         if count > left.counts.get(key, 0):
             left.counts[key] = count
     return left
+
+
+def _join_modes(left: State, right: State) -> None:
+    """The modes that both paths agree on; they stand in the order in which they were set."""
+    ours = [ref for ref in left.modes if ref in right.modes]
+    theirs = [ref for ref in right.modes if ref in left.modes]
+    for ref in left.modes.keys() | right.modes.keys():
+        if left.modes.get(ref) != right.modes.get(ref) or ours != theirs:
+            left.modes[ref] = None
 
 
 def join_states(left: State, right: State) -> State:

@@ -165,6 +165,8 @@ def _mode(*, training: bool) -> ModuleHandler:
         run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
     ) -> Value:
         wanted = run.truth(state, arguments.get(0, "mode") or TRUE) if training else False
+        # The last one that was set comes last.
+        state.modes.pop(_ref(receiver), None)
         state.modes[_ref(receiver)] = wanted
         return receiver
 

@@ -10,7 +10,7 @@ import libcst as cst
 from headlint.flow.attributes import write
 from headlint.flow.items import iterate, write_item
 from headlint.flow.state import ListRecord, State
-from headlint.flow.value import FALSE, NONE, TRUE, Constant, External, ListRef, Tuple, Unknown, Value
+from headlint.flow.value import FALSE, NONE, TRUE, Constant, External, ListRef, Symbol, Tuple, Unknown, Value
 from headlint.source.nodes import text_of
 
 if TYPE_CHECKING:
@@ -92,9 +92,11 @@ def _unpack(run: Interpreter, state: State, elements: object, value: Value, site
     items = iterate(state, value)
     starred = [index for index, element in enumerate(elements) if isinstance(element, cst.StarredElement)]
     if items is None or (len(items) != len(elements) if not starred else len(items) < len(elements) - 1):
-        for element in elements:
+        for index, element in enumerate(elements):
             name = text_of(element.value)
-            run.forget(state, element.value, state.origin(element, name), site)
+            of_output = isinstance(value, Symbol) and value.op == "output" and not starred
+            part = Symbol("item", (value, Constant(index)), name) if of_output else state.origin(element, name)
+            run.forget(state, element.value, part, site)
         return
     if starred:
         first, behind = starred[0], len(elements) - starred[0] - 1

@@ -13,6 +13,7 @@ from headlint.flow.value import MOST_ITEMS, NONE, Class, Iterator, Symbol, Value
 from headlint.history import AnyEvent, Argument, ModuleRef, Operation, ParameterRef
 
 if TYPE_CHECKING:
+    from headlint.flow.outputs import Use
     from headlint.zoo import Builder, Tree
 
 
@@ -102,8 +103,8 @@ class State:
     """One path.
 
     `frames` maps a frame's number to its names, `parents` to the frame that encloses it. `spent` has how many items
-    of an iterator were taken, None where that is not known. `written` are the attributes of unknown objects that the
-    code has assigned, with their owners.
+    of an iterator were taken, None where that is not known. `uses` are what the code did with the outputs of models.
+    `written` are the attributes of unknown objects that the code has assigned, with their owners.
     """
 
     frames: dict[int, dict[str, Value]] = field(default_factory=lambda: {0: {}})
@@ -117,6 +118,7 @@ class State:
     called: dict[ModuleRef, bool] = field(default_factory=dict)
     escaped: dict[int, str] = field(default_factory=dict)
     spent: dict[int, int | None] = field(default_factory=dict)
+    uses: dict[Use, None] = field(default_factory=dict)
     written: dict[Symbol, Symbol] = field(default_factory=dict)
     trace: list[AnyEvent] = field(default_factory=list)
     # The operations of the forward that is being followed, None outside of one.
@@ -146,6 +148,7 @@ class State:
             dict(self.called),
             dict(self.escaped),
             dict(self.spent),
+            dict(self.uses),
             dict(self.written),
             list(self.trace),
             None if self.operations is None else list(self.operations),
@@ -184,7 +187,8 @@ class State:
     def same_as(self, other: State) -> bool:
         """Whether both paths have come to the same point with the same values and the same histories.
 
-        Train and eval mode come and go with every phase of a run, as do calls of a model: a difference in these
+        Train and eval mode come and go with every phase of a run, as do calls of a model and what becomes of its
+        output: a difference in these
         keeps no paths apart.
         """
         return (
@@ -214,6 +218,7 @@ _PATH_FIELDS = (
     "called",
     "escaped",
     "spent",
+    "uses",
     "written",
     "trace",
     "operations",

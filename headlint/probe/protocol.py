@@ -35,7 +35,8 @@ class Observation:
       in the model that train and that neither it nor one before it holds);
     - `forward`, if the recipe had an input and no event ended it: `output` (nested shapes), `raised` (`type`, `text`,
       `module` as `[object, path]`, `place`) or null, `stopped` (`"opaque"` or null); with `values` also those, in the
-      structure of the output: `rows_sum_to_one`, `in_unit_interval`, `constant`, `min`, `max`, or null;
+      structure of the output and over several inputs: `rows_sum_to_one`, `in_unit_interval`, `constant`, `min`, `max`,
+      or null;
     - `watch`, by `"object:path"`, for the watched modules that were made: `calls`, `arrived` (a shape or null),
       `inside`, `modules_called`, `weight` (the shape of its own parameter of this name, or null), and counts of
       parameter tensors: `held` (by any optimizer), `parameters`,

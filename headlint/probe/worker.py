@@ -1343,19 +1343,23 @@ def shapes_in(value: Any) -> Json:
     return structure_of(value, lambda tensor: list(tensor.shape))
 
 
-def values_in(value: Any) -> Json:
-    """What kind of numbers nested tensors hold; null for one that holds none, or whole numbers."""
-    return structure_of(value, lambda tensor: values_of(tensor.detach()))
-
-
-def values_of(tensor: Any) -> Json:
-    """Range and sums of one tensor; infinities and what is no number are null."""
-    if not tensor.is_floating_point() or tensor.numel() == 0:
+def values_in(outputs: list[Any]) -> Json:
+    """What kind of numbers the nested tensors of several outputs of one model hold; null where there are none."""
+    rounds = [list(tensors_in(output)) for output in outputs]
+    if len({len(tensors) for tensors in rounds}) > 1:
         return None
-    low, high = float(tensor.min()), float(tensor.max())
-    sums = tensor.sum(1) if tensor.dim() > 1 else tensor.sum()
+    parts = iter([[tensors[index] for tensors in rounds] for index in range(len(rounds[0]))])
+    return structure_of(outputs[0], lambda tensor: values_of(next(parts)))
+
+
+def values_of(tensors: Sequence[Any]) -> Json:
+    """Range and sums of one tensor in all rounds; infinities and what is no number are null."""
+    if not all(tensor.is_floating_point() and tensor.numel() for tensor in tensors):
+        return None
+    low, high = min(float(tensor.min()) for tensor in tensors), max(float(tensor.max()) for tensor in tensors)
+    sums = [tensor.sum(1) if tensor.dim() > 1 else tensor.sum() for tensor in tensors]
     return {
-        "rows_sum_to_one": bool(((sums - 1).abs() < 1e-4).all()),
+        "rows_sum_to_one": all(bool(((each - 1).abs() < 1e-4).all()) for each in sums),
         "in_unit_interval": low >= 0 and high <= 1,
         "constant": low == high,
         "min": finite(low),
@@ -1564,8 +1568,25 @@ class Experiment:
             judge(PermissionError())
         result["output"] = shapes_in(output)
         if self.recipe.values:
-            result["values"] = values_in(output)
+            result["values"] = values_in([output, *self.more_outputs(model)])
         return result, used_parameters(output)
+
+    def more_outputs(self, model: Any) -> Iterator[Any]:
+        """What forward returns for other inputs, with new weights in what the code has put in."""
+        torch = self.torch
+        watched = [self.replay.module(ref, missing=True) for ref in self.recipe.watch]
+        drawn = {id(p): p for module in watched if module is not None for p in module.parameters()}
+        before = [(parameter, parameter.detach().clone()) for parameter in drawn.values() if is_made(parameter)]
+        self.replay.plan(sum(size_of(parameter) for parameter, _ in before))
+        with torch.no_grad():
+            for _ in range(2):
+                inputs = self.inputs(model, self.recipe.input or [], training=False)
+                for parameter, _ in before:
+                    if parameter.is_floating_point():
+                        parameter.normal_()
+                yield model(*inputs)
+            for parameter, value in before:
+                parameter.copy_(value)
 
     def devices(self, model: Any, inputs: Any) -> Any:
         """Within, no operation takes tensors of two devices; the input is where the model's first parameter is."""

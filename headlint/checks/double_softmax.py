@@ -1,0 +1,33 @@
+"""HL401: the model ends with a softmax or sigmoid, and its loss applies another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headlint.checks.candidate import Candidate
+from headlint.checks.outputs import last_step, losses
+from headlint.claims import OutputsNormalised
+from headlint.flow.histories import ModelHistory
+
+CODE = "HL401"
+
+# Whose rows sum to one, and whose numbers only lie between 0 and 1.
+_SUMMED = frozenset("Softmax Softmax2d softmax".split())
+_SQUEEZED = frozenset("Sigmoid sigmoid".split())
+_FUNCTIONS = {"CrossEntropyLoss": "log-softmax", "BCEWithLogitsLoss": "sigmoid", "MultiLabelSoftMarginLoss": "sigmoid"}
+
+
+def check(history: ModelHistory) -> Iterator[Candidate]:
+    """Softmaxes and sigmoids at the end of what a loss gets that wants raw scores."""
+    for use in losses(history, *_FUNCTIONS):
+        last = last_step(history, use.target)
+        if last is None or last.site is None or last.kind not in _SUMMED | _SQUEEZED:
+            continue
+        summed = last.kind in _SUMMED
+        if summed and last.sizes.get("dim") not in (None, 1, -1):
+            continue
+        hint = f"leave out the {last.kind} and apply it to predictions only"
+        applied = _FUNCTIONS[use.name]
+        message = f"{use.name} applies {applied} itself, to outputs that already went through {last.kind}; {hint}"
+        claim = OutputsNormalised(use.target, use.steps, summed)
+        yield Candidate(CODE, last.site, use.site, message, hint, claim, speculative=False, model=use.target)

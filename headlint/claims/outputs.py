@@ -1,0 +1,79 @@
+"""What the outputs of a model are: probabilities, one number, something that is no tensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from headlint.claims.base import REFUTED, Claim, Judgement, confirmed, shape_text, stopped_early, unconfirmed
+from headlint.history import ModuleRef, Recipe
+
+
+def part_of(output: Any, steps: tuple[str | int, ...]) -> Any:
+    """The part of a nested output that steps lead to, None where they lead nowhere."""
+    for step in steps:
+        if isinstance(output, dict):
+            # A named tuple has both names and positions.
+            names = list(output)
+            step = names[step] if isinstance(step, int) and -len(names) <= step < len(names) else step
+            output = output.get(step)
+        elif isinstance(output, list) and isinstance(step, int) and -len(output) <= step < len(output):
+            output = output[step]
+        else:
+            return None
+    return output
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsNormalised(Claim):
+    """What forward of `model` returns at `steps` sums to one in each row, or at least lies between 0 and 1."""
+
+    model: ModuleRef
+    steps: tuple[str | int, ...]
+    summed: bool
+    needs_values: ClassVar[bool] = True
+
+    @property
+    def watch(self) -> tuple[ModuleRef, ...]:
+        return ()
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        early = stopped_early(observation)
+        if early is not None:
+            return early
+        values = part_of(observation["forward"].get("values"), self.steps)
+        shape = shape_text(part_of(observation["forward"]["output"], self.steps))
+        if not isinstance(values, dict) or "rows_sum_to_one" not in values:
+            return unconfirmed("forward returns nothing whose numbers can be looked at")
+        if not values["in_unit_interval"] or (self.summed and not values["rows_sum_to_one"]):
+            return REFUTED
+        if self.summed:
+            return confirmed(f"every row of what forward returns, {shape}, sums to 1")
+        return confirmed(f"all of what forward returns, {shape}, lies between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True)
+class OneLogitLoss(Claim):
+    """`model` returns one number for each image, and the cross entropy of that is 0 and has no gradient."""
+
+    model: ModuleRef
+    needs_training: ClassVar[bool] = True
+    needs_values: ClassVar[bool] = True
+
+    @property
+    def watch(self) -> tuple[ModuleRef, ...]:
+        return ()
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        early = stopped_early(observation)
+        if early is not None:
+            return early
+        step = observation["training"]
+        if step["loss"] is None:
+            return unconfirmed("no training step could be taken")
+        output, largest = step["output"], step["model"]["largest_gradient"]
+        one = isinstance(output, list) and len(output) > 1 and output[1] == 1
+        if not one or step["loss"] != 0 or largest:
+            return REFUTED
+        gradient = "" if largest is None else ", its largest gradient 0.0"
+        return confirmed(f"forward returns {shape_text(output)}, its cross entropy is 0.0{gradient}")

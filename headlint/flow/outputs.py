@@ -1,0 +1,170 @@
+"""What becomes of what models return: the losses, functions and attributes that their outputs are used with.
+
+The output of a call is a symbol that remembers the model and the mode it was in. Uses change no model, so they keep no
+paths apart and stand beside the events of a path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Literal
+
+from headlint.flow import modules
+from headlint.flow.state import ContainerObject, InstanceRecord, State, ZooObject
+from headlint.flow.value import Constant, Instance, Module, Symbol, Value
+from headlint.history import DeleteModule, ModuleRef, SetAttribute, SetModule
+from headlint.source.nodes import text_of
+from headlint.torchlib.losses import is_loss, loss_kind
+
+if TYPE_CHECKING:
+    import libcst as cst
+
+    from headlint.flow.calls import Arguments
+
+Step = str | int
+
+# Methods that give a tensor with the same content.
+_SAME = frozenset("to cuda cpu float double half contiguous clone".split())
+_RESHAPED = frozenset("squeeze view reshape flatten".split())
+# Functions of torch that refuse whatever is no tensor as their first argument.
+_TAKES_TENSOR = frozenset(
+    "max argmax softmax log_softmax sigmoid topk sum mean squeeze flatten sigmoid_ relu exp log round".split()
+)
+
+# Functions by which code finds out what it has got.
+_LOOKS = frozenset("builtins.isinstance builtins.type builtins.hasattr builtins.len builtins.getattr".split())
+
+How = Literal["loss", "function", "attribute", "look", "call"]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What the code does with the output of `target`.
+
+    `steps` lead from the whole output to the part that is used, `training` is the mode it was called in (None where
+    that is not known), `position` how many events came before the use, and `guarded` says that the code catches what
+    may be raised, or only comes here after a test of the output. A "look" is such a test, a "call" goes to
+    anything that is no module and no function of torch. `stands` is False once anything has been changed behind the
+    use.
+    """
+
+    target: ModuleRef
+    training: bool | None
+    steps: tuple[Step, ...]
+    reshaped: bool
+    how: How
+    name: str
+    guarded: bool
+    position: int
+    site: cst.CSTNode
+    stands: bool = True
+
+
+def uses_of(state: State, number: int) -> Iterator[Use]:
+    """The uses of what object `number` returns, or of what the modules around it make of that."""
+    changes = (SetModule, DeleteModule, SetAttribute)
+    inside: dict[ModuleRef, set[int]] = {}
+    for use in state.uses:
+        objects = inside.get(use.target)
+        if objects is None:
+            objects = inside[use.target] = modules.objects_in(state, use.target)
+        if use.target.path or number not in objects:
+            continue
+        behind = (event for event in islice(state.trace, use.position, None) if isinstance(event, changes))
+        changed = any(event.target.object in objects for event in behind)
+        yield replace(use, stands=False) if changed else use
+
+
+def output_of(state: State, function: Module | Instance, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """What calling a module gives."""
+    text = text_of(node)
+    origin = state.origin(node, text)
+    ref = modules.module_ref(function)
+    if ref is None:
+        return origin
+    kind = modules.kind_of(state, ref)
+    if is_loss(kind):
+        given = arguments.get(0, "input")
+        if given is not None:
+            note(state, given, "loss", kind, node)
+        return origin
+    return Symbol("output", (function, Constant(mode_of(state, ref)), origin), text)
+
+
+def mode_of(state: State, ref: ModuleRef) -> bool | None:
+    """Whether a module is in train mode, None where that is not known."""
+    if ref.object in state.escaped:
+        return None
+    for module, training in reversed(state.modes.items()):
+        if module == ref or (not module.path and ref.object in modules.objects_in(state, module)):
+            return training
+    # A module that this path has made is in train mode.
+    return True
+
+
+def forget_modes(state: State) -> State:
+    """The path as somebody out of sight may continue it, who has put what there is into any mode."""
+    for number, record in state.heap.items():
+        if isinstance(record, (InstanceRecord, ZooObject, ContainerObject)):
+            ref = ModuleRef(number, "")
+            state.modes.pop(ref, None)
+            state.modes[ref] = None
+    return state
+
+
+def note_function(state: State, name: str, arguments: Arguments, node: cst.CSTNode) -> None:
+    """A function of torch that is called with an output."""
+    given = arguments.get(0, "input")
+    if not isinstance(given, Symbol) or not arguments.complete:
+        return
+    if name in _LOOKS:
+        note(state, given, "look", name, node)
+    kind = loss_kind(name)
+    if kind is not None:
+        note(state, given, "loss", kind, node)
+    elif name.rpartition(".")[0] in ("torch", "torch.nn.functional") and name.rpartition(".")[2] in _TAKES_TENSOR:
+        note(state, given, "function", name.rpartition(".")[2], node)
+
+
+def note(state: State, value: Value, how: How, name: str, node: cst.CSTNode) -> None:
+    """Note a use, if it is an output of a module, or a part of one, that is used."""
+    steps: list[Step] = []
+    reshaped = False
+    while isinstance(value, Symbol) and value.op != "output":
+        if value.op == "reshaped":
+            reshaped = True
+        elif value.op in ("item", "attr") and isinstance(value.operands[1], Constant):
+            step = value.operands[1].value
+            if type(step) not in (str, int):
+                return
+            steps.append(step)  # type: ignore[arg-type]
+        else:
+            return
+        value = value.operands[0]  # type: ignore[assignment]
+    if not isinstance(value, Symbol):
+        return
+    function, training, _ = value.operands
+    assert isinstance(function, (Module, Instance))
+    assert isinstance(training, Constant)
+    ref = modules.module_ref(function)
+    assert ref is not None
+    guarded = state.guarded > 0 or any(value in symbol.inside for symbol in state.assumptions)
+    mode = training.value if isinstance(training.value, bool) else None
+    position = len(state.trace)
+    state.uses[Use(ref, mode, tuple(reversed(steps)), reshaped, how, name, guarded, position, node)] = None
+
+
+def method_of_output(state: State, owner: Symbol, name: str, node: cst.CSTNode) -> Value | None:
+    """What a method of an output gives where that is much the same; None for all others."""
+    if (name not in _SAME and name not in _RESHAPED) or not _is_of_output(owner):
+        return None
+    return owner if name in _SAME else Symbol("reshaped", (owner,), text_of(node))
+
+
+def _is_of_output(value: object) -> bool:
+    """Whether a value is an output or a part of one."""
+    while isinstance(value, Symbol) and value.op in ("item", "attr", "reshaped"):
+        value = value.operands[0]
+    return isinstance(value, Symbol) and value.op == "output"

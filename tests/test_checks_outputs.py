@@ -1,0 +1,170 @@
+"""HL401 and HL402: which outputs reach which losses, what is said of them, and that the real numbers decide."""
+
+from __future__ import annotations
+
+import pytest
+from probe_helpers import needs_torch, prober, seen
+
+from headlint.claims import Claim, OneLogitLoss, OutputsNormalised
+from headlint.finding import Finding
+from headlint.history import (
+    AnyEvent,
+    Argument,
+    Build,
+    MakeContainer,
+    MakeLayer,
+    ModuleRef,
+    SetModule,
+    choose_witnesses,
+    recipe,
+)
+from headlint.lint import Linter, Settings
+
+IMPORTS = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torchvision import models
+model = models.resnet18()
+"""
+SOFTMAX = "model.fc = nn.Sequential(nn.Linear(512, 5), nn.Softmax(dim=1))\n"
+ONE = "model.fc = nn.Linear(512, 1)\n"
+CE = "loss = nn.CrossEntropyLoss()\n"
+
+
+def findings(text: str, **settings: str) -> tuple[Finding, ...]:
+    """What these two rules say of a program."""
+    settings.setdefault("confirm", "off")
+    with Linter(Settings(select=frozenset({"HL401", "HL402"}), **settings)) as linter:  # type: ignore[arg-type]
+        return linter.lint_unguarded(IMPORTS + text, "program.py").findings
+
+
+def test_messages() -> None:
+    (double,) = findings(SOFTMAX + CE + "loss(model(x), y)")
+    assert double.message == (
+        "CrossEntropyLoss applies log-softmax itself, to outputs that already went through Softmax;"
+        " leave out the Softmax and apply it to predictions only"
+    )
+    assert double.span.line == 6
+    (one,) = findings(ONE + "F.cross_entropy(model(x), y)")
+    assert one.message == (
+        "the cross entropy of one output is always 0 and has no gradient: nothing is learnt;"
+        " return two classes, or use BCEWithLogitsLoss"
+    )
+
+
+FOUND = {
+    "the loss is moved": SOFTMAX + "loss = nn.CrossEntropyLoss().cuda()\nloss(model(x), y)",
+    "the loss is made where it is called": SOFTMAX + "nn.CrossEntropyLoss(reduction='sum')(model(x), y)",
+    "by keyword": SOFTMAX + "F.cross_entropy(input=model(x), target=y)",
+    "another shape": SOFTMAX + CE + "out = model(x).float().view(-1, 5)\nloss(out, y)",
+    "through a function": SOFTMAX + CE + "def f(m, c): return c(m(x), y)\nf(model, loss)",
+    "through a wrapper": SOFTMAX + CE + "net = nn.DataParallel(model)\nloss(net(x), y)",
+    "behind the model": CE + "net = nn.Sequential(model, nn.Softmax(dim=1))\nloss(net(x), y)",
+    "no dimension": "model.fc = nn.Sequential(nn.Linear(512, 5), nn.Softmax())\n" + CE + "loss(model(x), y)",
+    "dropout behind it": SOFTMAX + "model.fc.append(nn.Dropout(0.5))\n" + CE + "loss(model(x), y)",
+    "a sigmoid": "model.fc = nn.Sequential(nn.Linear(512, 5), nn.Sigmoid())\n" + CE + "loss(model(x), y)",
+    "in a loop": SOFTMAX + CE + "while load():\n    out = model(load())\n    loss(out, y)",
+    "on one path": SOFTMAX + CE + "if load():\n    loss(model(x), y)",
+}
+
+
+@pytest.mark.parametrize("text", FOUND.values(), ids=FOUND.keys())
+def test_found(text: str) -> None:
+    assert [finding.code for finding in findings(text)] == ["HL401"]
+
+
+SILENT = {
+    "another softmax than the last": "model.fc = nn.Sequential(nn.Softmax(1), nn.Linear(512, 5))\n"
+    + CE
+    + "loss(model(x), y)",
+    "over the batch": "model.fc = nn.Sequential(nn.Linear(512, 5), nn.Softmax(dim=0))\n" + CE + "loss(model(x), y)",
+    "logarithm": SOFTMAX + CE + "loss(torch.log(model(x)), y)",
+    "arithmetic": SOFTMAX + CE + "loss(model(x) * 10, y)",
+    "another loss": SOFTMAX + "nn.NLLLoss()(model(x), y)\nnn.MSELoss()(model(x), y)",
+    "as the target": SOFTMAX + CE + "loss(student(x), model(x))",
+    "never in a loss": SOFTMAX + CE + "model(x)",
+    "part of a model": SOFTMAX + CE + "loss(model.layer4(x), y)",
+    "put in behind the loss": CE + "loss(model(x), y)\n" + SOFTMAX,
+    "taken out before": SOFTMAX + CE + "model.fc[1] = nn.Identity()\nloss(model(x), y)",
+    "one of two losses": SOFTMAX + "loss = nn.CrossEntropyLoss() if load() else nn.MSELoss()\nloss(model(x), y)",
+    "one of two losses, the other out of sight": (
+        SOFTMAX + "loss = nn.CrossEntropyLoss() if load() else load()\nloss(model(x), y)"
+    ),
+    "right on another path": CE + "if load():\n    " + SOFTMAX + "loss(model(x), y)",
+    "an attribute of something": SOFTMAX + "load().cross_entropy(model(x), y)",
+    "one output, another shape": ONE + CE + "loss(model(x).view(1, -1), y)",
+    "one output, another loss": ONE + "nn.BCEWithLogitsLoss()(model(x), y)",
+    "one output of many": "model.fc = nn.Linear(512, 2)\n" + CE + "loss(model(x)[:, :1], y)",
+}
+
+
+@pytest.mark.parametrize("text", SILENT.values(), ids=SILENT.keys())
+def test_silent(text: str) -> None:
+    assert findings(text) == ()
+
+
+def test_each_path_has_its_own_loss() -> None:
+    text = "def run(n):\n    m = models.resnet18()\n    if n == 1:\n        m.fc = nn.Linear(512, 1)\n"
+    right = text + "        loss = nn.BCEWithLogitsLoss()\n    else:\n" + "        loss = nn.CrossEntropyLoss()\n"
+    wrong = text + "        loss = nn.CrossEntropyLoss()\n    else:\n" + "        loss = nn.BCEWithLogitsLoss()\n"
+    assert findings(right + "    loss(m(x), y)") == ()
+    # The same call is right on the other path, and callers may only ever take that.
+    assert findings(wrong + "    loss(m(x), y)") == ()
+
+
+@pytest.mark.parametrize("text", [SOFTMAX, ONE])
+def test_without_a_worker_the_reason_is_told(text: str) -> None:
+    (finding,) = findings(text + CE + "loss(model(x), y)", confirm="auto", python="/nowhere/python")
+    assert (finding.verdict.kind, finding.verdict.reason) == ("unconfirmed", "there is no Python at /nowhere/python")
+
+
+def judged(claim: Claim, *head: tuple[str, dict[str, Argument]]) -> tuple[str, str]:
+    """What a claim says of a resnet18 whose head are these layers."""
+    events: list[AnyEvent] = [Build(1, "resnet18", (), False, site=None)]
+    for number, (kind, arguments) in enumerate(head, 2):
+        events.append(MakeLayer(number, kind, tuple(arguments.items()), site=None))
+    parts = tuple((str(index), ModuleRef(index + 2, "")) for index in range(len(head)))
+    events.append(MakeContainer(9, "Sequential", parts, site=None))
+    events.append(SetModule(ModuleRef(1, ""), "fc", ModuleRef(9, ""), ModuleRef(1, "fc"), "attribute", site=None))
+    made = recipe(
+        events,
+        model=ModuleRef(1, ""),
+        watch=(ModuleRef(9, ""),),
+        input_shape=(2, 3, 64, 64),
+        witnesses=choose_witnesses(events),
+        training_shape=(2, 3, 64, 64) if claim.needs_training else None,
+        values=claim.needs_values,
+    )
+    judgement = claim.judge(made, seen(prober().observe(made.body)))
+    return judgement.verdict.kind, judgement.evidence
+
+
+def linear(width: int) -> tuple[str, dict[str, Argument]]:
+    return "Linear", {"in_features": 512, "out_features": width}
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("kind", "arguments", "summed", "verdict"),
+    [
+        ("Softmax", {"dim": 1}, True, "confirmed"),
+        ("Softmax", {"dim": 0}, True, "refuted"),
+        ("Sigmoid", {}, False, "confirmed"),
+        ("Sigmoid", {}, True, "refuted"),
+        ("LogSoftmax", {"dim": 1}, True, "refuted"),
+        ("Tanh", {}, False, "refuted"),
+        ("Identity", {}, False, "refuted"),
+    ],
+)
+def test_the_real_numbers_decide(kind: str, arguments: dict[str, Argument], summed: bool, verdict: str) -> None:
+    claim = OutputsNormalised(ModuleRef(1, ""), (), summed)
+    assert judged(claim, linear(5), (kind, arguments))[0] == verdict
+
+
+@needs_torch
+def test_the_real_loss_and_gradient_decide() -> None:
+    claim = OneLogitLoss(ModuleRef(1, ""))
+    evidence = "forward returns (2, 1), its cross entropy is 0.0, its largest gradient 0.0"
+    assert judged(claim, linear(1)) == ("confirmed", evidence)
+    assert judged(claim, linear(2))[0] == "refuted"
