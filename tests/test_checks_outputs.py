@@ -42,7 +42,7 @@ def findings(text: str, **settings: str) -> tuple[Finding, ...]:
 def test_messages() -> None:
     (double,) = findings(SOFTMAX + CE + "loss(model(x), y)")
     assert double.message == (
-        "CrossEntropyLoss applies log-softmax itself, to outputs that already went through Softmax;"
+        "the loss CrossEntropyLoss applies log-softmax itself, to outputs that already went through Softmax;"
         " leave out the Softmax and apply it to predictions only"
     )
     assert double.span.line == 6

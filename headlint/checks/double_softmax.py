@@ -28,6 +28,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             continue
         hint = f"leave out the {last.kind} and apply it to predictions only"
         applied = _FUNCTIONS[use.name]
-        message = f"{use.name} applies {applied} itself, to outputs that already went through {last.kind}; {hint}"
+        given = f"outputs that already went through {last.kind}"
+        message = f"the loss {use.name} applies {applied} itself, to {given}; {hint}"
         claim = OutputsNormalised(use.target, use.steps, summed)
         yield Candidate(CODE, last.site, use.site, message, hint, claim, speculative=False, model=use.target)
