@@ -72,7 +72,9 @@ def new_head(width: int) -> dict[str, Any]:
         MakeLayer(site=None, object=1, kind="Linear", arguments=(("in_features", 2048), ("out_features", width))),
         SetModule(site=None, target=model, name="fc", value=head, replaced=ModuleRef(0, "fc"), how="attribute"),
     )
-    shape = (2, 3, 64, 64)
+    builder = find_builder("resnet50")
+    assert builder is not None
+    shape = (2, *builder.smallest_input)
     return recipe(events, model=model, watch=(head,), input_shape=shape, witnesses=Witnesses({}, {})).body
 
 

@@ -90,15 +90,19 @@ class Linter:
 
     def lint_unguarded(self, text: str, name: str, python_tree: ast.AST | None = None) -> Report:
         """The same without the guard, for tests: whatever goes wrong in the analysis raises."""
+        # What was made for the file is gone when the collector wakes up, which would walk all of it.
+        with collector_at_rest():
+            return self._report(text, name, python_tree)
+
+    def _report(self, text: str, name: str, python_tree: ast.AST | None) -> Report:
         from headlint.checks.agreement import agree
         from headlint.flow.histories import analyse
 
-        with collector_at_rest():
-            program = _parsed(text, name, python_tree)
-            if isinstance(program, Report):
-                return program
-            analysis = analyse(program.tree)
-            groups = agree(analysis, list(self._suspicions(analysis.histories)), program)
+        program = _parsed(text, name, python_tree)
+        if isinstance(program, Report):
+            return program
+        analysis = analyse(program.tree)
+        groups = agree(analysis, list(self._suspicions(analysis.histories)), program)
         notes = (f"1:1: {analysis.note}",) if analysis.note else ()
         findings: list[Finding] = []
         hidden = 0

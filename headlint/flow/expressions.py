@@ -54,12 +54,18 @@ def _name(run: Interpreter, state: State, node: cst.Name) -> Value:
 def _literal(run: Interpreter, state: State, node: cst.Integer | cst.Float | cst.SimpleString) -> Value:
     known = run.literals.get(id(node))
     if known is None:
-        try:
-            known = Constant(ast.literal_eval(node.value))
-        except (ValueError, SyntaxError):
-            known = Unknown("a literal that cannot be read")
-        run.literals[id(node)] = known
+        run.literals[id(node)] = known = _read_literal(node.value)
     return known
+
+
+def _read_literal(text: str) -> Value:
+    # Python's own reader compiles every text, so it gets what is not plain only.
+    if text[0] == text[-1] and text[0] in "'\"" and "\\" not in text and text[:3] not in ('"""', "'''"):
+        return Constant(text[1:-1])
+    try:
+        return Constant(int(text) if text.isdecimal() else ast.literal_eval(text))
+    except (ValueError, SyntaxError):
+        return Unknown("a literal that cannot be read")
 
 
 def _ellipsis(run: Interpreter, state: State, node: cst.Ellipsis) -> Value:

@@ -18,7 +18,7 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from headlint.finding import Span
-from headlint.source.nodes import parts
+from headlint.source.nodes import descend, parts
 
 
 @dataclass(frozen=True)
@@ -217,11 +217,18 @@ def _holds(statement: Any, node: cst.CSTNode) -> bool:
     if statement is node:
         return True
     blocks = () if isinstance(statement, cst.BaseSmallStatement) else tuple(_blocks(statement))
-    pending = [part for part in parts(statement) if not any(part is block for block in blocks)]
-    while pending:
-        here = pending.pop()
-        if here is node:
-            return True
-        if not isinstance(here, (cst.BaseSuite, cst.Else, cst.Finally, cst.ExceptHandler, cst.MatchCase)):
-            pending.extend(parts(here))
-    return False
+    inside = (part for part in parts(statement) if not any(part is block for block in blocks))
+    return any(here is node for here in descend(inside, past=_SUITES))
+
+
+_SUITES: frozenset[type] = frozenset(
+    {
+        cst.IndentedBlock,
+        cst.SimpleStatementSuite,
+        cst.Else,
+        cst.Finally,
+        cst.ExceptHandler,
+        cst.ExceptStarHandler,
+        cst.MatchCase,
+    }
+)
