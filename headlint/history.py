@@ -207,11 +207,13 @@ class MakeOptimizer(Event):
     """An optimizer is built over these parameters: proof that the code trains, and what it trains.
 
     `parameters` is None where they are not known; `groups` are those of its parameter groups, empty for one group.
+    `object` is its number among all that the code makes.
     """
 
     kind: str
     parameters: tuple[ParameterRef, ...] | None
     groups: tuple[tuple[ParameterRef, ...], ...] = ()
+    object: int = -1
 
 
 @dataclass(frozen=True, slots=True)

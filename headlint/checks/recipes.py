@@ -12,6 +12,7 @@ from headlint.history import (
     AnyEvent,
     DeleteModule,
     MakeContainer,
+    MakeOptimizer,
     ModuleRef,
     ParameterRef,
     Read,
@@ -58,6 +59,9 @@ def _recipe(
     events = tuple(events)
     if claim.needs_refusal:
         events = tuple(replace(event, refused=True) if event is history.build else event for event in events)
+    if claim.needs_training:
+        # What an optimizer holds is what counts, and SGD keeps nothing beside it.
+        events = tuple(replace(event, kind="SGD") if isinstance(event, MakeOptimizer) else event for event in events)
     return recipe(
         events,
         model=model,

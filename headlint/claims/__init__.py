@@ -3,6 +3,7 @@
 from headlint.claims.base import Claim, Judgement, shape_text
 from headlint.claims.flags import AllFrozen, FlagsKept, NothingFrozen, StaysFrozen
 from headlint.claims.forward import ForwardRaises, NeverUsed
+from headlint.claims.optimizers import NotInOptimizer
 from headlint.claims.outputs import OneLogitLoss, OutputsNormalised
 from headlint.claims.raises import BuilderRaises, ReadRaises
 from headlint.claims.sizes import CountIgnored, KeywordIgnored, SizeIgnored
@@ -17,6 +18,7 @@ __all__ = [
     "Judgement",
     "KeywordIgnored",
     "NeverUsed",
+    "NotInOptimizer",
     "NothingFrozen",
     "OneLogitLoss",
     "OutputsNormalised",

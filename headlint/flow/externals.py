@@ -91,7 +91,7 @@ def _optimizer(run: Interpreter, state: State, kind: str, arguments: Arguments, 
     identity = state.identity()
     state.heap[identity] = OptimizerRecord(parameters)
     shown = () if groups is None or parameters is None else tuple(group or () for group in groups)
-    state.trace.append(MakeOptimizer(kind, parameters, shown, site=node))
+    state.trace.append(MakeOptimizer(kind, parameters, shown, identity, site=node))
     return Optimizer(identity)
 
 

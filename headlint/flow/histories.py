@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +14,7 @@ from headlint.flow.calls import Arguments, instantiate
 from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget
 from headlint.flow.outputs import Use, forget_modes, uses_of
 from headlint.flow.reach import reaching
-from headlint.flow.state import InstanceRecord, State, ZooObject
+from headlint.flow.state import InstanceRecord, State, Step, ZooObject
 from headlint.flow.tensors import define
 from headlint.flow.value import Class, Function, Instance, Method, Symbol, Value
 from headlint.history import AnyEvent, Build, MakeContainer, ModuleRef, modules_of
@@ -39,6 +39,7 @@ class ModelHistory:
     complete: bool
     state: State
     uses: tuple[Use, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     @property
     def model(self) -> ModuleRef:
@@ -247,15 +248,23 @@ def _histories(ended: Sequence[EndedPath]) -> tuple[ModelHistory, ...]:
                 # What only some of the paths assume is not needed for what happens to the model.
                 shared = tuple(one for one in same.conditions if one in path.state.conditions)
                 uses = tuple(dict.fromkeys((*same.uses, *uses_of(path.state, event.object))))
-                if (shared, uses) != (same.conditions, same.uses):
-                    seen[key] = replace(same, conditions=shared, uses=uses)
+                steps = tuple(dict.fromkeys((*same.steps, *_same_steps(path.state, same.state))))
+                if (shared, uses, steps) != (same.conditions, same.uses, same.steps):
+                    seen[key] = replace(same, conditions=shared, uses=uses, steps=steps)
                 continue
             record = path.state.heap.get(event.object)
             if isinstance(record, ZooObject):
                 conditions = path.state.conditions
                 uses = tuple(uses_of(path.state, event.object))
-                seen[key] = ModelHistory(event, record.builder, events, conditions, path.complete, path.state, uses)
+                steps = tuple(path.state.steps)
+                complete = path.complete
+                seen[key] = ModelHistory(event, record.builder, events, conditions, complete, path.state, uses, steps)
     return tuple(seen.values())
+
+
+def _same_steps(state: State, other: State) -> Iterator[Step]:
+    """The steps of optimizers that hold the same on another path."""
+    return (step for step in state.steps if state.heap.get(step.optimizer) == other.heap.get(step.optimizer))
 
 
 def _touched_by(event: AnyEvent, known: dict[int, frozenset[int]]) -> frozenset[int]:

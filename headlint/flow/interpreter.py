@@ -14,7 +14,7 @@ from headlint.flow.choice import Infeasible, Raised, TooManyWays, each_way
 from headlint.flow.items import lose_count, text_of_constant
 from headlint.flow.merge import join_states, merge
 from headlint.flow.operations import apply
-from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
+from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, OptimizerRecord, State
 from headlint.flow.statements import execute
 from headlint.flow.value import (
     FALSE,
@@ -27,6 +27,7 @@ from headlint.flow.value import (
     ListRef,
     Method,
     Module,
+    Optimizer,
     Parameter,
     Symbol,
     Tuple,
@@ -311,6 +312,10 @@ class Interpreter:
                 self._hand_over_instance(state, value, reason, site)
             case Parameter():
                 state.flags[value.ref] = None
+            case Optimizer():
+                record = state.heap.get(value.identity)
+                if isinstance(record, OptimizerRecord):
+                    state.heap[value.identity] = OptimizerRecord(record.parameters, escaped=True)
             case Tuple() | Iterator():
                 lose_count(state, value)
                 for item in value.items:

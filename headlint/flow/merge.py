@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, OpaqueObject, OptimizerRecord, Record, State
 from headlint.flow.value import Constant, Symbol, Unknown, Value, join
 from headlint.history import modules_of
@@ -104,6 +106,7 @@ def _forget_differences(left: State, right: State) -> State:
     left.written = {attribute: owner for attribute, owner in left.written.items() if attribute in left.assumptions}
     left.called.update(right.called)
     left.uses.update(right.uses)
+    left.steps.update(right.steps)
     left.next_identity = max(left.next_identity, right.next_identity)
     for key, count in right.counts.items():
         if count > left.counts.get(key, 0):
@@ -170,6 +173,7 @@ def _join_traces(joined: State, left: State, right: State) -> None:
             for number in modules_of(event):
                 joined.escaped.setdefault(number, "changed on some paths only")
         joined.trace = left.trace[:common]
+        joined.steps = {replace(step, position=min(step.position, common)): None for step in joined.steps}
 
 
 def _join_records(left: Record | None, right: Record | None) -> Record:

@@ -15,7 +15,7 @@ from headlint.flow.externals import parameters_in
 from headlint.flow.items import can_dispatch, dispatch, iterate
 from headlint.flow.operations import STRING_METHODS, apply, check_widths
 from headlint.flow.sequences import change
-from headlint.flow.state import DictRecord, ListRecord, OptimizerRecord, State
+from headlint.flow.state import DictRecord, ListRecord, OptimizerRecord, State, Step
 from headlint.flow.tensors import call_method as call_tensor_method
 from headlint.flow.value import (
     NONE,
@@ -448,7 +448,9 @@ def _optimizer_method(state: State, receiver: Optimizer, name: str, arguments: A
     if name == "add_param_group" and isinstance(record, OptimizerRecord):
         more = parameters_in(state, arguments.positional[0]) if arguments.positional else None
         known = None if more is None or record.parameters is None else (*record.parameters, *more)
-        state.heap[receiver.identity] = OptimizerRecord(known)
+        state.heap[receiver.identity] = OptimizerRecord(known, record.escaped)
+    elif name == "step" and isinstance(record, OptimizerRecord) and not record.escaped:
+        state.steps[Step(receiver.identity, len(state.trace))] = None
     return state.origin(node, text_of(node))
 
 

@@ -55,9 +55,21 @@ class InstanceRecord:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerRecord:
-    """The parameters an optimizer holds, None where they are not known."""
+    """The parameters an optimizer holds, None where they are not known; code out of sight may have `escaped` ones."""
 
     parameters: tuple[ParameterRef, ...] | None
+    escaped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An optimizer, which nobody out of sight has had, steps when `position` events have come before.
+
+    Like uses of outputs, steps keep no paths apart and stand beside the events.
+    """
+
+    optimizer: int
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,7 @@ class State:
 
     `frames` maps a frame's number to its names, `parents` to the frame that encloses it. `spent` has how many items
     of an iterator were taken, None where that is not known. `uses` are what the code did with the outputs of models.
+    `steps` are the optimizers' steps.
     `written` are the attributes of unknown objects that the code has assigned, with their owners.
     """
 
@@ -119,6 +132,7 @@ class State:
     escaped: dict[int, str] = field(default_factory=dict)
     spent: dict[int, int | None] = field(default_factory=dict)
     uses: dict[Use, None] = field(default_factory=dict)
+    steps: dict[Step, None] = field(default_factory=dict)
     written: dict[Symbol, Symbol] = field(default_factory=dict)
     trace: list[AnyEvent] = field(default_factory=list)
     # The operations of the forward that is being followed, None outside of one.
@@ -149,6 +163,7 @@ class State:
             dict(self.escaped),
             dict(self.spent),
             dict(self.uses),
+            dict(self.steps),
             dict(self.written),
             list(self.trace),
             None if self.operations is None else list(self.operations),
@@ -219,6 +234,7 @@ _PATH_FIELDS = (
     "escaped",
     "spent",
     "uses",
+    "steps",
     "written",
     "trace",
     "operations",

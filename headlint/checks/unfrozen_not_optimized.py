@@ -1,0 +1,75 @@
+"""HL307: layers are unfrozen behind an optimizer that was built without them, and it steps on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import libcst as cst
+
+from headlint.checks.candidate import Candidate
+from headlint.checks.flags import described
+from headlint.checks.optimizers import Stepping, beside, held, in_sight, left_alone, modules_of_only, stepping
+from headlint.checks.recipes import MOST_WATCHED
+from headlint.claims import NotInOptimizer
+from headlint.flow import modules
+from headlint.flow.histories import ModelHistory
+from headlint.history import ModuleRef, ParameterRef, SetFlag
+
+CODE = "HL307"
+
+
+def check(history: ModelHistory) -> Iterator[Candidate]:
+    """Flags set for parameters that were frozen when the optimizer was built, and that none holds."""
+    if not history.steps:
+        return
+    for optimizer in stepping(history):
+        everything = held(history)
+        assert everything is not None
+        now = {parameter for _, parameter in modules.parameters_of(history.state, history.model)}
+        for site, unfrozen in _unfrozen(history, optimizer):
+            own = unfrozen & now
+            if not own or own != unfrozen or not everything.isdisjoint(own) or not left_alone(history, own):
+                continue
+            refs = modules_of_only(history, own)[:MOST_WATCHED]
+            if refs and in_sight(history, optimizer.steps, *refs):
+                yield _candidate(history, optimizer, site, own, refs)
+
+
+def _unfrozen(history: ModelHistory, optimizer: Stepping) -> Iterator[tuple[cst.CSTNode, frozenset[ParameterRef]]]:
+    """What each statement between the making of an optimizer and its last step gives back its flags."""
+    trace = history.state.trace
+    flags = _flags(trace[: optimizer.made])
+    found: dict[int, tuple[cst.CSTNode, set[ParameterRef]]] = {}
+    for event in trace[optimizer.made : optimizer.steps]:
+        if isinstance(event, SetFlag) and event.site is not None:
+            if event.value:
+                frozen = (p for p in event.parameters if flags.get(p) is False)
+                found.setdefault(id(event.site), (event.site, set()))[1].update(frozen)
+            flags.update(dict.fromkeys(event.parameters, event.value))
+    return ((site, frozenset(unfrozen)) for site, unfrozen in found.values() if unfrozen)
+
+
+def _flags(events: Sequence[object]) -> dict[ParameterRef, bool]:
+    flags: dict[ParameterRef, bool] = {}
+    for event in events:
+        if isinstance(event, SetFlag):
+            flags.update(dict.fromkeys(event.parameters, event.value))
+    return flags
+
+
+def _candidate(
+    history: ModelHistory,
+    optimizer: Stepping,
+    site: cst.CSTNode,
+    unfrozen: frozenset[ParameterRef],
+    refs: list[ModuleRef],
+) -> Candidate:
+    kind = optimizer.event.kind
+    where = described(history, refs[0]) if len(refs) == 1 else history.builder.name
+    message = (
+        f"this unfreezes {len(unfrozen)} parameters of {where} that {kind} was built without: no step trains them;"
+        f" build {kind} again behind it, or call add_param_group"
+    )
+    hint = f"build {kind} again behind it, or call add_param_group"
+    claim = NotInOptimizer(tuple(refs), beside(history))
+    return Candidate(CODE, site, site, message, hint, claim, speculative=False, unless_read="grad")

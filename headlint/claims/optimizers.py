@@ -1,0 +1,57 @@
+"""Claims about what the steps of an optimizer reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from headlint.claims.base import REFUTED, Claim, Judgement, confirmed, events_ended, unconfirmed
+from headlint.history import ModuleRef, Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class NotInOptimizer(Claim):
+    """A training step gives parameters of `modules` gradients, and none of them is in an optimizer or changes.
+
+    `beside` are other layers that were put into the model, which the replay must have as well.
+    """
+
+    modules: tuple[ModuleRef, ...]
+    beside: tuple[ModuleRef, ...]
+    needs_training: ClassVar[bool] = True
+
+    @property
+    def watch(self) -> tuple[ModuleRef, ...]:
+        return tuple(dict.fromkeys((*self.modules, *self.beside)))
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        ended = events_ended(observation)
+        if ended is not None:
+            return ended
+        training = observation["training"]
+        total = 0
+        for module in self.modules:
+            facts = observation["watch"].get(recipe.key(module))
+            if facts is None:
+                return unconfirmed("the replay does not watch it")
+            if not facts["inside"] or not facts["trainable"] or facts["held"]:
+                return REFUTED
+            step = training["watch"][recipe.key(module)]
+            if step["stepped"] is None:
+                return unconfirmed(_without_step(training))
+            if step["stepped"] or not step["with_gradient"]:
+                return REFUTED
+            total += step["with_gradient"]
+        return confirmed(
+            f"a training step gives {training['model']['with_gradient']} parameters a gradient and changes"
+            f" {training['model']['stepped']}, none of these {total}"
+        )
+
+
+def _without_step(training: dict[str, Any]) -> str:
+    """Why a training step did not come to the step of the optimizer."""
+    if training["raised"]:
+        return f"a training step raises before its end: {training['raised']['text']}"
+    if training["stopped"]:
+        return "forward runs through a module that is not understood"
+    return "no optimizer could be made"
