@@ -339,13 +339,15 @@ def recipe(
     training_shape: tuple[int, ...] | None = None,
     values: bool = False,
     devices: bool = False,
+    uses: Iterable[tuple[str, str]] = (),
 ) -> Recipe:
     """What the worker needs to replay `events`, with object numbers from 0.
 
     `model` is the module whose forward runs (on `input_shape`, batch included; None runs no forward) and
     `watch` are the modules whose facts are wanted. On `training_shape` one training step is taken behind that,
     `values` has the builder's weights initialised, so that what is computed counts, and `devices` has forward fail
-    where tensors of two devices meet. Events that change nothing in such a replay are left out.
+    where tensors of two devices meet. `uses` are tried on what forward returns: a loss, a function of torch or an
+    attribute, and its name. Events that change nothing in such a replay are left out.
     """
     write = _Writer(witnesses)
     steps: list[Json] = []
@@ -368,6 +370,9 @@ def recipe(
     if training_shape is not None:
         result.update(train=True, train_input=list(training_shape))
     result.update({name: True for name, asked in (("values", values), ("devices", devices)) if asked})
+    tried: list[Json] = [list(use) for use in uses]
+    if tried:
+        result["uses"] = tried
     return Recipe(result, write.numbering, witnesses)
 
 

@@ -38,6 +38,27 @@ def losses(history: ModelHistory, *names: str) -> Iterator[Use]:
             yield use
 
 
+def hands_through(history: ModelHistory, ref: ModuleRef) -> bool:
+    """Whether a module returns what the model returns, as it is."""
+    for _ in range(_DEEPEST):
+        if ref == history.model:
+            return True
+        if modules.kind_of(history.state, ref) in modules.WRAPPERS:
+            (_, inner), *_ = modules.children_of(history.state, ref)
+        else:
+            define = _define_of(history, ref)
+            inner = None if define is None else define.operations[-1].module
+        if inner is None:
+            return False
+        ref = inner
+    return False
+
+
+def _define_of(history: ModelHistory, ref: ModuleRef) -> Define | None:
+    made = (event for event in history.events if isinstance(event, Define) and event.object == ref.object)
+    return None if ref.path else next(made, None)
+
+
 def last_step(history: ModelHistory, ref: ModuleRef) -> Last | None:
     """What makes the output of a module, None where that is not known."""
     return _last(history, ref, 0)
@@ -66,7 +87,7 @@ def _last(history: ModelHistory, ref: ModuleRef, depth: int) -> Last | None:
 
 
 def _last_of_forward(history: ModelHistory, ref: ModuleRef, depth: int) -> Last | None:
-    define = next((e for e in history.events if isinstance(e, Define) and e.object == ref.object), None)
+    define = _define_of(history, ref)
     if define is None:
         return None
     number = len(define.operations)

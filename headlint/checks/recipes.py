@@ -71,6 +71,7 @@ def _recipe(
         training_shape=training_shape(history) if claim.needs_training else None,
         values=claim.needs_values,
         devices=claim.needs_devices,
+        uses=claim.uses,
     )
 
 

@@ -4,7 +4,7 @@ from headlint.claims.base import Claim, Judgement, shape_text
 from headlint.claims.flags import AllFrozen, FlagsKept, NothingFrozen, StaysFrozen
 from headlint.claims.forward import ForwardRaises, NeverUsed
 from headlint.claims.optimizers import NotInOptimizer
-from headlint.claims.outputs import OneLogitLoss, OutputsNormalised
+from headlint.claims.outputs import OneLogitLoss, OutputRefused, OutputsNormalised, TrainingOutputRefused
 from headlint.claims.raises import BuilderRaises, ReadRaises
 from headlint.claims.sizes import CountIgnored, KeywordIgnored, SizeIgnored
 
@@ -21,9 +21,11 @@ __all__ = [
     "NotInOptimizer",
     "NothingFrozen",
     "OneLogitLoss",
+    "OutputRefused",
     "OutputsNormalised",
     "ReadRaises",
     "SizeIgnored",
     "StaysFrozen",
+    "TrainingOutputRefused",
     "shape_text",
 ]

@@ -35,6 +35,11 @@ class Claim(ABC):
     """Whether the builder has to be asked for its weights, to see whether it raises before it downloads them."""
 
     @property
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        """What has to be tried on what forward returns."""
+        return ()
+
+    @property
     @abstractmethod
     def watch(self) -> tuple[ModuleRef, ...]:
         """The modules that it is about."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from headlint.claims.base import REFUTED, Claim, Judgement, confirmed, shape_text, stopped_early, unconfirmed
+from headlint.claims.base import (
+    REFUTED,
+    Claim,
+    Judgement,
+    confirmed,
+    events_ended,
+    shape_text,
+    stopped_early,
+    unconfirmed,
+)
 from headlint.history import ModuleRef, Recipe
 
 
@@ -77,3 +86,48 @@ class OneLogitLoss(Claim):
             return REFUTED
         gradient = "" if largest is None else ", its largest gradient 0.0"
         return confirmed(f"forward returns {shape_text(output)}, its cross entropy is 0.0{gradient}")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRefused(Claim):
+    """What `model` returns in eval mode is no tensor, and the use that the code makes of it raises."""
+
+    model: ModuleRef
+    use: tuple[str, str]
+
+    @property
+    def watch(self) -> tuple[ModuleRef, ...]:
+        return ()
+
+    @property
+    def uses(self) -> tuple[tuple[str, str], ...]:
+        return (self.use,)
+
+    def run_of(self, observation: dict[str, Any]) -> dict[str, Any] | None:
+        """What forward gave in the mode that counts."""
+        run: dict[str, Any] | None = observation.get("forward")
+        return run
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        ended = events_ended(observation)
+        if ended is not None:
+            return ended
+        run = self.run_of(observation)
+        if run is None or "uses" not in run:
+            return unconfirmed("forward does not come to its end")
+        (raised,) = run["uses"]
+        if raised is None or run["kind"] == "Tensor":
+            return REFUTED
+        return confirmed(f"{raised['type']}: {raised['text']}")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOutputRefused(OutputRefused):
+    """The same in train mode."""
+
+    needs_training: ClassVar[bool] = True
+
+    def run_of(self, observation: dict[str, Any]) -> dict[str, Any] | None:
+        """What forward gave in the mode that counts."""
+        run: dict[str, Any] | None = observation.get("training")
+        return run

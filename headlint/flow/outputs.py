@@ -30,7 +30,7 @@ _SAME = frozenset("to cuda cpu float double half contiguous clone".split())
 _RESHAPED = frozenset("squeeze view reshape flatten".split())
 # Functions of torch that refuse whatever is no tensor as their first argument.
 _TAKES_TENSOR = frozenset(
-    "max argmax softmax log_softmax sigmoid topk sum mean squeeze flatten sigmoid_ relu exp log round".split()
+    "argmax exp flatten log log_softmax max mean relu round sigmoid softmax squeeze sum topk".split()
 )
 
 # Functions by which code finds out what it has got.
@@ -97,9 +97,14 @@ def mode_of(state: State, ref: ModuleRef) -> bool | None:
     """Whether a module is in train mode, None where that is not known."""
     if ref.object in state.escaped:
         return None
+    inside: set[int] | None = None
     for module, training in reversed(state.modes.items()):
         if module == ref or (not module.path and ref.object in modules.objects_in(state, module)):
             return training
+        inside = modules.objects_in(state, ref) if inside is None else inside
+        if module.object in inside:
+            # A part of it was put into a mode of its own.
+            return None
     # A module that this path has made is in train mode.
     return True
 

@@ -36,7 +36,8 @@ class Observation:
     - `forward`, if the recipe had an input and no event ended it: `output` (nested shapes), `raised` (`type`, `text`,
       `module` as `[object, path]`, `place`) or null, `stopped` (`"opaque"` or null); with `values` also those, in the
       structure of the output and over several inputs: `rows_sum_to_one`, `in_unit_interval`, `constant`, `min`, `max`,
-      or null;
+      or null; if uses were asked for, `kind` (the class of the output) and `uses`, for each of them null or what it
+      raises, here and for `training`;
     - `watch`, by `"object:path"`, for the watched modules that were made: `calls`, `arrived` (a shape or null),
       `inside`, `modules_called`, `weight` (the shape of its own parameter of this name, or null), and counts of
       parameter tensors: `held` (by any optimizer), `parameters`,

@@ -702,6 +702,17 @@ def weights_out_of_reach(libraries: Libraries) -> Iterator[None]:
 MOST_OPERATIONS = 64
 MOST_PARTS = 64
 CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "DataParallel", "DistributedDataParallel")
+USES: dict[str, frozenset[str]] = {
+    "loss": frozenset(
+        (
+            "BCELoss BCEWithLogitsLoss CrossEntropyLoss HuberLoss KLDivLoss L1Loss MSELoss MultiLabelSoftMarginLoss"
+            " NLLLoss SmoothL1Loss"
+        ).split()
+    ),
+    "function": frozenset(
+        "argmax exp flatten log log_softmax max mean relu round sigmoid softmax squeeze sum topk".split()
+    ),
+}
 NOT_FOR_LAYERS = frozenset(("device", "dtype", "backend", "rank"))
 NOT_FOR_BUILDERS = frozenset(("weights", "weights_backbone", "pretrained", "pretrained_backbone"))
 
@@ -724,6 +735,7 @@ class Recipe:
         self.watch = [self.ref(item) for item in self.list_of(data.get("watch", []), "watch")]
         self.input = self.shape(data.get("input"))
         self.train, self.values, self.devices = (data.get(name) is True for name in ("train", "values", "devices"))
+        self.uses = [self.use(item) for item in self.list_of(data.get("uses", []), "uses")]
         self.train_input = self.shape(data.get("train_input", self.input))
         if self.train and self.train_input is None:
             raise refuse("a training step without an input")
@@ -734,6 +746,14 @@ class Recipe:
         if not isinstance(value, list):
             raise refuse(f"{what} is no list")
         return value
+
+    def use(self, value: Json) -> tuple[str, str]:
+        """What is to be tried on an output: a loss, a function, or an attribute."""
+        if isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value):
+            how, name = value
+            if (how == "attribute" and self.name(name)) or name in USES.get(how, ()):
+                return how, name
+        raise refuse(f"{brief(value)} is no use of an output")
 
     def shape(self, value: Json) -> list[int] | None:
         """The shape of an input, if there is one."""
@@ -1567,9 +1587,33 @@ class Experiment:
         if GUARD.attempt is not None:
             judge(PermissionError())
         result["output"] = shapes_in(output)
+        self.try_uses(output, result)
         if self.recipe.values:
             result["values"] = values_in([output, *self.more_outputs(model)])
         return result, used_parameters(output)
+
+    def try_uses(self, output: Any, result: dict[str, Any]) -> None:
+        """Use an output as the code does; null for what is possible, else what is raised."""
+        if self.recipe.uses:
+            result["kind"] = type(output).__name__
+            result["uses"] = [self.tried(output, how, name) for how, name in self.recipe.uses]
+
+    def tried(self, output: Any, how: str, name: str) -> dict[str, str] | None:
+        """What one use raises."""
+        torch, nn = self.torch, self.libraries.nn
+        try:
+            if how == "attribute":
+                getattr(output, name)
+            elif how == "loss":
+                getattr(nn, name)()(output, torch.zeros(2, dtype=torch.int64))
+            elif name == "topk":
+                torch.topk(output, 1)
+            else:
+                function = getattr(torch, name)
+                function(output, 1) if name in ("softmax", "log_softmax") else function(output)
+        except Exception as error:
+            return judge(error)
+        return None
 
     def more_outputs(self, model: Any) -> Iterator[Any]:
         """What forward returns for other inputs, with new weights in what the code has put in."""
@@ -1692,6 +1736,7 @@ class TrainingStep:
             with calls, self.real_backward():
                 output = self.model(*inputs)
                 result["output"] = shapes_in(output)
+                self.experiment.try_uses(output, result)
                 phase = "loss"
                 loss = self.loss(output)
                 result["loss"] = finite(float(loss.detach()))

@@ -1,0 +1,74 @@
+"""HL403: a model returns a tuple or a dict, and the code takes that for a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headlint.checks.candidate import Candidate
+from headlint.checks.outputs import hands_through
+from headlint.claims import OutputRefused, TrainingOutputRefused
+from headlint.flow.histories import ModelHistory
+from headlint.flow.outputs import Use
+from headlint.flow.state import ZooObject
+from headlint.history import ModuleRef
+
+CODE = "HL403"
+
+# What code reads off a tensor and neither dicts nor named tuples have.
+_OF_TENSORS = frozenset(
+    """
+    argmax backward contiguous cpu cuda data detach dim double flatten float item log log_softmax max mean numpy permute
+    relu requires_grad reshape shape sigmoid size softmax squeeze sum to tolist topk view
+    """.split()
+)
+
+
+def check(history: ModelHistory) -> Iterator[Candidate]:
+    """The first use of each output that wants a tensor where there is none."""
+    if not history.uses or not _has_structure(history):
+        return
+    told: set[tuple[ModuleRef, bool | None]] = set()
+    looked_at = {use.target for use in history.uses if use.how == "look"}
+    for use in history.uses:
+        if not use.stands or use.guarded or use.steps or use.reshaped or use.target in looked_at:
+            continue
+        if not _wants_tensor(use) or not _is_structured(history, use) or (use.target, use.training) in told:
+            continue
+        if not hands_through(history, use.target):
+            continue
+        told.add((use.target, use.training))
+        yield _candidate(history, use)
+
+
+def _candidate(history: ModelHistory, use: Use) -> Candidate:
+    name = history.builder.name
+    claim = (TrainingOutputRefused if use.training else OutputRefused)(use.target, (use.how, use.name))
+    what = f"'.{use.name}'" if use.how == "attribute" else use.name
+    if history.builder.task == "segmentation":
+        hint = "take its 'out'"
+        message = f"{name} returns a dict, and {what} wants a tensor; {hint}"
+    else:
+        hint = "unpack it, or take its '.logits'"
+        message = f"{name} returns a tuple with its auxiliary outputs in train mode, and {what} wants a tensor; {hint}"
+    return Candidate(CODE, use.site, use.site, message, hint, claim, speculative=False, model=use.target)
+
+
+def _wants_tensor(use: Use) -> bool:
+    return use.how in ("loss", "function") or (use.how == "attribute" and use.name in _OF_TENSORS)
+
+
+def _has_structure(history: ModelHistory) -> bool:
+    """Whether the model returns more than a tensor in any mode."""
+    record = history.state.heap.get(history.build.object)
+    if not isinstance(record, ZooObject):
+        return False
+    auxiliary = [head.place for head in history.builder.heads if head.auxiliary]
+    return history.builder.task == "segmentation" or any(record.tree.node(place) is not None for place in auxiliary)
+
+
+def _is_structured(history: ModelHistory, use: Use) -> bool:
+    """Whether it does so in the mode in which the output was made."""
+    if history.builder.task == "segmentation":
+        return True
+    switch = history.state.attributes.get((history.model, "aux_logits"))
+    return use.training is True and switch is None
