@@ -64,6 +64,7 @@ FOUND = {
     "no dimension": "model.fc = nn.Sequential(nn.Linear(512, 5), nn.Softmax())\n" + CE + "loss(model(x), y)",
     "dropout behind it": SOFTMAX + "model.fc.append(nn.Dropout(0.5))\n" + CE + "loss(model(x), y)",
     "a sigmoid": "model.fc = nn.Sequential(nn.Linear(512, 5), nn.Sigmoid())\n" + CE + "loss(model(x), y)",
+    "beside a metric": SOFTMAX + CE + "out = model(x)\nloss(out, y)\naccuracy(out, y)",
     "in a loop": SOFTMAX + CE + "while load():\n    out = model(load())\n    loss(out, y)",
     "on one path": SOFTMAX + CE + "if load():\n    loss(model(x), y)",
 }
@@ -91,6 +92,8 @@ SILENT = {
     "one of two losses, the other out of sight": (
         SOFTMAX + "loss = nn.CrossEntropyLoss() if load() else load()\nloss(model(x), y)"
     ),
+    "another loss elsewhere": SOFTMAX + CE + "nn.NLLLoss()(model(x), y) if load() else loss(model(x), y)",
+    "a loss out of sight elsewhere": SOFTMAX + CE + "focal_loss(model(x), y) if load() else loss(model(x), y)",
     "right on another path": CE + "if load():\n    " + SOFTMAX + "loss(model(x), y)",
     "an attribute of something": SOFTMAX + "load().cross_entropy(model(x), y)",
     "one output, another shape": ONE + CE + "loss(model(x).view(1, -1), y)",

@@ -76,6 +76,10 @@ SILENT = {
     "weights without auxiliary heads": "model = models.googlenet(weights='DEFAULT')\nloss(model(x), y)",
     "unpacked": INCEPTION + "out, aux = model(x)\nloss(out, y)",
     "a part": INCEPTION + "loss(model(x).logits, y)\nloss(model(x)[0], y)",
+    "apart on another path": INCEPTION
+    + "def f(flag):\n    model.train()\n    out = model(x)[0] if flag else model(x)\n"
+    "    loss(out, y)\nf(load())",
+    "handed on": INCEPTION + "loss(model(x), y) if load() else special(model(x), y)",
     "a part of a dict": SEGMENTATION + "loss(model(x)['out'], y)",
     "what dicts have": SEGMENTATION + "model(x).items()\nmodel(x).get('out')",
     "looked at": INCEPTION + "out = model(x)\nif isinstance(out, tuple): out = out[0]\nloss(out, y)",

@@ -31,11 +31,24 @@ class Last:
 
 
 def losses(history: ModelHistory, *names: str) -> Iterator[Use]:
-    """The calls of these losses with an output, where nothing else can be called there."""
+    """The calls of these losses with an output that no other loss gets, there or anywhere else.
+
+    Which of several losses goes with which head may be decided in ways that look independent here.
+    """
     for use in history.uses:
-        same = [other for other in history.uses if other.site is use.site]
-        if use.stands and all(other.how == "loss" and other.name in names for other in same):
+        if use.how != "loss" or not use.stands:
+            continue
+        rivals = (other for other in history.uses if other.site is use.site or _is_loss(other, use.target))
+        if all(other.how == "loss" and other.name in names for other in rivals):
             yield use
+
+
+def _is_loss(use: Use, target: ModuleRef) -> bool:
+    """Whether an output of `target` goes into something that is a loss, or sounds like one."""
+    spelled = use.name.lower()
+    return use.target == target and (
+        use.how == "loss" or (use.how == "call" and ("loss" in spelled or "crit" in spelled))
+    )
 
 
 def hands_through(history: ModelHistory, ref: ModuleRef) -> bool:

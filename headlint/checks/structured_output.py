@@ -29,10 +29,16 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         return
     told: set[tuple[ModuleRef, bool | None]] = set()
     looked_at = {use.target for use in history.uses if use.how == "look"}
+    # Code that takes parts of it knows, and a test that it makes before may look independent here.
+    taken_apart = {(use.target, use.training) for use in history.uses if use.steps or use.how == "call"}
     for use in history.uses:
         if not use.stands or use.guarded or use.steps or use.reshaped or use.target in looked_at:
             continue
-        if not _wants_tensor(use) or not _is_structured(history, use) or (use.target, use.training) in told:
+        if (
+            not _wants_tensor(use)
+            or not _is_structured(history, use)
+            or (use.target, use.training) in told | taken_apart
+        ):
             continue
         if not hands_through(history, use.target):
             continue

@@ -104,8 +104,8 @@ def call(run: Interpreter, state: State, function: Value, arguments: Arguments, 
     if isinstance(function, (Symbol, Unknown)) and _called_name(node) == "requires_grad_":
         wanted = arguments.get(0, "requires_grad")
         modules.set_unknown_flags(state, True if wanted is None else run.truth(state, wanted))
-    if arguments.positional and not isinstance(function, (External, Module)):
-        note(state, arguments.positional[0], "call", "", node)
+    if arguments.positional and not isinstance(getattr(function, "function", function), (External, Function, Module)):
+        note(state, arguments.positional[0], "call", _called_name(node), node)
     match function:
         case Function():
             return call_function(run, state, function, arguments, node)

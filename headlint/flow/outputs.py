@@ -46,7 +46,7 @@ class Use:
     `steps` lead from the whole output to the part that is used, `training` is the mode it was called in (None where
     that is not known), `position` how many events came before the use, and `guarded` says that the code catches what
     may be raised, or only comes here after a test of the output. A "look" is such a test, a "call" goes to
-    anything that is no module and no function of torch. `stands` is False once anything has been changed behind the
+    anything that is neither followed nor known. `stands` is False once anything has been changed behind the
     use.
     """
 
