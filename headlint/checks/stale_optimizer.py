@@ -32,7 +32,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
                 continue
             kind, name = optimizer.event.kind, spelled(place)
             message = (
-                f"{kind} is built before '{name}' of {history.builder.name} is replaced:"
+                f"the optimizer {kind} is built before '{name}' of {history.builder.name} is replaced:"
                 f" it holds the old layer, and no step trains the new one; build {kind} behind the replacement"
             )
             yield Candidate(
