@@ -161,7 +161,7 @@ def linear(width: int) -> tuple[str, dict[str, Argument]]:
     ],
 )
 def test_the_real_numbers_decide(kind: str, arguments: dict[str, Argument], summed: bool, verdict: str) -> None:
-    claim = OutputsNormalised(ModuleRef(1, ""), (), summed)
+    claim = OutputsNormalised(ModuleRef(1, ""), summed)
     assert judged(claim, linear(5), (kind, arguments))[0] == verdict
 
 

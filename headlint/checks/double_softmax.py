@@ -15,11 +15,15 @@ CODE = "HL401"
 _SUMMED = frozenset("Softmax Softmax2d softmax".split())
 _SQUEEZED = frozenset("Sigmoid sigmoid".split())
 _FUNCTIONS = {"CrossEntropyLoss": "log-softmax", "BCEWithLogitsLoss": "sigmoid", "MultiLabelSoftMarginLoss": "sigmoid"}
+# What leads to the output of the main head, from a tensor, a dict or a named tuple.
+_MAIN = ((), ("out",), ("logits",), (0,))
 
 
 def check(history: ModelHistory) -> Iterator[Candidate]:
     """Softmaxes and sigmoids at the end of what a loss gets that wants raw scores."""
     for use in losses(history, *_FUNCTIONS):
+        if use.steps not in _MAIN:
+            continue
         last = last_step(history, use.target)
         if last is None or last.site is None or last.kind not in _SUMMED | _SQUEEZED:
             continue
@@ -30,5 +34,5 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         applied = _FUNCTIONS[use.name]
         given = f"outputs that already went through {last.kind}"
         message = f"the loss {use.name} applies {applied} itself, to {given}; {hint}"
-        claim = OutputsNormalised(use.target, use.steps, summed)
+        claim = OutputsNormalised(use.target, summed)
         yield Candidate(CODE, last.site, use.site, message, hint, claim, speculative=False, model=use.target)

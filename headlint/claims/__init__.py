@@ -4,7 +4,7 @@ from headlint.claims.base import Claim, Judgement, shape_text
 from headlint.claims.flags import AllFrozen, FlagsKept, NothingFrozen, StaysFrozen
 from headlint.claims.forward import ForwardRaises, NeverUsed
 from headlint.claims.optimizers import NotInOptimizer
-from headlint.claims.outputs import OneLogitLoss, OutputRefused, OutputsNormalised, TrainingOutputRefused
+from headlint.claims.outputs import OneLogitLoss, OutputRefused, OutputsNormalised, TrainingOutputRefused, WidthsDiffer
 from headlint.claims.raises import BuilderRaises, ReadRaises
 from headlint.claims.sizes import CountIgnored, KeywordIgnored, SizeIgnored
 
@@ -27,5 +27,6 @@ __all__ = [
     "SizeIgnored",
     "StaysFrozen",
     "TrainingOutputRefused",
+    "WidthsDiffer",
     "shape_text",
 ]

@@ -14,31 +14,19 @@ from headlint.claims.base import (
     shape_text,
     stopped_early,
     unconfirmed,
+    widths,
 )
 from headlint.history import ModuleRef, Recipe
 
 
-def part_of(output: Any, steps: tuple[str | int, ...]) -> Any:
-    """The part of a nested output that steps lead to, None where they lead nowhere."""
-    for step in steps:
-        if isinstance(output, dict):
-            # A named tuple has both names and positions.
-            names = list(output)
-            step = names[step] if isinstance(step, int) and -len(names) <= step < len(names) else step
-            output = output.get(step)
-        elif isinstance(output, list) and isinstance(step, int) and -len(output) <= step < len(output):
-            output = output[step]
-        else:
-            return None
-    return output
-
-
 @dataclass(frozen=True, slots=True)
 class OutputsNormalised(Claim):
-    """What forward of `model` returns at `steps` sums to one in each row, or at least lies between 0 and 1."""
+    """What forward of `model` returns sums to one in each row, or at least lies between 0 and 1.
+
+    Of a dict, its "out" counts.
+    """
 
     model: ModuleRef
-    steps: tuple[str | int, ...]
     summed: bool
     needs_values: ClassVar[bool] = True
 
@@ -50,8 +38,10 @@ class OutputsNormalised(Claim):
         early = stopped_early(observation)
         if early is not None:
             return early
-        values = part_of(observation["forward"].get("values"), self.steps)
-        shape = shape_text(part_of(observation["forward"]["output"], self.steps))
+        values, output = observation["forward"].get("values"), observation["forward"]["output"]
+        if isinstance(output, dict) and isinstance(values, dict):
+            values, output = values.get("out"), output.get("out")
+        shape = shape_text(output)
         if not isinstance(values, dict) or "rows_sum_to_one" not in values:
             return unconfirmed("forward returns nothing whose numbers can be looked at")
         if not values["in_unit_interval"] or (self.summed and not values["rows_sum_to_one"]):
@@ -131,3 +121,30 @@ class TrainingOutputRefused(OutputRefused):
         """What forward gave in the mode that counts."""
         run: dict[str, Any] | None = observation.get("training")
         return run
+
+
+@dataclass(frozen=True, slots=True)
+class WidthsDiffer(Claim):
+    """In train mode, the part of the output of `model` called `part` has other classes than its main one."""
+
+    model: ModuleRef
+    part: str
+    needs_training: ClassVar[bool] = True
+
+    @property
+    def watch(self) -> tuple[ModuleRef, ...]:
+        return ()
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        ended = events_ended(observation)
+        if ended is not None:
+            return ended
+        output = (observation.get("training") or {}).get("output")
+        if output is None:
+            return unconfirmed("forward does not come to its end in train mode")
+        if not isinstance(output, dict) or output.get(self.part) is None:
+            return REFUTED
+        main = output.get("out", output.get("logits"))
+        if widths(main) == widths(output[self.part]):
+            return REFUTED
+        return confirmed(f"in train mode forward returns {shape_text(output)}")
