@@ -254,10 +254,13 @@ def _without_witnesses(text: str, recipe: Recipe) -> str:
     texts = {str(number): text for number, text in recipe.witnesses.texts.items()}
 
     def shown(number: re.Match[str]) -> str:
-        symbol = texts.get(number[0], number[0])
+        symbol = texts.get(number[0])
+        if symbol is None:
+            return number[0]
         return symbol if _is_atom(symbol) else f"({symbol})"
 
-    return re.sub("[0-9]+", shown, text)
+    # Whole numbers only: no loss of 0.25 holds the 25 that stands for a symbol.
+    return re.sub(r"(?<![\d.])\d+(?!\.?\d)", shown, text)
 
 
 def _is_atom(text: str) -> bool:

@@ -83,7 +83,7 @@ def _has_parameters(history: ModelHistory, ref: ModuleRef) -> bool:
 
 def _is_used_as_it_is(history: ModelHistory) -> bool:
     """Whether the model is trained, or called, before code out of sight may give it another head."""
-    own = {parameter for _, parameter in modules.parameters_of(history.state, history.model)}
+    own = history.parameters
     for event in history.state.trace:
         if isinstance(event, Escape) and event.target.object == history.build.object:
             if not isinstance(event.site, (cst.FunctionDef, cst.ClassDef, cst.Lambda)):

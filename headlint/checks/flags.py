@@ -33,7 +33,7 @@ def left_as_they_were(
 
 def _in_model(history: ModelHistory, index: int, parameters: Iterable[ParameterRef]) -> list[ParameterRef]:
     """Those that stand in the model at the end and did so at the event: not a head that is put in later."""
-    now = {parameter for _, parameter in modules.parameters_of(history.state, history.model)}
+    now = set(history.parameters)
     for event in history.events[index + 1 :]:
         if isinstance(event, SetModule) and event.value is not None:
             now.difference_update(parameter for _, parameter in modules.parameters_of(history.state, event.value))

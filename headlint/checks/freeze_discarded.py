@@ -27,7 +27,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         replaced = _replaced_after(history, index, freeze.parameters)
         if not replaced or _unfrozen_before(history, index, replaced, freeze):
             continue
-        now = {parameter for _, parameter in modules.parameters_of(history.state, history.model)}
+        now = history.parameters
         if not now or any(history.state.flags.get(parameter, True) is not True for parameter in now):
             continue
         if now.intersection(freeze.parameters) or was_trained_between(history, freeze, replaced[-1], history.model):

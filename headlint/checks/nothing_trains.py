@@ -8,7 +8,6 @@ from collections.abc import Set as AbstractSet
 from headlint.checks import flag_typo, freeze_after_replace, module_flag
 from headlint.checks.candidate import Candidate
 from headlint.claims import AllFrozen
-from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import OptimizerRecord
 from headlint.history import AnyEvent, Build, Escape, MakeOptimizer, ParameterRef, SetFlag
@@ -18,7 +17,7 @@ CODE = "HL306"
 
 def check(history: ModelHistory) -> Iterator[Candidate]:
     """The optimizers, if whatever they hold and all of the model is frozen when they are made, and stays so."""
-    own = {parameter for _, parameter in modules.parameters_of(history.state, history.model)}
+    own = history.parameters
     if not own or any(history.state.flags.get(parameter, True) is not False for parameter in own):
         return
     trace = history.state.trace

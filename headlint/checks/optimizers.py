@@ -30,11 +30,12 @@ def stepping(history: ModelHistory) -> Iterator[Stepping]:
         last[step.optimizer] = max(step.position, last.get(step.optimizer, 0))
     if not last or held(history) is None:
         return
-    now = {parameter for _, parameter in modules.parameters_of(history.state, history.model)}
     for index, event in enumerate(history.state.trace):
         if isinstance(event, MakeOptimizer) and event.object in last and event.parameters:
             own = frozenset(event.parameters)
-            if not own.isdisjoint(now) or any(parameter.object == history.build.object for parameter in own):
+            if not own.isdisjoint(history.parameters) or any(
+                parameter.object == history.build.object for parameter in own
+            ):
                 yield Stepping(event, own, index, last[event.object])
 
 

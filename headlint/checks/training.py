@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
-from headlint.history import AnyEvent, Escape, LoadState, MakeOptimizer, ModuleRef, ParameterRef, SetModule
+from headlint.history import AnyEvent, Escape, LoadState, MakeOptimizer, ModuleRef, SetModule
 
 
 def frozen_by_mistake_possible(history: ModelHistory, placed: SetModule, head: ModuleRef) -> bool:
@@ -54,5 +54,4 @@ def _is_for(history: ModelHistory, event: MakeOptimizer) -> bool:
     """Whether an optimizer may be meant for this model: it has some of its parameters, or none at all."""
     if not event.parameters:
         return True
-    own: set[ParameterRef] = {parameter for _, parameter in modules.parameters_of(history.state, history.model)}
-    return bool(own.intersection(event.parameters))
+    return not history.parameters.isdisjoint(event.parameters)

@@ -11,7 +11,6 @@ from headlint.checks.flags import described
 from headlint.checks.optimizers import Stepping, beside, held, in_sight, left_alone, modules_of_only, stepping
 from headlint.checks.recipes import MOST_WATCHED
 from headlint.claims import NotInOptimizer
-from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.history import ModuleRef, ParameterRef, SetFlag
 
@@ -25,7 +24,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     for optimizer in stepping(history):
         everything = held(history)
         assert everything is not None
-        now = {parameter for _, parameter in modules.parameters_of(history.state, history.model)}
+        now = history.parameters
         for site, unfrozen in _unfrozen(history, optimizer):
             own = unfrozen & now
             if not own or own != unfrozen or not everything.isdisjoint(own) or not left_alone(history, own):

@@ -17,7 +17,7 @@ from headlint.flow.reach import reaching
 from headlint.flow.state import InstanceRecord, State, Step, ZooObject
 from headlint.flow.tensors import define
 from headlint.flow.value import Class, Function, Instance, Method, Symbol, Value
-from headlint.history import AnyEvent, Build, MakeContainer, ModuleRef, modules_of
+from headlint.history import AnyEvent, Build, MakeContainer, ModuleRef, ParameterRef, modules_of
 from headlint.source.nodes import count_statements
 from headlint.zoo import Builder
 
@@ -80,6 +80,11 @@ class ModelHistory:
     def places(self) -> dict[ModuleRef, str]:
         """Where every module of the model stands at the end."""
         return {ref: path for path, ref in modules.walk(self.state, self.model)}
+
+    @cached_property
+    def parameters(self) -> frozenset[ParameterRef]:
+        """Every parameter of the model as it stands at the end."""
+        return frozenset(parameter for _, parameter in modules.parameters_of(self.state, self.model))
 
 
 @dataclass(frozen=True, slots=True)
