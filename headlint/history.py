@@ -224,6 +224,17 @@ class LoadState(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class UseKeys(Event):
+    """What `load_state_dict` of `target` returned, which is no module, is called ("()") or asked for attribute `name`.
+
+    The last event of its path, since that raises.
+    """
+
+    target: ModuleRef
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Escape(Event):
     """A module is handed to code that is not visible, which may change it; `reason` says to whom."""
 
@@ -247,6 +258,7 @@ AnyEvent: TypeAlias = (
     | Read
     | MakeOptimizer
     | LoadState
+    | UseKeys
     | Escape
 )
 
@@ -462,4 +474,6 @@ class _Writer:
                 return {"do": "move", "target": self.ref(event.target), "device": event.device}
             case Read():
                 return {"do": "read", "target": self.ref(event.target), "steps": list(event.steps)}
+            case UseKeys():
+                return {"do": "load", "target": self.ref(event.target), "use": event.name}
         return None

@@ -73,6 +73,8 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
         case Symbol():
             if owner.op == "output":
                 note(state, owner, "attribute", name, node)
+            elif owner.op == "loaded" and (name in MODULE_METHODS or name in _children_of(state, owner)):
+                run.raises_using_keys(state, owner, name, node)
             run.may_be_right.add(id(node))
             run.read_from.setdefault(id(node), set()).add(None)
             return Symbol("attr", (owner, Constant(name)), f"{owner.text}.{name}")
@@ -81,6 +83,13 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
     run.may_be_right.add(id(node))
     run.read_from.setdefault(id(node), set()).add(None)
     return Unknown(f"'.{name}' of something unknown")
+
+
+def _children_of(state: State, loaded: Symbol) -> frozenset[str]:
+    """The names of what stands in the module that a state dict was loaded into."""
+    receiver = loaded.operands[0]
+    assert isinstance(receiver, Module)
+    return frozenset(name for name, _ in modules.children_of(state, receiver.ref))
 
 
 def _read_module(run: Interpreter, state: State, owner: Module, name: str, node: cst.CSTNode) -> Value:

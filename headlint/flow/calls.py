@@ -125,6 +125,8 @@ def call(run: Interpreter, state: State, function: Value, arguments: Arguments, 
             return call(run, state, function.function, given, node)
         case Module() | Instance():
             return call_instance(run, state, function, arguments, node)
+        case Symbol(op="loaded"):
+            run.raises_using_keys(state, function, "()", node)
         case Symbol(op="attr", operands=(owner, _)):
             name = function.text.rpartition(".")[2]
             if isinstance(owner, Symbol):

@@ -35,7 +35,7 @@ from headlint.flow.value import (
     Value,
     join,
 )
-from headlint.history import ModuleRef, ParameterRef, Read
+from headlint.history import ModuleRef, ParameterRef, Read, UseKeys
 from headlint.source.nodes import descend, text_of
 
 # More paths than this at one point of the program are joined.
@@ -371,6 +371,14 @@ class Interpreter:
         """The analysed code reads what a module does not have: its path ends here."""
         if not state.guarded:
             state.trace.append(Read(target, steps, site=site))
+            self.abandon(state)
+        raise Raised
+
+    def raises_using_keys(self, state: State, keys: Symbol, name: str, site: cst.CSTNode) -> NoReturn:
+        """The analysed code takes what `load_state_dict` returns for a module: its path ends here."""
+        receiver = keys.operands[0]
+        if not state.guarded and isinstance(receiver, Module):
+            state.trace.append(UseKeys(receiver.ref, name, site=site))
             self.abandon(state)
         raise Raised
 

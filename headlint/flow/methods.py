@@ -183,7 +183,10 @@ def _load_state(
     run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
     state.trace.append(LoadState(_ref(receiver), site=node))
-    return state.origin(node, text_of(node))
+    origin = state.origin(node, text_of(node))
+    if isinstance(receiver, Instance) or not _visible(state, receiver):
+        return origin
+    return Symbol("loaded", (receiver, origin), origin.text)
 
 
 def _add_module(

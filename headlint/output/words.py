@@ -29,6 +29,7 @@ from headlint.history import (
     SetModule,
     SetParameterAttribute,
     SymbolicSize,
+    UseKeys,
     WeightsMember,
     modules_of,
 )
@@ -155,6 +156,8 @@ def said(event: AnyEvent, names: Names) -> str:
             return f"make {event.kind} over {held}"
         case LoadState():
             return f"load a state dict into {names.target(event.target) or 'the model'}"
+        case UseKeys():
+            return f"use the loaded keys of {names.target(event.target) or 'the model'} as a module: raises"
         case Escape():
             return f"hand over {names.target(event.target) or 'the model'}: {event.reason}"
 

@@ -953,6 +953,12 @@ class Recipe:
             if type(step) is not int:
                 self.name(step)
 
+    def check_load(self, event: dict[str, Any]) -> None:
+        """load_state_dict, and what becomes of its result."""
+        self.ref(event.get("target"))
+        if event.get("use") != "()":
+            self.name(event.get("use"))
+
     def check_parameter_attribute(self, event: dict[str, Any]) -> None:
         """A plain value under a name that parameters do not have, or as they have `requires_grad_`."""
         for parameter in self.list_of(event.get("parameters"), "parameters"):
@@ -1003,6 +1009,7 @@ class Recipe:
         "move": check_move,
         "optimizer": check_optimizer,
         "read": check_read,
+        "load": check_load,
     }
 
 
@@ -1268,6 +1275,14 @@ class Replay:
         for ref in event["parameters"]:
             self.parameter(ref).requires_grad = event["value"]
 
+    def load(self, event: dict[str, Any]) -> None:
+        """What `load_state_dict` returns is called, or asked for an attribute; nothing is loaded."""
+        result = self.module(event["target"]).load_state_dict({}, strict=False)
+        if event["use"] == "()":
+            result(self.libraries.torch.zeros(1))
+        else:
+            getattr(result, event["use"])
+
     def parameter_attribute(self, event: dict[str, Any]) -> None:
         """A plain value as an attribute of each of these parameters."""
         for ref in event["parameters"]:
@@ -1327,6 +1342,7 @@ class Replay:
         "move": move,
         "optimizer": optimizer,
         "read": read,
+        "load": load,
     }
 
 
