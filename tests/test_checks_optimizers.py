@@ -37,8 +37,8 @@ def messages(text: str, confirm: str = "off") -> list[str]:
 def test_messages() -> None:
     (stale,) = messages(OPTIMIZER + HEAD + TRAIN)
     assert stale == (
-        "HL305 the optimizer SGD is built before 'fc' of resnet18 is replaced: it holds the old layer, and no step trains the new"
-        " one; build SGD behind the replacement [unconfirmed: confirmation is off]"
+        "HL305 the optimizer SGD is built before 'fc' of resnet18 is replaced: it holds the old layer, and no step"
+        " trains the new one; build SGD behind the replacement [unconfirmed: confirmation is off]"
     )
     (late,) = messages(FROZEN + UNFREEZE + TRAIN)
     assert late == (

@@ -137,6 +137,7 @@ def test_symbols_of_several_parts_stand_in_brackets() -> None:
     recipe = Recipe({}, {}, Witnesses({}, symbols))
     shown = _without_witnesses("256x1009 and 1013x1019, (2, 1021), 1031 of 10090 and 21009", recipe)
     assert shown == "256x(n * 2) and args.hiddenxlen(names), (2, (a if b else c)), sizes[0] of 10090 and 21009"
+    assert _without_witnesses("0.00092, 0.1009 and 1009.5", recipe) == "0.00092, 0.1009 and 1009.5"
 
 
 def test_a_linter_that_nobody_closes_says_nothing_at_the_end(tmp_path: Path) -> None:

@@ -33,9 +33,8 @@ def stepping(history: ModelHistory) -> Iterator[Stepping]:
     for index, event in enumerate(history.state.trace):
         if isinstance(event, MakeOptimizer) and event.object in last and event.parameters:
             own = frozenset(event.parameters)
-            if not own.isdisjoint(history.parameters) or any(
-                parameter.object == history.build.object for parameter in own
-            ):
+            of_builder = any(parameter.object == history.build.object for parameter in own)
+            if of_builder or not own.isdisjoint(history.parameters):
                 yield Stepping(event, own, index, last[event.object])
 
 
