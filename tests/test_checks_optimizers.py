@@ -82,6 +82,8 @@ STALE_SILENT = {
     "model out of sight": OPTIMIZER + HEAD + "prepare(m)\n" + TRAIN,
     "optimizer out of sight": OPTIMIZER + HEAD + "prepare(o)\n" + TRAIN,
     "optimizer out of sight in a dict": OPTIMIZER + HEAD + "prepare({'o': o})\n" + TRAIN,
+    "more in its group": OPTIMIZER + HEAD + "o.param_groups[0]['params'] += list(m.fc.parameters())\n" + TRAIN,
+    "another group": OPTIMIZER + HEAD + "o.param_groups.append({'params': list(m.fc.parameters())})\n" + TRAIN,
     "trained by hand": OPTIMIZER + HEAD + TRAIN + "for p in m.fc.parameters(): p.data.sub_(0.1 * p.grad)\n",
     "on one path only": "if load():\n    " + OPTIMIZER + HEAD + "o = load()\n" + TRAIN,
     "replaced only where it is built again": OPTIMIZER + f"if late:\n    {HEAD}    {OPTIMIZER}" + TRAIN,

@@ -88,6 +88,9 @@ def _augmented(run: Interpreter, state: State, node: cst.AugAssign) -> None:
     if isinstance(left, ListRef) and isinstance(right, (ListRef, Iterator, Tuple)) and op == "+":
         run.call_method(state, left, "extend", right, node)
         return
+    if not isinstance(left, (Constant, Tuple)) and isinstance(right, (ListRef, Iterator, Tuple)):
+        # A list out of sight, of an optimizer's group say, gets longer by these.
+        run.hand_over(state, right, "added to something unknown", node)
     bind_target(run, state, node.target, binary(state, op, left, right, node), node)
 
 
