@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from headlint.claims import Claim, ForwardRaises, NeverUsed, NothingFrozen, ReadRaises, StaysFrozen, shape_text
+from headlint.claims import (
+    Claim,
+    ForwardRaises,
+    NeverUsed,
+    NothingFrozen,
+    ReadRaises,
+    StaysFrozen,
+    TrainingForwardRaises,
+    shape_text,
+)
 from headlint.history import Build, MakeLayer, ModuleRef, Recipe, Witnesses, recipe
 
 MODEL, HEAD, OLD = ModuleRef(3, ""), ModuleRef(7, ""), ModuleRef(3, "fc")
@@ -108,6 +117,20 @@ def test_any_of_the_modules_will_do() -> None:
 def test_forward_comes_to_its_end() -> None:
     assert verdict(ForwardRaises((HEAD,)), observed(HEAD_KEY)) == "refuted"
     assert verdict(ForwardRaises((HEAD,)), observed(HEAD_KEY, forward={"stopped": "opaque"})) == "unconfirmed"
+
+
+@pytest.mark.parametrize(
+    ("phase", "module", "expected"),
+    [("forward", [1, ""], "confirmed"), ("forward", [0, "fc"], "unconfirmed"), ("loss", None, "refuted")],
+)
+def test_only_the_forward_of_training_counts_for_auxiliary_heads(
+    phase: str, module: list[object] | None, expected: str
+) -> None:
+    claim = TrainingForwardRaises((HEAD,))
+    training = {"raised": {"type": "RuntimeError", "text": "mat1", "module": module, "phase": phase}}
+    assert verdict(claim, observed(HEAD_KEY) | {"training": training}) == expected
+    assert verdict(claim, observed(HEAD_KEY) | {"training": {"raised": None}}) == "refuted"
+    assert verdict(claim, observed(HEAD_KEY, forward=raised("mat1", [1, ""]))) == "unconfirmed"
 
 
 # -- a read raises -----------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from headlint.checks.candidate import Candidate
 from headlint.checks.places import first_mismatch, place_of, site_in_container, spelled
 from headlint.checks.regions import regions
-from headlint.claims import ForwardRaises
+from headlint.claims import ForwardRaises, TrainingForwardRaises
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 
@@ -33,5 +33,5 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             f" {name} ({kind}) takes {wanted} features and is given {given}"
         )
         hint = f"make its first size {given}, or the output of the layer before it {wanted}"
-        claim = ForwardRaises((found.layer,))
+        claim = (TrainingForwardRaises if region.in_training else ForwardRaises)((found.layer,))
         yield Candidate(CODE, site, event.site, message, hint, claim, speculative=not region.certain)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from headlint.checks.candidate import Candidate
 from headlint.checks.places import first_mismatch, joined, place_of, site_in, spelled
 from headlint.checks.regions import Region, regions
-from headlint.claims import ForwardRaises
+from headlint.claims import ForwardRaises, TrainingForwardRaises
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import ZooObject
@@ -41,5 +41,5 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         place = spelled(_placed(history, region, found.layer))
         message = f"{history.builder.name} feeds {given} features into '{place}', the new layer takes {wanted}"
         hint = f"build it with {given} inputs, or read the width off the model before replacing '{place}'"
-        claim = ForwardRaises((found.layer,))
+        claim = (TrainingForwardRaises if region.in_training else ForwardRaises)((found.layer,))
         yield Candidate(CODE, site, event.site, message, hint, claim, speculative=not region.certain)

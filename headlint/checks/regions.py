@@ -19,7 +19,8 @@ class Region:
     """A rebuilt part: the outermost Sequential or single layer that was put in or changed.
 
     `place` is where it stands, `arriving` the shape that the builder's model gives it there, `events` what put
-    new modules into it, and `certain` that nothing before it in the model has been changed.
+    new modules into it, and `certain` that nothing before it in the model has been changed. An auxiliary head that
+    is called `in_training` only is given what it was built for.
     """
 
     ref: ModuleRef
@@ -27,6 +28,7 @@ class Region:
     arriving: Shape
     events: tuple[SetModule, ...]
     certain: bool
+    in_training: bool
 
 
 def regions(history: ModelHistory) -> Iterator[Region]:
@@ -37,7 +39,11 @@ def regions(history: ModelHistory) -> Iterator[Region]:
     for place, events in found.items():
         ref = _standing_at(history, place)
         node = _builder_node(history, place)
-        if ref is None or node is None or node.arrives is None:
+        if ref is None or node is None:
+            continue
+        auxiliary = _auxiliary_arrives(history, place)
+        arrives = node.arrives if auxiliary is None else auxiliary
+        if arrives is None:
             continue
         if history.builder.stem is not None and f"{history.builder.stem}.".startswith(f"{place}."):
             # What arrives at the first layer is the user's own input.
@@ -46,7 +52,15 @@ def regions(history: ModelHistory) -> Iterator[Region]:
         if any(_depends_on_the_picture(history, other) for other in others):
             continue
         certain = all(_keeps_what_arrives(history, other) for other in others)
-        yield Region(ref, place, tuple(node.arrives), tuple(events), certain)
+        yield Region(ref, place, tuple(arrives), tuple(events), certain, in_training=auxiliary is not None)
+
+
+def _auxiliary_arrives(history: ModelHistory, place: str) -> Shape | None:
+    """What an auxiliary head takes that only train mode calls, None for all other places."""
+    for head in history.builder.heads:
+        if head.place == place and head.auxiliary and head.arrives is None and head.kind == "Linear":
+            return (head.in_features,)
+    return None
 
 
 def _builder_node(history: ModelHistory, place: str) -> Node | None:

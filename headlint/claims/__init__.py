@@ -2,7 +2,7 @@
 
 from headlint.claims.base import Claim, Judgement, shape_text
 from headlint.claims.flags import AllFrozen, FlagsKept, NothingFrozen, StaysFrozen
-from headlint.claims.forward import ForwardRaises, NeverUsed
+from headlint.claims.forward import ForwardRaises, NeverUsed, TrainingForwardRaises
 from headlint.claims.optimizers import NotInOptimizer
 from headlint.claims.outputs import OneLogitLoss, OutputRefused, OutputsNormalised, TrainingOutputRefused, WidthsDiffer
 from headlint.claims.raises import BuilderRaises, ReadRaises
@@ -26,6 +26,7 @@ __all__ = [
     "ReadRaises",
     "SizeIgnored",
     "StaysFrozen",
+    "TrainingForwardRaises",
     "TrainingOutputRefused",
     "WidthsDiffer",
     "shape_text",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from headlint.claims.base import REFUTED, Claim, Judgement, confirmed, shape_text, stopped_early, unconfirmed
 from headlint.history import ModuleRef, Recipe
@@ -36,16 +36,27 @@ class ForwardRaises(Claim):
     """Forward raises inside one of `modules`."""
 
     modules: tuple[ModuleRef, ...]
+    run: ClassVar[str] = "forward"
 
     @property
     def watch(self) -> tuple[ModuleRef, ...]:
         return self.modules
 
     def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
-        raised = (observation.get("forward") or {}).get("raised")
+        raised = (observation.get(self.run) or {}).get("raised")
         if raised and raised.get("module") is not None:
             number, path = raised["module"]
             if f"{number}:{path}" in {recipe.key(module) for module in self.modules}:
                 return confirmed(raised["text"])
         early = stopped_early(observation)
+        if early is None and raised and raised.get("phase", "forward") == "forward":
+            return unconfirmed(f"forward raises before its end: {raised['text']}")
         return REFUTED if early is None else early
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingForwardRaises(ForwardRaises):
+    """The same in train mode, in which auxiliary heads are called."""
+
+    run: ClassVar[str] = "training"
+    needs_training: ClassVar[bool] = True
