@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import libcst as cst
 
@@ -155,19 +155,15 @@ class Interpreter:
             except Infeasible:
                 return []
             except RecursionError:
-                self.abandon(state)
-                self._lose_sight(state, node)
-                return [(state, None)]
+                return self._lose_sight(state, node)
         try:
-            ways = each_way(state, action)
+            return each_way(state, action)
         except (TooManyWays, RecursionError):
-            self.abandon(state)
-            self._lose_sight(state, node)
-            return [(state, None)]
-        return ways
+            return self._lose_sight(state, node)
 
-    def _lose_sight(self, state: State, node: cst.CSTNode) -> None:
+    def _lose_sight(self, state: State, node: cst.CSTNode) -> list[tuple[State, Any]]:
         """Go on behind a statement that goes more ways than are followed: what it may have changed is unknown."""
+        self.abandon(state)
         state.choices = None
         for identity, record in state.heap.items():
             if not isinstance(record, (ListRecord, DictRecord, InstanceRecord)):
@@ -175,6 +171,7 @@ class Interpreter:
         if isinstance(node, cst.Assign):
             for target in node.targets:
                 self.forget(state, target.target, Unknown("one of too many ways"), node)
+        return [(state, None)]
 
     def ways_of(self, state: State, action: Callable[[State], Value]) -> list[tuple[State, Value | None]]:
         """Every way through `action`; one that goes too many ways is kept as an unfinished path."""

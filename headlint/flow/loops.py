@@ -52,13 +52,6 @@ def for_loop(run: Interpreter, node: cst.For, state: State) -> list[State]:
         items = iterate(path, value)
         if items is None or len(items) > MOST_LOOPED:
             paths.extend(_all_rounds(run, path, node.body.body, lambda s: _next_item(run, s, node)))
-        elif items and all(isinstance(item, Constant) and isinstance(item.value, int) for item in items):
-            finished = run_loop(run, path, node, items)
-            if finished is None:
-                paths.extend(_counting(run, path, node, items))
-            else:
-                path.completion = None if finished else "break"
-                paths.append(path)
         else:
             paths.extend(_known_items(run, path, node, items, value))
     return _behind(run, paths, node.orelse)
@@ -71,7 +64,8 @@ def _known_items(run: Interpreter, state: State, node: cst.For, items: tuple[Val
             lose_count(state, source)
             state.completion = "break"
         return [state]
-    behind = _each_item(run, state, node, items)
+    counting = bool(items) and all(isinstance(item, Constant) and isinstance(item.value, int) for item in items)
+    behind = (_counting if counting else _each_item)(run, state, node, items)
     for path in behind:
         if path.completion is not None:
             lose_count(path, source)
