@@ -40,9 +40,9 @@ class Claim(ABC):
         return ()
 
     @property
-    @abstractmethod
     def watch(self) -> tuple[ModuleRef, ...]:
-        """The modules that it is about."""
+        """The modules that it is about, beside the model as a whole."""
+        return ()
 
     @abstractmethod
     def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:

@@ -30,10 +30,6 @@ class OutputsNormalised(Claim):
     summed: bool
     needs_values: ClassVar[bool] = True
 
-    @property
-    def watch(self) -> tuple[ModuleRef, ...]:
-        return ()
-
     def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
         early = stopped_early(observation)
         if early is not None:
@@ -59,10 +55,6 @@ class OneLogitLoss(Claim):
     needs_training: ClassVar[bool] = True
     needs_values: ClassVar[bool] = True
 
-    @property
-    def watch(self) -> tuple[ModuleRef, ...]:
-        return ()
-
     def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
         early = stopped_early(observation)
         if early is not None:
@@ -84,10 +76,6 @@ class OutputRefused(Claim):
 
     model: ModuleRef
     use: tuple[str, str]
-
-    @property
-    def watch(self) -> tuple[ModuleRef, ...]:
-        return ()
 
     @property
     def uses(self) -> tuple[tuple[str, str], ...]:
@@ -130,10 +118,6 @@ class WidthsDiffer(Claim):
     model: ModuleRef
     part: str
     needs_training: ClassVar[bool] = True
-
-    @property
-    def watch(self) -> tuple[ModuleRef, ...]:
-        return ()
 
     def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
         ended = events_ended(observation)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from headlint.claims.base import Claim, Judgement, last_raises
-from headlint.history import ModuleRef, Recipe
+from headlint.history import Recipe
 
 
 class _LastRaises(Claim):
@@ -15,10 +15,6 @@ class _LastRaises(Claim):
     __slots__ = ()
 
     needs_forward: ClassVar[bool] = False
-
-    @property
-    def watch(self) -> tuple[ModuleRef, ...]:
-        return ()
 
     def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
         return last_raises(recipe, observation)
