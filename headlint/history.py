@@ -79,7 +79,10 @@ class Build(Event):
 
 @dataclass(frozen=True, slots=True)
 class MakeLayer(Event):
-    """A `torch.nn` layer that holds no other modules is made."""
+    """A `torch.nn` layer that holds no other modules is made, or a part of torchvision's models with all that is in it.
+
+    `kind` is the name of the class, of a part below `torchvision.models` ("detection.faster_rcnn.FastRCNNPredictor").
+    """
 
     object: int
     kind: str

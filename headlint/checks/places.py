@@ -9,7 +9,7 @@ import libcst as cst
 
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
-from headlint.flow.state import LayerObject, ZooObject
+from headlint.flow.state import LayerObject, PartObject
 from headlint.history import Argument, MakeContainer, MakeLayer, ModuleRef, SetModule
 from headlint.source.nodes import holds
 from headlint.torchlib.layers import REQUIRED, find_layer
@@ -108,7 +108,7 @@ class _Passage:
 def sizes_of(history: ModelHistory, ref: ModuleRef) -> Mapping[str, Argument]:
     """The arguments of a layer with torch's defaults, as it was made."""
     record = history.state.heap.get(ref.object)
-    if isinstance(record, ZooObject):
+    if isinstance(record, modules.TREES):
         node = record.tree.node(ref.path)
         return node.sizes if node is not None else {}  # type: ignore[return-value]
     if isinstance(record, LayerObject):
@@ -142,6 +142,10 @@ def _pass(history: ModelHistory, ref: ModuleRef, passage: _Passage) -> None:
         return
     kind = modules.kind_of(history.state, ref)
     node = modules.node_of(history.state, ref)
+    record = history.state.heap.get(ref.object)
+    if isinstance(record, PartObject) and not ref.path:
+        _enter(history, ref, record, passage)
+        return
     if modules.container_kind(history.state, ref) == "Sequential":
         for name, child in modules.children_of(history.state, ref):
             if node is not None and passage.untouched:
@@ -168,3 +172,14 @@ def _pass(history: ModelHistory, ref: ModuleRef, passage: _Passage) -> None:
     passage.shape = outcome
     if kind in SIZED and (node is None or passage.in_new_container):
         passage.new_layer_passed = True
+
+
+def _enter(history: ModelHistory, ref: ModuleRef, part: PartObject, passage: _Passage) -> None:
+    """Whether a part's first layers take what arrives; what it makes of that is not worked out."""
+    assert passage.shape is not None
+    for entrance in part.tree.part.entrances:
+        layer = ModuleRef(ref.object, entrance)
+        outcome = behind(modules.kind_of(history.state, layer), sizes_of(history, layer), passage.shape)
+        if isinstance(outcome, Refused) and layer in history.places:
+            passage.mismatch = passage.mismatch or Mismatch(layer, outcome, passage.new_layer_passed)
+    passage.shape = None

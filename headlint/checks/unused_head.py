@@ -9,7 +9,6 @@ from headlint.checks.places import head_places, place_of, placements, spelled
 from headlint.claims import NeverUsed
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
-from headlint.flow.state import ZooObject
 from headlint.history import MakeContainer, ModuleRef, SetModule
 
 CODE = "HL101"
@@ -66,7 +65,7 @@ def _is_foreign(history: ModelHistory, event: SetModule) -> bool:
     kind = modules.kind_of(history.state, event.target)
     if kind in modules.WRAPPERS:
         return event.name != "module"
-    if not isinstance(record, ZooObject):
+    if not isinstance(record, modules.TREES):
         return False
     node = record.tree.node(event.target.path)
     if node is None or event.name in node.children or record.tree.has_attribute(event.target.path, event.name):

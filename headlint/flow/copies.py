@@ -10,7 +10,7 @@ import libcst as cst
 from headlint.flow import modules
 from headlint.flow.calls import Arguments, as_list
 from headlint.flow.items import iterate
-from headlint.flow.state import ContainerObject, LayerObject, State, ZooObject
+from headlint.flow.state import ContainerObject, LayerObject, PartObject, State, ZooObject
 from headlint.flow.value import Constant, Instance, ListRef, Module, Parameter, Symbol, Tuple, Unknown, Value
 from headlint.history import (
     AnyEvent,
@@ -69,7 +69,7 @@ def _new_numbers(state: State, ref: ModuleRef) -> dict[int, int] | None:
     if ref.path:
         return None
     inside = modules.objects_in(state, ref)
-    followed = (ZooObject, LayerObject, ContainerObject)
+    followed = (ZooObject, PartObject, LayerObject, ContainerObject)
     if not state.escaped.keys().isdisjoint(inside) or not all(isinstance(state.heap[n], followed) for n in inside):
         return None
     # What was replaced belongs to the story too.

@@ -17,7 +17,7 @@ from headlint.flow.builders import build, builder_by_name, hub_load
 from headlint.flow.calls import Arguments, as_list, as_set, call
 from headlint.flow.copies import deep_copy, shallow_copy
 from headlint.flow.items import iterate, take_one
-from headlint.flow.layers import make_module
+from headlint.flow.layers import make_module, make_part
 from headlint.flow.operations import FUNCTIONS, apply
 from headlint.flow.outputs import note_function
 from headlint.flow.state import DictRecord, InstanceRecord, OptimizerRecord, State
@@ -47,6 +47,7 @@ from headlint.history import MakeOptimizer, ParameterRef
 from headlint.source.nodes import text_of
 from headlint.torchlib.kinds import is_kind
 from headlint.torchlib.names import MODULE_CLASSES, is_harmless, is_optimizer, layer_kind
+from headlint.torchlib.parts import part_at
 from headlint.zoo import builder_at, find_builder
 
 if TYPE_CHECKING:
@@ -71,6 +72,9 @@ def call_external(run: Interpreter, state: State, name: str, arguments: Argument
     kind = layer_kind(name)
     if kind is not None:
         return make_module(run, state, kind, arguments, node)
+    part = part_at(name)
+    if part is not None:
+        return make_part(run, state, part, arguments, node)
     if is_optimizer(name):
         return _optimizer(run, state, name.rpartition(".")[2], arguments, node)
     if not is_harmless(name):

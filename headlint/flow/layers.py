@@ -1,7 +1,8 @@
-"""`torch.nn` layers and containers made by the code."""
+"""`torch.nn` layers, containers and parts of torchvision's models made by the code."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -14,6 +15,7 @@ from headlint.flow.value import NONE, Constant, DictRef, ListRef, Module, Tuple,
 from headlint.history import Argument, ModuleRef, SymbolicSize
 from headlint.source.nodes import text_of
 from headlint.torchlib.layers import REQUIRED, find_layer
+from headlint.torchlib.parts import ANY, Part
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -35,10 +37,26 @@ def make_module(run: Interpreter, state: State, kind: str, arguments: Arguments,
         return modules.make_opaque(state, "nn.Module()", node)
     if any(modules.module_ref(value) is not None for value in arguments.values):
         return _opaque(run, state, arguments, node)
-    given = _bound(run, state, kind, arguments)
+    layer = find_layer(kind)
+    given = None if layer is None else _bound(run, state, layer.parameters, arguments)
     if given is None:
         return modules.make_opaque(state, text_of(node), node)
     return modules.make_layer(state, kind, given, node)
+
+
+def make_part(run: Interpreter, state: State, part: Part, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """A part of the kind that torchvision's models have; an opaque module where its arguments are not understood."""
+    given = _bound(run, state, [*((name, REQUIRED) for name in part.parameters), *part.defaults.items()], arguments)
+    if given is None:
+        return _opaque(run, state, arguments, node)
+    understood: list[tuple[str, Argument]] = []
+    for name, argument in given:
+        default = part.defaults.get(name)
+        if name in part.defaults and default != ANY and argument != default:
+            return _opaque(run, state, arguments, node)
+        if name in part.parameters:
+            understood.append((name, argument))
+    return modules.make_part(state, part, tuple(understood), node)
 
 
 def _opaque(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Module:
@@ -47,12 +65,13 @@ def _opaque(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTN
     return modules.make_opaque(state, text_of(node), node)
 
 
-def _bound(run: Interpreter, state: State, kind: str, arguments: Arguments) -> tuple[tuple[str, Argument], ...] | None:
-    """The arguments of a layer by name, None where they do not fit its signature or are not known."""
-    layer = find_layer(kind)
-    if layer is None or not arguments.complete or len(arguments.positional) > len(layer.parameters):
+def _bound(
+    run: Interpreter, state: State, parameters: Sequence[tuple[str, object]], arguments: Arguments
+) -> tuple[tuple[str, Argument], ...] | None:
+    """The arguments of a constructor by name, None where they do not fit its signature or are not known."""
+    if not arguments.complete or len(arguments.positional) > len(parameters):
         return None
-    known = [name for name, _ in layer.parameters]
+    known = [name for name, _ in parameters]
     given = dict(zip(known, arguments.positional, strict=False))
     for name, value in arguments.keywords:
         if name in ("device", "dtype"):
@@ -61,7 +80,7 @@ def _bound(run: Interpreter, state: State, kind: str, arguments: Arguments) -> t
             return None
         given[name] = value
     bound: list[tuple[str, Argument]] = []
-    for name, default in layer.parameters:
+    for name, default in parameters:
         if name not in given:
             if default is REQUIRED:
                 return None

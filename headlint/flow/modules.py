@@ -17,6 +17,7 @@ from headlint.flow.state import (
     InstanceRecord,
     LayerObject,
     OpaqueObject,
+    PartObject,
     State,
     ZooObject,
 )
@@ -37,6 +38,7 @@ from headlint.history import (
 )
 from headlint.torchlib.layers import find_layer
 from headlint.torchlib.parameters import parameter_shapes
+from headlint.torchlib.parts import Part, PartTree
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -54,6 +56,8 @@ ALL_PARAMETERS = "*"
 LIST_CONTAINERS = frozenset({"Sequential", "ModuleList"})
 CONTAINERS = LIST_CONTAINERS | {"ModuleDict"}
 WRAPPERS = frozenset({"DataParallel", "DistributedDataParallel"})
+# Objects of which a tree tells what stands in them.
+TREES = (ZooObject, PartObject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +70,13 @@ class Missing:
 def node_of(state: State, ref: ModuleRef) -> Node | None:
     """The zoo's facts about a module, None for one that the code made."""
     record = state.heap.get(ref.object)
-    return record.tree.node(ref.path) if isinstance(record, ZooObject) else None
+    return record.tree.node(ref.path) if isinstance(record, TREES) else None
 
 
 def kind_of(state: State, ref: ModuleRef) -> str:
     """The class name of a module ("Linear", "ResNet"), "" where it is not known."""
     record = state.heap.get(ref.object)
-    if isinstance(record, ZooObject):
+    if isinstance(record, TREES):
         node = record.tree.node(ref.path)
         return node.type if node is not None else ""
     if isinstance(record, (LayerObject, ContainerObject)):
@@ -162,10 +166,10 @@ def objects_in(state: State, ref: ModuleRef) -> set[int]:
     return found
 
 
-def _untouched_tree(state: State, ref: ModuleRef) -> Tree | None:
-    """The zoo's tree if everything in `ref` still stands as the builder made it."""
+def _untouched_tree(state: State, ref: ModuleRef) -> Tree | PartTree | None:
+    """The tree if everything in `ref` still stands as the builder made it."""
     record = state.heap.get(ref.object)
-    if not isinstance(record, ZooObject):
+    if not isinstance(record, TREES):
         return None
     for changed in state.children:
         if changed.object == ref.object and _is_at_or_below(changed.path, ref.path):
@@ -178,13 +182,13 @@ def _is_at_or_below(path: str, above: str) -> bool:
 
 
 @lru_cache(maxsize=1_000)
-def _modules_in(number: int, tree: Tree, path: str) -> tuple[tuple[str, ModuleRef], ...]:
+def _modules_in(number: int, tree: Tree | PartTree, path: str) -> tuple[tuple[str, ModuleRef], ...]:
     start = len(path) + 1 if path else 0
     return tuple((inside[start:], ModuleRef(number, inside)) for inside in tree.modules(path))
 
 
 @lru_cache(maxsize=1_000)
-def _parameters_in(number: int, tree: Tree, path: str) -> tuple[tuple[str, ParameterRef], ...]:
+def _parameters_in(number: int, tree: Tree | PartTree, path: str) -> tuple[tuple[str, ParameterRef], ...]:
     start = len(path) + 1 if path else 0
     return tuple((inside[start:], ParameterRef(number, inside)) for inside in tree.parameters(path))
 
@@ -194,7 +198,7 @@ def own_parameters(state: State, ref: ModuleRef) -> Iterator[tuple[str, Paramete
     record = state.heap.get(ref.object)
     prefix = f"{ref.path}." if ref.path else ""
     names: Iterator[str]
-    if isinstance(record, ZooObject):
+    if isinstance(record, TREES):
         node = record.tree.node(ref.path)
         names = iter(node.parameters if node is not None else ())
     elif isinstance(record, LayerObject):
@@ -235,7 +239,7 @@ def parameter_shape(state: State, parameter: ParameterRef) -> tuple[Argument, ..
     """The shape of a parameter, None where it is not known."""
     owner, _, name = parameter.path.rpartition(".")
     record = state.heap.get(parameter.object)
-    if isinstance(record, ZooObject):
+    if isinstance(record, TREES):
         node = record.tree.node(owner)
         return node.parameters.get(name) if node is not None else None
     if isinstance(record, LayerObject):
@@ -285,7 +289,7 @@ def read_attribute(state: State, ref: ModuleRef, name: str) -> Value | Missing |
         return None
     record = state.heap.get(ref.object)
     prefix = f"{ref.path}." if ref.path else ""
-    if isinstance(record, ZooObject):
+    if isinstance(record, TREES):
         node = record.tree.node(ref.path)
         if node is None:
             return None
@@ -344,6 +348,14 @@ def make_layer(state: State, kind: str, arguments: tuple[tuple[str, Argument], .
     identity = state.identity()
     state.heap[identity] = LayerObject(kind, arguments)
     state.trace.append(MakeLayer(identity, kind, arguments, site=site))
+    return Module(ModuleRef(identity, ""))
+
+
+def make_part(state: State, part: Part, arguments: tuple[tuple[str, Argument], ...], site: cst.CSTNode) -> Module:
+    """A new part of the kind that torchvision's models have."""
+    identity = state.identity()
+    state.heap[identity] = PartObject(part.type, arguments, PartTree(part, dict(arguments)))
+    state.trace.append(MakeLayer(identity, part.name, arguments, site=site))
     return Module(ModuleRef(identity, ""))
 
 

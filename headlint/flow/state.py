@@ -14,6 +14,7 @@ from headlint.history import AnyEvent, Argument, ModuleRef, Operation, Parameter
 
 if TYPE_CHECKING:
     from headlint.flow.outputs import Use
+    from headlint.torchlib.parts import PartTree
     from headlint.zoo import Builder, Tree
 
 
@@ -90,6 +91,15 @@ class LayerObject:
 
 
 @dataclass(frozen=True, slots=True)
+class PartObject:
+    """A part of torchvision's models made by the code (`FastRCNNPredictor`), with what stands in it."""
+
+    kind: str
+    arguments: tuple[tuple[str, Argument], ...]
+    tree: PartTree
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerObject:
     """A container made by the code; its children are in the state's table."""
 
@@ -103,7 +113,7 @@ class OpaqueObject:
     description: str
 
 
-ModuleObject: TypeAlias = ZooObject | LayerObject | ContainerObject | OpaqueObject
+ModuleObject: TypeAlias = ZooObject | PartObject | LayerObject | ContainerObject | OpaqueObject
 Record: TypeAlias = ListRecord | DictRecord | InstanceRecord | OptimizerRecord | ModuleObject
 Completion: TypeAlias = Literal["return", "break", "continue", "raise"]
 Choice: TypeAlias = tuple[list[tuple["State", Value]], int]

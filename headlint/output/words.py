@@ -34,6 +34,7 @@ from headlint.history import (
     modules_of,
 )
 from headlint.torchlib.layers import REQUIRED, find_layer
+from headlint.torchlib.parts import find_part
 
 
 def plain(argument: Argument | WeightsMember) -> str:
@@ -52,9 +53,12 @@ def plain(argument: Argument | WeightsMember) -> str:
 def layer(kind: str, arguments: Iterable[tuple[str, Argument]]) -> str:
     """The call that makes a layer: what must be given by position, other things by name unless they are the default."""
     given = dict(arguments)
-    known = find_layer(kind)
+    known, part = find_layer(kind), find_part(kind)
+    parameters = known.parameters if known is not None else ()
+    if part is not None:
+        kind, parameters = part.type, tuple((name, REQUIRED) for name in part.parameters)
     shown: list[str] = []
-    for name, default in known.parameters if known is not None else ():
+    for name, default in parameters:
         if default is REQUIRED and name in given:
             shown.append(plain(given.pop(name)))
         elif name in given and given[name] == (tuple(default) if isinstance(default, list) else default):

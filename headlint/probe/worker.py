@@ -702,6 +702,19 @@ def weights_out_of_reach(libraries: Libraries) -> Iterator[None]:
 MOST_OPERATIONS = 64
 MOST_PARTS = 64
 CONTAINERS = ("Sequential", "ModuleList", "ModuleDict", "DataParallel", "DistributedDataParallel")
+PARTS = frozenset(
+    (
+        "detection.faster_rcnn.FastRCNNPredictor",
+        "detection.keypoint_rcnn.KeypointRCNNPredictor",
+        "detection.mask_rcnn.MaskRCNNPredictor",
+        "detection.retinanet.RetinaNetClassificationHead",
+        "googlenet.InceptionAux",
+        "inception.InceptionAux",
+        "segmentation.deeplabv3.DeepLabHead",
+        "segmentation.fcn.FCNHead",
+        "segmentation.lraspp.LRASPPHead",
+    )
+)
 USES: dict[str, frozenset[str]] = {
     "loss": frozenset(
         (
@@ -839,13 +852,16 @@ class Recipe:
         raise refuse(f"{brief(value)} are no weights of torchvision {self.libraries.torchvision.__version__}")
 
     def check_layer(self, event: dict[str, Any]) -> None:
-        """A public layer of torch.nn."""
+        """A public layer of torch.nn, or a part of torchvision's models."""
         self.object_number(event.get("object"))
         self.layer_class(event.get("kind"))
         self.arguments(event, NOT_FOR_LAYERS)
 
     def layer_class(self, kind: Json) -> Any:
-        """The class in torch.nn of that name."""
+        """The class in torch.nn of that name, or the part of torchvision's models."""
+        if kind in PARTS:
+            module, _, name = kind.rpartition(".")
+            return getattr(importlib.import_module("torchvision.models." + module), name)
         named = isinstance(kind, str) and kind[:1].isupper() and kind not in self.libraries.wrappers
         found = vars(self.libraries.nn).get(kind) if named else None
         if not isinstance(found, type) or not issubclass(found, self.libraries.nn.Module):
@@ -1168,7 +1184,7 @@ class Replay:
         return weights
 
     def layer(self, event: dict[str, Any]) -> None:
-        """A torch.nn layer, initialised as always, once it is known to fit."""
+        """A layer or part, initialised as always, once it is known to fit."""
         layer_class = self.recipe.layer_class(event["kind"])
         arguments = self.recipe.arguments(event, NOT_FOR_LAYERS)
         self.plan(self.size_of_layer(layer_class, arguments))

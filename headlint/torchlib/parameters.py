@@ -17,6 +17,9 @@ _NO_PARAMETERS = frozenset(
 )
 
 
+_CONVOLUTIONS = frozenset(f"Conv{kind}{n}d" for kind in ("", "Transpose") for n in (1, 2, 3))
+
+
 def _pair(value: Argument, dimensions: int) -> tuple[Argument, ...]:
     return value if isinstance(value, tuple) else (value,) * dimensions
 
@@ -33,15 +36,18 @@ def parameter_shapes(kind: str, given: Mapping[str, Argument]) -> dict[str, tupl
         shapes["weight"] = (given.get("out_features"), given.get("in_features"))
         if given.get("bias", True):
             shapes["bias"] = (given.get("out_features"),)
-    elif kind in ("Conv1d", "Conv2d", "Conv3d"):
-        groups = given.get("groups", 1)
-        width = given.get("in_channels")
+    elif kind in _CONVOLUTIONS:
+        # The weight has the inputs of one group; a transposed convolution's has its sides the other way round.
+        sides = ["out_channels", "in_channels"]
+        if "Transpose" in kind:
+            sides.reverse()
+        groups, width = given.get("groups", 1), given.get(sides[1])
         if isinstance(groups, int) and isinstance(width, int) and groups > 0:
             width = width // groups
         elif groups != 1:
             return None
-        kernel = _pair(given.get("kernel_size"), int(kind[4]))
-        shapes["weight"] = (given.get("out_channels"), width, *kernel)
+        kernel = _pair(given.get("kernel_size"), int(kind[-2]))
+        shapes["weight"] = (given.get(sides[0]), width, *kernel)
         if given.get("bias", True):
             shapes["bias"] = (given.get("out_channels"),)
     elif kind in ("BatchNorm1d", "BatchNorm2d", "BatchNorm3d"):

@@ -35,8 +35,8 @@ _SAME_SHAPE = frozenset(
 )
 # How many dimensions each normalisation takes, without the batch.
 _BATCH_NORMS = {"BatchNorm1d": (1, 2), "BatchNorm2d": (3,), "BatchNorm3d": (4,)}
-_CONVOLUTIONS = {"Conv1d": 1, "Conv2d": 2, "Conv3d": 3}
-SIZED = frozenset({"Linear", "Conv1d", "Conv2d", "Conv3d", *_BATCH_NORMS})
+_CONVOLUTIONS = {f"Conv{kind}{n}d": n for kind in ("", "Transpose") for n in (1, 2, 3)}
+SIZED = frozenset({"Linear", *_CONVOLUTIONS, *_BATCH_NORMS})
 
 
 def behind(kind: str, sizes: Mapping[str, Argument], shape: Shape) -> Outcome:
