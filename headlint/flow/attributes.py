@@ -115,6 +115,12 @@ def _class_name(state: State, owner: Module) -> Value:
 
 def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, node: cst.CSTNode) -> Value:
     record = state.heap.get(owner.identity)
+    model = modules.built_on(state, owner)
+    if isinstance(record, ZooObject) and record.owner is not None and model is not None:
+        found = class_attribute(state, record.owner, name)
+        if isinstance(found, Function):
+            return _bound(run, state, owner, name, found, node)
+        return found if found is not None else _read_module(run, state, model, name, node)
     if not isinstance(record, InstanceRecord):
         return Unknown("an object that is not known")
     if record.escaped and name not in record.fresh:
@@ -144,9 +150,9 @@ def _bound(run: Interpreter, state: State, owner: Instance, name: str, function:
     if "property" in words or "cached_property" in words:
         return run.call(state, Method(owner, name, function), (), node)
     if "classmethod" in words:
-        record = state.heap[owner.identity]
-        assert isinstance(record, InstanceRecord)
-        return Method(record.owner, name, function)
+        own = modules.owner_of(state, owner.identity)
+        assert own is not None
+        return Method(own, name, function)
     return Method(owner, name, function)
 
 
@@ -155,6 +161,16 @@ def decorators(function: Function) -> frozenset[str]:
     if not isinstance(function.node, cst.FunctionDef):
         return frozenset()
     return frozenset(text_of(d.decorator).rpartition(".")[2] for d in function.node.decorators)
+
+
+def members(state: State, owner: Class) -> dict[str, Value]:
+    """What a class of the file and its bases in the file define, the nearest first."""
+    found = dict(state.frames.get(owner.namespace, {}))
+    for base in owner.bases:
+        if isinstance(base, Class):
+            for name, value in members(state, base).items():
+                found.setdefault(name, value)
+    return found
 
 
 def class_attribute(state: State, owner: Class, name: str) -> Value | None:
@@ -204,6 +220,7 @@ def _read_parameter(state: State, owner: Parameter, name: str) -> Value:
 
 def write(run: Interpreter, state: State, owner: Value, name: str, value: Value, site: cst.CSTNode) -> None:
     """`owner.name = value`."""
+    owner = modules.built_on(state, owner) or owner
     if name == "requires_grad" and isinstance(owner, (Symbol, Unknown)):
         modules.set_unknown_flags(state, value.value if value in (TRUE, FALSE) else None)  # type: ignore[union-attr,arg-type]
     match owner:
@@ -298,6 +315,7 @@ def _mentions(symbol: object, wanted: Symbol) -> bool:
 
 def delete(state: State, owner: Value, name: str, site: cst.CSTNode) -> None:
     """`del owner.name`."""
+    owner = modules.built_on(state, owner) or owner
     if isinstance(owner, Module):
         inside = modules.children_of(state, owner.ref)
         state.children[owner.ref] = tuple((child, ref) for child, ref in inside if child != name)

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import modules
+from headlint.flow.attributes import members
 from headlint.flow.calls import Arguments
 from headlint.flow.choice import Raised
+from headlint.flow.items import iterate
 from headlint.flow.refusals import ignored, is_certain, refusal
-from headlint.flow.state import State, ZooObject
-from headlint.flow.value import Constant, External, Module, Unknown, Value
-from headlint.history import Argument, Build, ModuleRef, SymbolicSize, WeightsMember
+from headlint.flow.state import InstanceRecord, State, ZooObject
+from headlint.flow.value import Constant, External, Instance, ListRef, Module, Tuple, Unknown, Value
+from headlint.history import Argument, Build, MakeOpaque, ModuleRef, SymbolicSize, WeightsMember
 from headlint.source.nodes import text_of
 from headlint.zoo import builder_names, find_builder, tree
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
+    from headlint.torchlib.constructors import Constructor
     from headlint.zoo import Builder
 
 # Arguments that choose weights or say how loudly they are loaded: none of them is a size.
@@ -33,10 +36,12 @@ def build(
     node: cst.CSTNode,
     *,
     from_hub: bool = False,
+    owner: Instance | None = None,
 ) -> Value:
     """A torchvision model; Unknown where an argument changes it in a way that is not known.
 
-    What a builder `from_hub` refuses is not known: it is of the version that the code names.
+    What a builder `from_hub` refuses is not known: it is of the version that the code names. `owner` is the instance
+    of a class of the file that becomes the model.
     """
     if not arguments.complete:
         return Unknown(f"'{text_of(node)}' has arguments that are not known")
@@ -62,8 +67,9 @@ def build(
         return Unknown(f"an argument of '{text_of(node)}' changes the model")
     if weighted is None and tree(builder, sizes, True) is not made:
         return Unknown(f"whether '{text_of(node)}' has weights changes the model")
-    identity = state.identity()
-    state.heap[identity] = ZooObject(builder, made, bool(weighted))
+    identity = state.identity() if owner is None else owner.identity
+    own_class = None if owner is None else modules.owner_of(state, identity)
+    state.heap[identity] = ZooObject(builder, made, bool(weighted), own_class)
     # A symbolic dropout or flag is no size, and the builder would refuse its witness.
     plain = tuple(
         (k, v) for k, v in sizes.items() if k == "num_classes" or k in unread or not isinstance(v, SymbolicSize)
@@ -124,6 +130,65 @@ def _asks_for_weights(run: Interpreter, state: State, weights: Value) -> bool | 
     if isinstance(weights, External):
         return True
     return run.truth(state, weights)
+
+
+def construct(
+    run: Interpreter,
+    state: State,
+    constructor: Constructor,
+    arguments: Arguments,
+    node: cst.CSTNode,
+    owner: Instance | None = None,
+) -> Value:
+    """The model that a class of torchvision makes, as the builder makes it that calls the class in the same way.
+
+    `owner` is an instance of a class of the file built on it, which becomes the model.
+    """
+    given = dict(zip(constructor.parameters, arguments.positional, strict=False))
+    given.update(arguments.keywords)
+    axes = [
+        _axis(run, state, given[name]) if name in given else constructor.parameters[name] for name in constructor.axes
+    ]
+    builder = find_builder(constructor.builders.get(tuple(axes), ""))
+    understood = arguments.complete and given.keys() <= constructor.parameters.keys()
+    if builder is None or not understood or len(arguments.positional) > len(constructor.parameters):
+        for value in arguments.values:
+            run.hand_over(state, value, f"'{text_of(node)}' is not followed", node)
+        return state.origin(node, text_of(node))
+    passed = tuple((name, value) for name, value in given.items() if name not in constructor.axes)
+    return build(run, state, builder, Arguments((), passed), node, owner=owner)
+
+
+def _axis(run: Interpreter, state: State, value: Value) -> object:
+    """An argument that decides what is built, as the table of constructors writes it."""
+    value = run.settle(state, value)
+    if isinstance(value, (ListRef, Tuple)):
+        return tuple(_axis(run, state, item) for item in iterate(state, value) or ())
+    if isinstance(value, External) and value.name.startswith("torchvision.models."):
+        return value.name.rpartition(".")[2]
+    return value.value if isinstance(value, Constant) else value
+
+
+def become_model(
+    run: Interpreter, state: State, owner: Instance, constructor: Constructor, arguments: Arguments, node: cst.CSTNode
+) -> None:
+    """`super().__init__(...)` in a class built on one of torchvision's models: the instance is such a model."""
+    record = state.heap.get(owner.identity)
+    if not isinstance(record, InstanceRecord) or record.escaped:
+        return
+    own = members(state, record.owner)
+    model = construct(run, state, constructor, arguments, node, owner)
+    made = state.heap[owner.identity]
+    if not isinstance(model, Module) or not isinstance(made, ZooObject):
+        return
+    state.trace[:] = [e for e in state.trace if not isinstance(e, MakeOpaque) or e.object != owner.identity]
+    for name, value in record.attributes:
+        state.attributes[model.ref, name] = value
+    for name, value in own.items():
+        if name.startswith(("forward", "_forward")):
+            state.attributes[model.ref, name] = value
+        elif name != "__init__" and made.tree.has_attribute("", name):
+            modules.escape(state, model.ref, f"its class has a '{name}' of its own", node)
 
 
 def builder_by_name(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:

@@ -34,6 +34,7 @@ from headlint.flow.value import (
 )
 from headlint.history import MakeOpaque, ModuleRef
 from headlint.source.nodes import descend, parts, text_of
+from headlint.torchlib.constructors import constructor_at
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -306,7 +307,7 @@ def instantiate(run: Interpreter, state: State, owner: Class, arguments: Argumen
         call_function(run, state, initializer, replace(arguments, positional=(instance, *arguments.positional)), node)
     elif "dataclass" in {text_of(d.decorator).partition("(")[0].rpartition(".")[2] for d in owner.node.decorators}:
         _fill_dataclass(state, instance, owner, arguments)
-    else:
+    elif not _initialise_base(run, state, instance, owner, arguments, node):
         if arguments.values or not arguments.complete:
             # A constructor out of sight does what it likes with these.
             state.heap[identity] = InstanceRecord(owner, (), escaped=True)
@@ -341,11 +342,29 @@ def call_super(
 ) -> Value:
     """`super().name(...)` where no class of the file defines it."""
     if name == "__init__":
+        if isinstance(receiver.receiver, Instance):
+            _initialise_base(run, state, receiver.receiver, receiver.owner, arguments, node)
         return NONE
     found = inherited(state, receiver.owner, name)
     if isinstance(found, Function):
         return call(run, state, Method(receiver.receiver, name, found), arguments, node)
     return call(run, state, Method(receiver.receiver, name), arguments, node)
+
+
+def _initialise_base(
+    run: Interpreter, state: State, instance: Instance, owner: Class, arguments: Arguments, node: cst.CSTNode
+) -> bool:
+    """The constructor of a base out of sight: whether it is known, as it is that of one of torchvision's models."""
+    from headlint.flow.builders import become_model
+
+    for base in owner.bases:
+        if isinstance(base, Class) and _initialise_base(run, state, instance, base, arguments, node):
+            return True
+        constructor = constructor_at(base.name) if isinstance(base, External) else None
+        if constructor is not None:
+            become_model(run, state, instance, constructor, arguments, node)
+            return True
+    return False
 
 
 def as_set(state: State, items: Sequence[Value], complete: bool = True) -> ListRef:

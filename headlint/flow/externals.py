@@ -13,7 +13,7 @@ import libcst as cst
 
 from headlint.flow import modules
 from headlint.flow.attributes import delete, read, write
-from headlint.flow.builders import build, builder_by_name, hub_load
+from headlint.flow.builders import build, builder_by_name, construct, hub_load
 from headlint.flow.calls import Arguments, as_list, as_set, call
 from headlint.flow.copies import deep_copy, shallow_copy
 from headlint.flow.items import iterate, take_one
@@ -45,6 +45,7 @@ from headlint.flow.value import (
 )
 from headlint.history import MakeOptimizer, ParameterRef
 from headlint.source.nodes import text_of
+from headlint.torchlib.constructors import constructor_at
 from headlint.torchlib.kinds import is_kind
 from headlint.torchlib.names import MODULE_CLASSES, is_harmless, is_optimizer, layer_kind
 from headlint.torchlib.parts import part_at
@@ -69,6 +70,9 @@ def call_external(run: Interpreter, state: State, name: str, arguments: Argument
     builder = builder_at(name)
     if builder is not None:
         return build(run, state, builder, arguments, node)
+    constructor = constructor_at(name)
+    if constructor is not None:
+        return construct(run, state, constructor, arguments, node)
     kind = layer_kind(name)
     if kind is not None:
         return make_module(run, state, kind, arguments, node)
@@ -339,10 +343,8 @@ def _is_instance(state: State, value: Value, kind: Value) -> bool | None:
         return _is_plain_instance(value, kind.name)
     if isinstance(value, Module) and isinstance(kind, Class):
         return False if modules.kind_of(state, value.ref) else None
-    record = state.heap.get(value.identity) if isinstance(value, Instance) else None
-    if isinstance(record, InstanceRecord):
-        return _derives(record.owner, kind)
-    return None
+    owner = modules.owner_of(state, value.identity) if isinstance(value, Instance) else None
+    return None if owner is None else _derives(owner, kind)
 
 
 def _derives(owner: Class, kind: Value) -> bool | None:

@@ -10,6 +10,7 @@ from functools import cached_property
 import libcst as cst
 
 from headlint.flow import modules
+from headlint.flow.attributes import members
 from headlint.flow.calls import Arguments, instantiate
 from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget
 from headlint.flow.outputs import Use, forget_modes, uses_of
@@ -195,11 +196,7 @@ def _enter_class(run: Interpreter, start: State, owner: Class) -> None:
     if any(owner in other.bases for other in run.classes.values()) and owner not in _instantiated(start):
         # Its subclasses are entered; on its own it is not meant to be used.
         return
-    known = [
-        (start, Instance(identity))
-        for identity, record in start.heap.items()
-        if isinstance(record, InstanceRecord) and record.owner == owner
-    ][:1]
+    known = [(start, Instance(identity)) for identity in start.heap if modules.owner_of(start, identity) == owner][:1]
     made = known or [
         (path, value)
         for path, value in run.ways_of(start.fork(), lambda s: instantiate(run, s, owner, _ANYTHING, node))
@@ -211,7 +208,7 @@ def _enter_class(run: Interpreter, start: State, owner: Class) -> None:
             ended = path.fork()
             run.hand_over(ended, instance, "its class is used out of sight", node)
             run.ended.append(EndedPath(ended, complete=True))
-        for name, value in _methods_of(path, owner).items():
+        for name, value in members(path, owner).items():
             if isinstance(value, Function) and name != "__init__" and id(value.node) not in run.called:
                 method = Method(instance, name, value)
                 for out, result in run.ways_of_call(forget_modes(path.fork()), method, (), node):
@@ -220,17 +217,8 @@ def _enter_class(run: Interpreter, start: State, owner: Class) -> None:
 
 
 def _instantiated(state: State) -> list[Class]:
-    return [record.owner for record in state.heap.values() if isinstance(record, InstanceRecord)]
-
-
-def _methods_of(state: State, owner: Class) -> dict[str, Value]:
-    """What a class of the file and its bases in the file define, the nearest first."""
-    found = dict(state.frames.get(owner.namespace, {}))
-    for base in owner.bases:
-        if isinstance(base, Class):
-            for name, value in _methods_of(state, base).items():
-                found.setdefault(name, value)
-    return found
+    owners = (modules.owner_of(state, identity) for identity in state.heap)
+    return [owner for owner in owners if owner is not None]
 
 
 _ANYTHING = Arguments((), (), complete=False, outside=True)

@@ -306,6 +306,9 @@ class Interpreter:
             case Module():
                 modules.escape(state, value.ref, reason, site)
             case Instance():
+                model = modules.built_on(state, value)
+                if model is not None:
+                    modules.escape(state, model.ref, reason, site)
                 self._hand_over_instance(state, value, reason, site)
             case Parameter():
                 state.flags[value.ref] = None

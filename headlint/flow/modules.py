@@ -21,7 +21,19 @@ from headlint.flow.state import (
     State,
     ZooObject,
 )
-from headlint.flow.value import NONE, Constant, External, Instance, Module, Parameter, Symbol, Tuple, Unknown, Value
+from headlint.flow.value import (
+    NONE,
+    Class,
+    Constant,
+    External,
+    Instance,
+    Module,
+    Parameter,
+    Symbol,
+    Tuple,
+    Unknown,
+    Value,
+)
 from headlint.history import (
     Argument,
     Escape,
@@ -123,9 +135,20 @@ def as_value(state: State, ref: ModuleRef | None) -> Value:
     """The value that reading a child gives."""
     if ref is None:
         return NONE
-    if isinstance(state.heap.get(ref.object), InstanceRecord):
-        return Instance(ref.object)
-    return Module(ref)
+    return Instance(ref.object) if not ref.path and owner_of(state, ref.object) is not None else Module(ref)
+
+
+def owner_of(state: State, identity: int) -> Class | None:
+    """The class of the file of which an object is an instance, None for all other objects."""
+    record = state.heap.get(identity)
+    return record.owner if isinstance(record, (InstanceRecord, ZooObject)) else None
+
+
+def built_on(state: State, value: Value) -> Module | None:
+    """The model that an instance of a class built on one of torchvision's models is, None for any other value."""
+    if isinstance(value, Instance) and isinstance(state.heap.get(value.identity), ZooObject):
+        return Module(ModuleRef(value.identity, ""))
+    return None
 
 
 def walk(state: State, ref: ModuleRef) -> Iterator[tuple[str, ModuleRef]]:

@@ -75,11 +75,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ZooObject:
-    """A torchvision model as its builder made it."""
+    """A torchvision model as its builder made it; `owner` is the class of the file of which it is an instance."""
 
     builder: Builder
     tree: Tree
     weighted: bool
+    owner: Class | None = None
 
 
 @dataclass(frozen=True, slots=True)
