@@ -27,7 +27,9 @@ def _simplify(assumptions: dict[Symbol, Value], symbol: Symbol, own: bool = True
     if symbol.op == "choice":
         truth = truth_of(operands[0])
         return Symbol("choice", operands, symbol.text) if truth is None else operands[1 if truth else 2]
-    if symbol.op in ("attr", "call", "bool"):
+    if symbol.op == "attr":
+        return assumptions.get(Symbol("attr", operands, symbol.text), symbol)
+    if symbol.op in ("call", "bool"):
         if symbol.op == "bool":
             truth = truth_of(operands[0])
             return Symbol("bool", operands, symbol.text) if truth is None else Constant(truth)

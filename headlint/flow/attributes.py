@@ -243,7 +243,7 @@ def write(run: Interpreter, state: State, owner: Value, name: str, value: Value,
         case Symbol():
             run.may_be_right.add(id(site))
             run.hand_over(state, value, "put into something unknown", site)
-            _write_symbol(state, owner, name, value)
+            write_symbol(state, owner, name, value)
         case Class():
             state.frames.get(owner.namespace, {})[name] = value
         case External() if name.startswith(("forward", "_forward")):
@@ -299,7 +299,7 @@ def set_instance_attribute(state: State, owner: Instance, name: str, value: Valu
         state.heap[owner.identity] = InstanceRecord(record.owner, tuple(attributes.items()), record.escaped, fresh)
 
 
-def _write_symbol(state: State, owner: Symbol, name: str, value: Value) -> None:
+def write_symbol(state: State, owner: Symbol, name: str, value: Value) -> None:
     """Assigning to an attribute of something unknown: reading it again gives the value, old tests on it are void."""
     attribute = Symbol("attr", (owner, Constant(name)), f"{owner.text}.{name}")
     state.assumptions = {key: known for key, known in state.assumptions.items() if not _mentions(key, attribute)}

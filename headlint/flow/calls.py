@@ -297,6 +297,8 @@ _SCOPES = frozenset({cst.FunctionDef, cst.ClassDef, cst.Lambda})
 
 def instantiate(run: Interpreter, state: State, owner: Class, arguments: Arguments, node: cst.CSTNode) -> Value:
     """A new instance of a class of the file, its `__init__` followed."""
+    from headlint.flow.records import fill, is_record_class
+
     identity = state.identity()
     instance = Instance(identity)
     state.heap[identity] = InstanceRecord(owner, ())
@@ -305,8 +307,8 @@ def instantiate(run: Interpreter, state: State, owner: Class, arguments: Argumen
     initializer = class_attribute(state, owner, "__init__")
     if isinstance(initializer, Function):
         call_function(run, state, initializer, replace(arguments, positional=(instance, *arguments.positional)), node)
-    elif "dataclass" in {text_of(d.decorator).partition("(")[0].rpartition(".")[2] for d in owner.node.decorators}:
-        _fill_dataclass(state, instance, owner, arguments)
+    elif is_record_class(owner):
+        fill(run, state, instance, owner, arguments, node)
     elif not _initialise_base(run, state, instance, owner, arguments, node):
         if arguments.values or not arguments.complete:
             # A constructor out of sight does what it likes with these.
@@ -314,27 +316,6 @@ def instantiate(run: Interpreter, state: State, owner: Class, arguments: Argumen
         for value in arguments.values:
             run.hand_over(state, value, f"'{text_of(node)}' is called with it", node)
     return instance
-
-
-def _fill_dataclass(state: State, instance: Instance, owner: Class, arguments: Arguments) -> None:
-    record = state.heap[instance.identity]
-    assert isinstance(record, InstanceRecord)
-    if not arguments.complete or any(base for base in owner.bases):
-        state.heap[instance.identity] = InstanceRecord(owner, (), escaped=True)
-        return
-    attributes: list[tuple[str, Value]] = []
-    fields = [
-        small.target.value
-        for line in owner.node.body.body
-        if isinstance(line, cst.SimpleStatementLine)
-        for small in line.body
-        if isinstance(small, cst.AnnAssign) and isinstance(small.target, cst.Name)
-    ]
-    for position, name in enumerate(fields):
-        value = arguments.get(position, name) or class_attribute(state, owner, name)
-        if value is not None and not isinstance(value, Unknown):
-            attributes.append((name, value))
-    state.heap[instance.identity] = InstanceRecord(owner, tuple(attributes))
 
 
 def call_super(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import modules
+from headlint.flow import modules, records
 from headlint.flow.attributes import delete, read, write
 from headlint.flow.builders import build, builder_by_name, construct, hub_load
 from headlint.flow.calls import Arguments, as_list, as_set, call
@@ -322,7 +322,7 @@ def _isinstance(run: Interpreter, state: State, arguments: Arguments, node: cst.
         return state.origin(node, text_of(node))
     value, wanted = arguments.positional
     kinds = iterate(state, wanted) if isinstance(wanted, (Tuple, ListRef)) else (wanted,)
-    answers = [_is_instance(state, value, kind) for kind in kinds or (NONE,)]
+    answers = [is_instance(state, value, kind) for kind in kinds or (NONE,)]
     if True in answers:
         return TRUE
     if None not in answers:
@@ -332,7 +332,8 @@ def _isinstance(run: Interpreter, state: State, arguments: Arguments, node: cst.
     return state.origin(node, text_of(node))
 
 
-def _is_instance(state: State, value: Value, kind: Value) -> bool | None:
+def is_instance(state: State, value: Value, kind: Value) -> bool | None:
+    """Whether a value is an instance of one class, None where that is not known."""
     if isinstance(value, Module) and isinstance(kind, External):
         if kind.name in MODULE_CLASSES and kind.name.endswith(".Module"):
             return True
@@ -482,6 +483,7 @@ def _same(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNod
 
 
 _HANDLERS: dict[str, Handler] = {
+    **records.HANDLERS,
     **{f"builtins.{name}": _pure(name) for name in FUNCTIONS},
     "builtins.range": _range,
     "builtins.enumerate": _enumerate,

@@ -335,15 +335,20 @@ class Interpreter:
                     for _, item in record.items:
                         self.hand_over(state, item, reason, site)
             case Function():
-                # It may be called there, and do what it does to whatever it names.
-                for name in reach.identifiers(value.node):
-                    named = scope.look_up(state, name)
-                    if isinstance(named, (Module, Instance)):
-                        self.hand_over(state, named, reason, site)
+                self._hand_over_function(state, value, reason, site)
             case Method() if not isinstance(value.receiver, Method):
                 self.hand_over(state, value.receiver, reason, site)
             case _:
                 pass
+
+    def _hand_over_function(self, state: State, value: Function, reason: str, site: cst.CSTNode) -> None:
+        """It may be called there, and do what it does to whatever it names."""
+        for number, name in reach.assigned_outside(state, value):
+            state.frames[number][name] = Unknown(f"'{name}' is assigned by a function that is handed over")
+        for name in reach.identifiers(value.node):
+            named = scope.look_up(state, name)
+            if isinstance(named, (Module, Instance)):
+                self.hand_over(state, named, reason, site)
 
     def _forget_written(self, state: State, owner: Symbol) -> None:
         """What the code assigned to attributes of an unknown object is no longer known once others have it."""

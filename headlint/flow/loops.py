@@ -26,6 +26,7 @@ from headlint.flow.value import (
     Unknown,
     Value,
 )
+from headlint.history import Move, SetMode
 from headlint.source.nodes import descend, names_assigned, names_grown, text_of
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ MOST_ROUNDS = 3
 # Counting loops longer than this are run for all rounds at once, as are those whose rounds change no model;
 # the smaller number is for loops around other loops, which are rounds of training more often than anything else.
 MOST_COUNTED = 64
-MOST_COUNTED_NESTED = 8
+MOST_COUNTED_NESTED = 24
 MOST_LOOPED = 4_000
 
 
@@ -84,16 +85,22 @@ def _each_item(run: Interpreter, state: State, node: cst.For, items: tuple[Value
     for item in items:
         for path in running:
             bind_target(run, path, node.target, item, node)
-        running = run.block(node.body.body, running)
-        left.extend(path for path in running if path.completion not in (None, "continue"))
-        running = [path for path in running if path.completion in (None, "continue")]
-        for path in running:
-            path.completion = None
+        running = _one_round(run, node.body.body, running, left)
         if not running:
             break
-        if len(running) > 1:
-            running = run.bounded(merge(running))
     return left + running
+
+
+def _one_round(run: Interpreter, body: Sequence[cst.CSTNode], entering: list[State], left: list[State]) -> list[State]:
+    """The paths that go on behind a round; those that leave the loop are put to `left`."""
+    running: list[State] = []
+    for path in run.block(body, entering):
+        if path.completion in (None, "continue"):
+            path.completion = None
+            running.append(path)
+        else:
+            left.append(path)
+    return run.bounded(merge(running)) if len(running) > 1 else running
 
 
 def _counting(run: Interpreter, state: State, node: cst.For, items: tuple[Value, ...]) -> list[State]:
@@ -112,7 +119,7 @@ def _counting(run: Interpreter, state: State, node: cst.For, items: tuple[Value,
 def _touches_models(before: State, after: State) -> bool:
     """Whether a round changes a model, what is known of one, or what holds models."""
     return (
-        len(after.trace) != len(before.trace)
+        not all(isinstance(event, (SetMode, Move)) for event in after.trace[len(before.trace) :])
         or after.flags != before.flags
         or after.children != before.children
         or after.attributes != before.attributes
@@ -160,7 +167,35 @@ def while_loop(run: Interpreter, node: cst.While, state: State) -> list[State]:
     known = run.truth(state, run.evaluate(state.fork(), node.test)) if not run.may_choose(node.test) else None
     if known is False:
         return _behind(run, never, node.orelse)
-    return _behind(run, _all_rounds(run, state, node.body.body, enter), node.orelse)
+    before, ended = state.fork(), len(run.ended)
+    rounds = _all_rounds(run, state, node.body.body, enter)
+    endless = text_of(node.test) in ("True", "1")
+    if known and not endless and any(_touches_models(before, path) for path in rounds):
+        seen = run.ended[ended:]
+        del run.ended[ended:]
+        exact = _round_by_round(run, before, node)
+        if exact is None:
+            run.ended[ended:] = seen
+        else:
+            rounds = exact
+    return _behind(run, rounds, node.orelse)
+
+
+def _round_by_round(run: Interpreter, state: State, node: cst.While) -> list[State] | None:
+    """A loop whose test is known before every round, None for one that is not or goes on for long."""
+    running = [state]
+    left: list[State] = []
+    for _ in range(1 + (MOST_COUNTED_NESTED if _has_loop(node.body) else MOST_COUNTED)):
+        entering: list[State] = []
+        for path in running:
+            truth = run.truth(path, run.evaluate(path, node.test))
+            if truth is None:
+                return None
+            (entering if truth else left).append(path)
+        if not entering:
+            return left
+        running = _one_round(run, node.body.body, entering, left)
+    return None
 
 
 def _all_rounds(

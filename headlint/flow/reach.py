@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import libcst as cst
 
-from headlint.flow.scope import STAR_IMPORTS
+from headlint.flow.scope import STAR_IMPORTS, enclosing_frame
 from headlint.flow.state import State
-from headlint.flow.value import DictRef, External, Instance, Iterator, ListRef, Method, Module, Partial, Tuple
+from headlint.flow.value import DictRef, External, Function, Instance, ListRef, Method, Module, Partial, Tuple
+from headlint.flow.value import Iterator as Items
 from headlint.source.nodes import descend
 
-_HOLDERS = (DictRef, Instance, Iterator, ListRef, Method, Module, Partial, Tuple)
+_HOLDERS = (DictRef, Instance, Items, ListRef, Method, Module, Partial, Tuple)
 
 
 def identifiers(node: cst.CSTNode) -> frozenset[str]:
     """Every name and attribute name in a piece of code."""
     return frozenset(here.value for here in descend((node,)) if type(here) is cst.Name)
+
+
+def assigned_outside(state: State, function: Function) -> Iterator[tuple[int, str]]:
+    """The names of other functions and of the module that a function may assign, with their frames."""
+    for here in descend((function.node,)):
+        if type(here) not in (cst.Global, cst.Nonlocal):
+            continue
+        for item in here.names:
+            name = item.name.value
+            frame = 0 if type(here) is cst.Global else enclosing_frame(state, function.frame, name)
+            if frame is not None and name in state.frames.get(frame, {}):
+                yield frame, name
 
 
 def reaching(start: State, definitions: Iterable[cst.FunctionDef | cst.ClassDef]) -> set[int]:

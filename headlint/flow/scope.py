@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Under this name a frame keeps the packages it has imported everything from.
 STAR_IMPORTS = "*"
-# Under this name a frame keeps the names that `global` and `nonlocal` give to another frame.
+# Under this name a frame keeps the names that `global` and `nonlocal` give to another frame, with its number.
 ELSEWHERE = "global"
 
 _CONSTANTS = {"None": NONE, "True": TRUE, "False": FALSE, "Ellipsis": Constant(...)}
@@ -60,10 +60,40 @@ def _from_star_imports(state: State, name: str) -> Value:
 def bind(state: State, name: str, value: Value) -> None:
     """Give a name its value in the frame it belongs to."""
     names = state.frames[state.frame]
-    elsewhere = names.get(ELSEWHERE)
-    if isinstance(elsewhere, Tuple) and Constant(name) in elsewhere.items:
-        names = state.frames[0]
+    if ELSEWHERE in names:
+        names = state.frames[_frame_of(names[ELSEWHERE], name, state.frame)]
     names[name] = value
+
+
+def _frame_of(elsewhere: Value, name: str, own: int) -> int:
+    assert isinstance(elsewhere, Tuple)
+    for pair in elsewhere.items:
+        if isinstance(pair, Tuple) and pair.items[0] == Constant(name):
+            number = pair.items[1]
+            assert isinstance(number, Constant)
+            assert isinstance(number.value, int)
+            return number.value
+    return own
+
+
+def bind_elsewhere(state: State, name: str, *, outermost: bool) -> None:
+    """`global name` and `nonlocal name`: what the function under way assigns to it belongs to another frame."""
+    number = 0 if outermost else enclosing_frame(state, state.parents.get(state.frame), name)
+    if number is None:
+        return
+    names = state.frames[state.frame]
+    before = names.get(ELSEWHERE)
+    known = before.items if isinstance(before, Tuple) else ()
+    names[ELSEWHERE] = Tuple((*known, Tuple((Constant(name), Constant(number)))))
+
+
+def enclosing_frame(state: State, frame: int | None, name: str) -> int | None:
+    """The nearest function around that has bound `name`, from `frame` outwards; None if none has."""
+    while frame:
+        if name in state.frames.get(frame, {}):
+            return frame
+        frame = state.parents.get(frame)
+    return None
 
 
 def bind_target(run: Interpreter, state: State, target: cst.CSTNode, value: Value, site: cst.CSTNode) -> None:

@@ -12,11 +12,10 @@ import libcst as cst
 from headlint.flow.attributes import delete
 from headlint.flow.choice import Raised
 from headlint.flow.expressions import binary, evaluate_defaults, index_value
-from headlint.flow.items import iterate
 from headlint.flow.loops import for_loop, while_loop
 from headlint.flow.merge import merge
-from headlint.flow.operations import apply
-from headlint.flow.scope import ELSEWHERE, STAR_IMPORTS, bind, bind_target, unbind
+from headlint.flow.patterns import match_statement
+from headlint.flow.scope import STAR_IMPORTS, bind, bind_elsewhere, bind_target, unbind
 from headlint.flow.sequences import delete_items
 from headlint.flow.state import State
 from headlint.flow.value import (
@@ -34,7 +33,7 @@ from headlint.flow.value import (
     Unknown,
     Value,
 )
-from headlint.source.nodes import descend, operator_text, text_of
+from headlint.source.nodes import operator_text, text_of
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -136,19 +135,8 @@ def _delete_item(run: Interpreter, state: State, target: cst.Subscript, node: cs
 
 
 def _global(run: Interpreter, state: State, node: cst.Global | cst.Nonlocal) -> None:
-    names = tuple(Constant(item.name.value) for item in node.names)
-    if isinstance(node, cst.Nonlocal):
-        # The frames between are not told apart: from here the names are unknown wherever they are bound.
-        for name in names:
-            frame = state.parents.get(state.frame)
-            while frame is not None:
-                if name.value in state.frames.get(frame, {}):
-                    state.frames[frame][str(name.value)] = Unknown("written by an inner function")
-                    break
-                frame = state.parents.get(frame)
-    if isinstance(node, cst.Global):
-        before = state.frames[state.frame].get(ELSEWHERE)
-        state.frames[state.frame][ELSEWHERE] = Tuple((*(before.items if isinstance(before, Tuple) else ()), *names))
+    for item in node.names:
+        bind_elsewhere(state, item.name.value, outermost=isinstance(node, cst.Global))
 
 
 def _import(run: Interpreter, state: State, node: cst.Import) -> None:
@@ -352,104 +340,6 @@ def _class(run: Interpreter, node: cst.ClassDef, state: State) -> list[State]:
     return paths
 
 
-def _match(run: Interpreter, node: cst.Match, state: State) -> list[State]:
-    done: list[State] = []
-    subjects = [
-        (path, value)
-        for path, value in run.ways(state, node.subject, lambda s: run.evaluate(s, node.subject))
-        if value is not None
-    ]
-    for case in node.cases:
-        unmatched: list[tuple[State, Value]] = []
-        for path, subject in subjects:
-            for way, truth in _matches(run, path, subject, case.pattern):
-                if truth and case.guard is not None:
-                    for guarded, holds in tested(run, way, case.guard):
-                        if holds:
-                            done.extend(run.block(body_of(case.body), [guarded]))
-                        else:
-                            unmatched.append((guarded, subject))
-                elif truth:
-                    done.extend(run.block(body_of(case.body), [way]))
-                else:
-                    unmatched.append((way, subject))
-        subjects = unmatched
-    return done + [path for path, _ in subjects]
-
-
-def _matches(
-    run: Interpreter, state: State, subject: Value, pattern: cst.MatchPattern | None
-) -> list[tuple[State, bool]]:
-    match pattern:
-        case cst.MatchAs(pattern=None) | None:
-            if pattern is not None and pattern.name is not None:
-                bind(state, pattern.name.value, subject)
-            return [(state, True)]
-        case cst.MatchOr():
-            ways: list[tuple[State, bool]] = []
-            pending = [state]
-            for choice in pattern.patterns:
-                outcomes = [way for path in pending for way in _matches(run, path, subject, choice.pattern)]
-                ways.extend(way for way in outcomes if way[1])
-                pending = [path for path, truth in outcomes if not truth]
-            return [*ways, *((path, False) for path in pending)]
-        case cst.MatchValue():
-            wanted = run.evaluate(state, pattern.value)
-            return _both(run, state, apply("==", (subject, wanted), f"... == {text_of(pattern.value)}"))
-        case cst.MatchSingleton():
-            wanted = run.evaluate(state, pattern.value)
-            return _both(run, state, apply("is", (subject, wanted), f"... is {pattern.value.value}"))
-        case cst.MatchAs():
-            inside = _matches(run, state, subject, pattern.pattern)
-            for path, truth in inside:
-                if truth and pattern.name is not None:
-                    bind(path, pattern.name.value, subject)
-            return inside
-        case cst.MatchSequence() if isinstance(subject, (Tuple, ListRef)):
-            return _matches_in_order(run, state, subject, pattern)
-        case _:
-            taken = state.fork()
-            for name in _captured(pattern):
-                bind(taken, name, Unknown("captured by a pattern"))
-            return [(taken, True), (state.fork(), False)]
-
-
-def _matches_in_order(
-    run: Interpreter, state: State, subject: Value, pattern: cst.MatchSequence
-) -> list[tuple[State, bool]]:
-    """A sequence pattern against a tuple or list of known length."""
-    items = iterate(state, subject)
-    wanted = pattern.patterns
-    if items is None or any(isinstance(element, cst.MatchStar) for element in wanted):
-        taken = state.fork()
-        for name in _captured(pattern):
-            bind(taken, name, Unknown("captured by a pattern"))
-        return [(taken, True), (state.fork(), False)]
-    if len(items) != len(wanted):
-        return [(state, False)]
-    ways = [(state, True)]
-    for item, element in zip(items, wanted, strict=True):
-        following: list[tuple[State, bool]] = []
-        for path, truth in ways:
-            inner = element.value if isinstance(element, cst.MatchSequenceElement) else None
-            following.extend(_matches(run, path, item, inner) if truth else [(path, False)])
-        ways = following
-    return ways
-
-
-def _captured(pattern: cst.CSTNode) -> list[str]:
-    """The names that a pattern binds where it matches."""
-    binding = (here for here in descend((pattern,)) if type(here) in (cst.MatchAs, cst.MatchStar))
-    return [here.name.value for here in binding if here.name is not None]
-
-
-def _both(run: Interpreter, state: State, value: Value) -> list[tuple[State, bool]]:
-    truth = run.truth(state, value)
-    if truth is not None:
-        return [(state, truth)]
-    return [(way, answer == Constant(True)) for way, answer in run.both_ways(state, value)]
-
-
 _SMALL: dict[type[cst.CSTNode], Callable[[Interpreter, State, Any], None]] = {
     cst.Expr: _expression,
     cst.Assign: _assign,
@@ -475,5 +365,5 @@ _COMPOUND: dict[type[cst.CSTNode], Callable[[Interpreter, Any, State], list[Stat
     cst.TryStar: _try,
     cst.FunctionDef: _function,
     cst.ClassDef: _class,
-    cst.Match: _match,
+    cst.Match: match_statement,
 }
