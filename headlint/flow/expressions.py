@@ -185,12 +185,12 @@ def _boolean(run: Interpreter, state: State, node: cst.BooleanOperation) -> Valu
 
 
 def _comparison(run: Interpreter, state: State, node: cst.Comparison) -> Value:
-    left = run.settle(state, evaluate(run, state, node.left))
+    left = run.settle(state, evaluate(run, state, node.left), may_stay_open=True)
     outcome: Value = NONE
     for position, target in enumerate(node.comparisons):
         if position and not run.decide(state, outcome):
             return outcome
-        right = run.settle(state, evaluate(run, state, target.comparator))
+        right = run.settle(state, evaluate(run, state, target.comparator), may_stay_open=True)
         op = operator_text(target.operator)
         outcome = apply(op, (frozen(state, left), frozen(state, right)), text_of(node))
         left = right

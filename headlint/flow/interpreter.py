@@ -254,12 +254,15 @@ class Interpreter:
                 ways.append((path, answer))
         return ways
 
-    def settle(self, state: State, value: Value) -> Value:
-        """The value behind a conditional expression over constants, going both ways if need be."""
+    def settle(self, state: State, value: Value, *, may_stay_open: bool = False) -> Value:
+        """The value behind a conditional expression over constants, going both ways if need be.
+
+        Where the statement cannot fork it is unknown, unless it `may_stay_open`: then it stays what it is.
+        """
         value = simplify(state, value)
         while isinstance(value, Symbol) and value.op == "choice":
             if state.choices is None:
-                return Unknown("one of several constants")
+                return value if may_stay_open else Unknown("one of several constants")
             condition, first, second = value.operands
             value = simplify(state, first if self.decide(state, condition) else second)  # type: ignore[arg-type]
         return value

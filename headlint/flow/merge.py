@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
+from headlint.flow.assume import simplify
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, OpaqueObject, OptimizerRecord, Record, State
 from headlint.flow.value import Constant, Symbol, Unknown, Value, join
 from headlint.history import modules_of
@@ -96,6 +99,8 @@ def _choose_between(parted: tuple[Symbol, State, State]) -> State:
 def _forget_differences(left: State, right: State) -> State:
     """`left` with only the assumptions and conditions that `right` shares."""
     shared = {key: value for key, value in left.assumptions.items() if right.assumptions.get(key) == value}
+    if len(shared) < len(left.assumptions):
+        shared.update(_still_pinned(left, right, left.assumptions.keys() - shared.keys()))
     left.assumptions = shared
     left.conditions = tuple(condition for condition in left.conditions if condition in right.conditions)
     if left.modes != right.modes or list(left.modes) != list(right.modes):
@@ -112,6 +117,16 @@ def _forget_differences(left: State, right: State) -> State:
         if count > left.counts.get(key, 0):
             left.counts[key] = count
     return left
+
+
+def _still_pinned(left: State, right: State, lost: AbstractSet[Symbol]) -> Iterator[tuple[Symbol, Constant]]:
+    """The symbols with a name that are the same constant on both paths, each for reasons of its own."""
+    for names in left.frames.values():
+        for value in names.values():
+            if isinstance(value, Symbol) and not (value.inside | {value}).isdisjoint(lost):
+                ours = simplify(left, value)
+                if isinstance(ours, Constant) and simplify(right, value) == ours:
+                    yield value, ours
 
 
 def _join_modes(left: State, right: State) -> None:
