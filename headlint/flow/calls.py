@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
 
 
+# Under this name the frame of a generator keeps what it has yielded.
+YIELDED = "yield"
+
+
 @dataclass(frozen=True, slots=True)
 class Arguments:
     """What a call is given.
@@ -179,21 +183,40 @@ def call_function(run: Interpreter, state: State, function: Function, arguments:
             run.hand_over(state, value, f"'{text_of(node)}' goes through a decorator that is not visible", node)
         return state.origin(node, text_of(node))
     run.called.add(key)
-    if len(run.stack) >= run.deepest_call or run.stack.count(key) > 1 or _is_generator(run, function):
+    if len(run.stack) >= run.deepest_call or run.stack.count(key) > 1:
         for value in (*arguments.values, function):
             run.hand_over(state, value, f"'{text_of(node)}' is not followed", node)
         return state.origin(node, text_of(node))
 
     def make() -> list[tuple[State, Value]]:
         run.stack.append(key)
+        ended = len(run.ended)
         try:
-            return [(path, path.returned) for path in _run_body(run, state, function, arguments, node)]
+            paths = _run_body(run, state, function, arguments, node)
         finally:
             run.stack.pop()
+        if _is_generator(run, function) and not all(_did_the_same(state, path) for path in paths):
+            # What it does to models happens when its items are taken.
+            del run.ended[ended:]
+            paths = [state.fork()]
+            for value in (*arguments.values, function):
+                run.hand_over(paths[0], value, f"'{text_of(node)}' is not followed", node)
+            paths[0].returned = paths[0].origin(node, text_of(node))
+        return [(path, path.returned) for path in paths]
 
     value = run.choose(state, make)
     state.returned = NONE
     return value
+
+
+def _did_the_same(before: State, after: State) -> bool:
+    """Whether a call has done nothing to any model."""
+    return (
+        after.trace == before.trace
+        and after.flags == before.flags
+        and after.children == before.children
+        and after.attributes == before.attributes
+    )
 
 
 def _run_body(
@@ -205,6 +228,9 @@ def _run_body(
     # A function met on another path may have been defined in a frame that this one does not have.
     inner.parents[number] = function.frame if function.frame in state.frames else 0
     inner.frame = number
+    generates = _is_generator(run, function)
+    if generates:
+        inner.frames[number][YIELDED] = Tuple(())
     paths: list[State]
     if isinstance(function.node, cst.Lambda):
         body = function.node.body
@@ -215,7 +241,10 @@ def _run_body(
     else:
         paths = run.block(function.node.body.body, [inner])
     for path in paths:
-        if path.completion != "return" and not isinstance(function.node, cst.Lambda):
+        if generates:
+            items = path.frames[number][YIELDED]
+            path.returned = path.once(items.items) if isinstance(items, Tuple) else path.origin(node, text_of(node))
+        elif path.completion != "return" and not isinstance(function.node, cst.Lambda):
             path.returned = NONE
         if path.completion != "raise":
             path.completion = None

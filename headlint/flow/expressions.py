@@ -11,7 +11,7 @@ import libcst as cst
 from headlint.flow import tensors
 from headlint.flow.assume import simplify
 from headlint.flow.attributes import read
-from headlint.flow.calls import as_list, as_set, call, evaluate_arguments
+from headlint.flow.calls import YIELDED, as_list, as_set, call, evaluate_arguments
 from headlint.flow.items import item, iterate
 from headlint.flow.operations import apply
 from headlint.flow.quick import run_clause
@@ -357,6 +357,22 @@ def _walrus(run: Interpreter, state: State, node: cst.NamedExpr) -> Value:
     return value
 
 
+def _yield(run: Interpreter, state: State, node: cst.Yield) -> Value:
+    """One more item of the generator under way, or all those of another one."""
+    names = state.frames[state.frame]
+    items = names.get(YIELDED)
+    more: tuple[Value, ...] | None = (NONE,)
+    if isinstance(node.value, cst.From):
+        more = iterate(state, evaluate(run, state, node.value.item))
+    elif node.value is not None:
+        more = (evaluate(run, state, node.value),)
+    if isinstance(items, Tuple) and more is not None:
+        names[YIELDED] = make_tuple((*items.items, *more))
+    else:
+        names[YIELDED] = Unknown("items that are not known")
+    return state.origin(node, "yield")
+
+
 def _await(run: Interpreter, state: State, node: cst.Await) -> Value:
     return evaluate(run, state, node.expression)
 
@@ -388,4 +404,5 @@ _TABLE: dict[type[cst.CSTNode], Callable[[Interpreter, State, Any], Value]] = {
     cst.Lambda: _lambda,
     cst.NamedExpr: _walrus,
     cst.Await: _await,
+    cst.Yield: _yield,
 }

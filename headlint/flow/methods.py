@@ -197,6 +197,7 @@ def _add_module(
     if value is None or not isinstance(name, Constant) or not isinstance(name.value, str):
         run.hand_over(state, receiver, "a module is added under a name that is not known", node)
         return NONE
+    receiver = modules.built_on(state, receiver) or receiver
     if isinstance(receiver, Instance):
         from headlint.flow.attributes import set_instance_attribute
 
@@ -252,6 +253,35 @@ def _get_submodule(
     return value
 
 
+def _set_submodule(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    found = _place(run, state, receiver, arguments, node)
+    module = arguments.get(1, "module")
+    if found is None or module is None or not isinstance(found[0], (Module, Instance)):
+        run.hand_over(state, receiver, "a module is set at a place that is not known", node)
+        return NONE
+    return _add_module(run, state, found[0], Arguments((Constant(found[1]), module)), node)
+
+
+def _get_parameter(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    found = _place(run, state, receiver, arguments, node)
+    return Unknown("a parameter that is not known") if found is None else read(run, state, *found, node)
+
+
+def _place(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> tuple[Value, str] | None:
+    """What holds the place that `target` names, and its name in there."""
+    path = run.settle(state, arguments.get(0, "target") or NONE)
+    if not isinstance(path, Constant) or not isinstance(path.value, str):
+        return None
+    around, _, name = path.value.rpartition(".")
+    return _get_submodule(run, state, receiver, Arguments((Constant(around),)), node), name
+
+
 def _get_name(
     run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
@@ -275,10 +305,7 @@ def _unknown_module_method(
     return state.origin(node, text_of(node))
 
 
-_CHANGING = frozenset(
-    "append clear extend insert pop update register_parameter register_buffer set_submodule register_forward_hook"
-    " register_forward_pre_hook".split()
-) - {"register_buffer", "register_forward_hook", "register_forward_pre_hook"}
+_CHANGING = frozenset("append clear extend insert pop update register_parameter".split())
 
 _MODULE: dict[str, ModuleHandler] = {
     "parameters": _parameters,
@@ -296,6 +323,8 @@ _MODULE: dict[str, ModuleHandler] = {
     **{method: _changing(method) for method in ("append", "extend", "insert", "pop")},
     "apply": _apply,
     "get_submodule": _get_submodule,
+    "set_submodule": _set_submodule,
+    "get_parameter": _get_parameter,
     "forward": _forward,
     "_get_name": _get_name,
     **dict.fromkeys("to cuda cpu half float double bfloat16 type xpu share_memory compile to_empty".split(), _itself),

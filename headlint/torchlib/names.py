@@ -47,6 +47,7 @@ _HARMLESS_PREFIXES = (
     "torch.backends.",
     "torch.onnx.",
     "torchvision.transforms.",
+    "torchvision.models.feature_extraction.",
     "torchvision.datasets.",
     "torchvision.utils.",
     "torchvision.io.",
