@@ -33,8 +33,8 @@ from headlint.flow.value import (
     Value,
 )
 from headlint.history import DeleteModule, ModuleRef, ParameterRef
-from headlint.source.nodes import text_of
-from headlint.torchlib.names import LIGHTNING_NOTES, MODULE_CLASSES, MODULE_METHODS
+from headlint.source.nodes import attributes_assigned, text_of
+from headlint.torchlib.names import CONSTANTS, LIGHTNING_NOTES, MODULE_CLASSES, MODULE_METHODS
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -44,7 +44,8 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
     """What `owner.name` gives; a read that certainly raises in a module ends the path."""
     match owner:
         case External():
-            return External(f"{owner.name}.{name}")
+            whole = f"{owner.name}.{name}"
+            return Constant(CONSTANTS[whole]) if whole in CONSTANTS else External(whole)
         case Module():
             return _read_module(run, state, owner, name, node)
         case Instance():
@@ -120,6 +121,9 @@ def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, n
         found = class_attribute(state, record.owner, name)
         if isinstance(found, Function):
             return _bound(run, state, owner, name, found, node)
+        if found is None and name in attributes_assigned(record.owner.node) and not _has(state, model, name):
+            # Another method sets it, at a time that is not known.
+            return Symbol("attr", (owner, Constant(name)), text_of(node))
         return found if found is not None else _read_module(run, state, model, name, node)
     if not isinstance(record, InstanceRecord):
         return Unknown("an object that is not known")
@@ -141,6 +145,10 @@ def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, n
         return record.owner
     # Bases out of sight may define it: the same name read twice is the same value all the same.
     return Symbol("attr", (owner, Constant(name)), text_of(node))
+
+
+def _has(state: State, owner: Module, name: str) -> bool:
+    return not isinstance(modules.read_attribute(state, owner.ref, name), modules.Missing)
 
 
 def _bound(run: Interpreter, state: State, owner: Instance, name: str, function: Function, node: cst.CSTNode) -> Value:

@@ -83,20 +83,27 @@ def count_statements(body: Sequence[cst.CSTNode]) -> int:
 
 def names_assigned(body: Sequence[cst.CSTNode]) -> frozenset[str]:
     """The plain names that statements in a block assign to, one by one or in tuples."""
-    found: set[str] = set()
+    return frozenset(target.value for target in _targets(body) if type(target) is cst.Name)
+
+
+def attributes_assigned(node: cst.CSTNode) -> frozenset[str]:
+    """The names of all attributes, of whatever, that a piece of code assigns to."""
+    return frozenset(target.attr.value for target in _targets((node,)) if type(target) is cst.Attribute)
+
+
+def _targets(body: Sequence[cst.CSTNode]) -> Iterator[Any]:
     for here in descend(body):
         if type(here) in _ASSIGNING:
             targets = [here.target]
             while targets:
                 target = targets.pop()
-                if type(target) is cst.Name:
-                    found.add(target.value)
-                elif type(target) in (cst.Tuple, cst.List):
+                if type(target) in (cst.Tuple, cst.List):
                     targets.extend(element.value for element in target.elements)
-    return frozenset(found)
+                else:
+                    yield target
 
 
-_ASSIGNING = frozenset({cst.AssignTarget, cst.AugAssign, cst.For, cst.NamedExpr})
+_ASSIGNING = frozenset({cst.AssignTarget, cst.AnnAssign, cst.AugAssign, cst.For, cst.NamedExpr})
 
 
 _BLOCKS = (

@@ -13,6 +13,9 @@ MODULE_CLASSES = frozenset(
     """.split()
 )
 
+# Numbers that code reads off torchvision's own classes.
+CONSTANTS = {"torchvision.models.resnet.BasicBlock.expansion": 1, "torchvision.models.resnet.Bottleneck.expansion": 4}
+
 # Methods of nn.Module that a model's own modules never shadow.
 MODULE_METHODS = frozenset(
     """
