@@ -6,12 +6,14 @@ Both report every finding; `# noqa` is a matter of the front ends that people re
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headlint.lint import Linter, Report, Settings
-from headlint.source.decoding import DecodingFailure, decode
+from headlint.source.decoding import DecodingFailure
 from headlint.source.discovery import python_files
+from headlint.source.reading import read_source
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -24,7 +26,7 @@ def lint_source(text: str, name: str = "<string>", settings: Settings | None = N
 
 
 def lint_paths(paths: Iterable[str | PathLike[str]], settings: Settings | None = None) -> Iterator[tuple[Path, Report]]:
-    """Each Python file under `paths` with its report, in order; one worker serves them all.
+    """Each Python file and notebook under `paths` with its report, in order; one worker serves them all.
 
     Raises FileNotFoundError, before any file is read, for a path that does not exist. A file that cannot be
     read or decoded gets a report whose only content is a note.
@@ -37,10 +39,12 @@ def _lint_files(files: tuple[Path, ...], settings: Settings) -> Iterator[tuple[P
     with Linter(settings) as linter:
         for path in files:
             try:
-                text = decode(path.read_bytes())
+                source = read_source(path.read_bytes(), path.name)
             except (OSError, DecodingFailure) as failure:
                 reason = failure.strerror if isinstance(failure, OSError) else None
                 note = f"1:1: cannot be read: {reason}" if reason else str(failure)
                 yield path, Report(findings=(), notes=(note,), hidden=0)
             else:
-                yield path, linter.lint(text, str(path))
+                report = linter.lint(source.text, str(path))
+                findings = tuple(map(source.located, report.findings))
+                yield path, replace(report, findings=findings, notes=(*source.notes, *report.notes))

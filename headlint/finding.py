@@ -55,7 +55,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Finding:
-    """One mistake in one place of one file."""
+    """One mistake in one place of one file; `cell` is the cell of a notebook in which its lines count, else 0."""
 
     code: str
     span: Span
@@ -64,11 +64,18 @@ class Finding:
     verdict: Verdict
     evidence: Evidence | None
     fix: Fix | None
+    cell: int = 0
 
     @property
     def line(self) -> str:
         """The whole message on one line: code, what is wrong, and the verdict in brackets."""
         return f"{self.code} {self.message} [{self.outcome}]"
+
+    @property
+    def place(self) -> str:
+        """Where it stands in its file, as in front of a message: `12:5`, `cell 3:2:5`."""
+        place = f"{self.span.line}:{self.span.column + 1}"
+        return f"cell {self.cell}:{place}" if self.cell else place
 
     @property
     def outcome(self) -> str:

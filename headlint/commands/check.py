@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from headlint.lint import Linter, Report
+    from headlint.source.segments import Source
 
 STDIN = "-"
 CLEAN, FOUND, USAGE = 0, 1, 2
@@ -124,11 +125,12 @@ class _Run:
         return self._stdin_name if file is None else str(file)
 
     def _check_file(self, file: Path | None, *, named: bool) -> None:
-        from headlint.source.decoding import DecodingFailure, decode
+        from headlint.source.decoding import DecodingFailure
+        from headlint.source.reading import read_source
 
         name = self._name(file)
         try:
-            text = decode(sys.stdin.buffer.read() if file is None else file.read_bytes())
+            source = read_source(sys.stdin.buffer.read() if file is None else file.read_bytes(), name)
         except OSError as unreadable:
             self._tally.unchecked += 1
             self._complain(f"{name}: cannot be read: {unreadable.strerror}", USAGE if named else FOUND)
@@ -136,32 +138,33 @@ class _Run:
             self._tally.unchecked += 1
             self._complain(f"{name}:{failure}", FOUND)
         else:
-            report = self._linter.lint(text, name)
+            for note in source.notes:
+                self._complain(f"{name}:{note}", CLEAN)
+            report = self._linter.lint(source.text, name)
             if self._explain:
-                self._tell(name, text)
-            self._report(name, text, report)
+                self._tell(name, source)
+            self._report(name, source, report)
 
-    def _tell(self, name: str, text: str) -> None:
+    def _tell(self, name: str, source: Source) -> None:
         from headlint.output.explain import explanation
 
         self._progress.clear()
-        for line in explanation(text, name):
+        for line in explanation(source, name):
             print(line)
         print()
 
-    def _report(self, name: str, text: str, report: Report) -> None:
+    def _report(self, name: str, source: Source, report: Report) -> None:
         from headlint.output.text import concise, readable
-        from headlint.source.decoding import split_lines
         from headlint.source.suppressions import Suppressions
 
         if report.notes:
-            unchecked = _is_no_python(text)
+            unchecked = _is_no_python(source.text)
             for note in report.notes:
                 self._complain(f"{name}:{note}", FOUND if unchecked else CLEAN)
             if unchecked:
                 self._tally.unchecked += 1
                 return
-        suppressions = Suppressions(text)
+        suppressions = Suppressions(source.text)
         findings = sorted(
             (finding for finding in report.findings if not suppressions.hides(finding.code, finding.span.line)),
             key=lambda finding: (finding.span, finding.code),
@@ -171,9 +174,9 @@ class _Run:
             return
         self._status = max(self._status, FOUND)
         self._progress.clear()
-        lines = split_lines(text)
         for finding in findings:
-            print(readable(finding, name, lines, self._palette) if self._readable else concise(finding, name))
+            told, lines = source.located(finding), source.lines_around(finding.span.line)
+            print(readable(told, name, lines, self._palette) if self._readable else concise(told, name))
 
     def _complain(self, line: str, status: int) -> None:
         self._progress.clear()

@@ -19,17 +19,18 @@ from headlint.output.words import conditions, told
 from headlint.relevance import concerns
 from headlint.source.nodes import text_of
 from headlint.source.program import Program, parse
+from headlint.source.segments import Source
 
 # More ways of one model than this are counted, not printed.
 MOST_WAYS = 8
 
 
-def explanation(text: str, name: str) -> list[str]:
-    """Line by line what was understood of the program `text`; never raises."""
-    if not concerns(text):
+def explanation(source: Source, name: str) -> list[str]:
+    """Line by line what was understood of a program; never raises."""
+    if not concerns(source.text):
         return [f"{name}: nothing of torchvision's models is used here"]
     try:
-        program = parse(text, name)
+        program = parse(source.text, name, source=source)
     except Exception:  # noqa: BLE001  (the report of the file says what is wrong with it)
         return [f"{name}: cannot be parsed"]
     try:
@@ -142,7 +143,7 @@ def _model(program: Program, histories: Sequence[ModelHistory], gaps: Sequence[G
     if own:
         yield "  not known:"
     for line, _, text in sorted({(*_position(program, gap.node), _said(gap)) for gap in own}):
-        yield f"  {line:>5}  {text}"
+        yield f"  {program.source.spelled(line):>5}  {text}"
 
 
 _UNFINISHED = f"  {'':>5}  not followed further"
@@ -168,7 +169,8 @@ def _said(gap: Gap) -> str:
 
 def _line(program: Program, site: cst.CSTNode | None) -> str:
     """The line of a node, "" where the program does not say it itself."""
-    return str(_position(program, site)[0] or "")
+    line, _ = _position(program, site)
+    return program.source.spelled(line) if line else ""
 
 
 def _position(program: Program, site: cst.CSTNode | None) -> tuple[int, int]:

@@ -12,17 +12,17 @@ from headlint.output.terminal import Palette
 
 def concise(finding: Finding, name: str) -> str:
     """One line, as flake8 prints it."""
-    return f"{_place(finding, name)}: {finding.line}"
+    return f"{name}:{finding.place}: {finding.line}"
 
 
 def readable(finding: Finding, name: str, lines: Sequence[str], palette: Palette) -> str:
-    """Message, source line, evidence and hint on lines of their own; `lines` are the physical lines of the file."""
+    """Message, source line, evidence and hint on lines of their own; `lines` are those of the file or cell."""
     use = palette
     verdict_colour = use.confirmed if finding.verdict.kind == "confirmed" else use.unconfirmed
     number = str(finding.span.line)
     margin = " " * len(number)
     shown = [
-        f"{use.place}{_place(finding, name)}{use.end}: {use.code}{finding.code}{use.end} {finding.message}",
+        f"{use.place}{name}:{finding.place}{use.end}: {use.code}{finding.code}{use.end} {finding.message}",
     ]
     if finding.span.line <= len(lines):
         line = lines[finding.span.line - 1].rstrip("\n")
@@ -77,10 +77,6 @@ class Tally:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _place(finding: Finding, name: str) -> str:
-    return f"{name}:{finding.span.line}:{finding.span.column + 1}"
 
 
 def _printable(line: str) -> str:

@@ -10,7 +10,7 @@ SKIPPED_DIRECTORIES = frozenset({"__pycache__", "node_modules", "build"})
 
 
 def python_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
-    """The files named by `paths` and the `.py` files under the directories among them, each once, in a stable order.
+    """The files named by `paths`, and Python files and notebooks under the directories, each once, in a stable order.
 
     A file that is named is taken whatever it is called, and a directory that is named is walked whatever it
     is called; below it hidden directories, caches, virtual environments, `node_modules` and `build` are
@@ -30,7 +30,7 @@ def python_files(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
 def _walk(directory: Path) -> Iterator[Path]:
     for folder, subdirectories, names in os.walk(directory):
         subdirectories[:] = sorted(name for name in subdirectories if not _is_skipped(folder, name))
-        yield from (Path(folder, name) for name in sorted(names) if name.endswith(".py"))
+        yield from (Path(folder, name) for name in sorted(names) if name.endswith((".py", ".ipynb")))
 
 
 def _is_skipped(folder: str, name: str) -> bool:

@@ -19,6 +19,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from headlint.finding import Span
 from headlint.source.nodes import descend, parts
+from headlint.source.segments import Source
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Program:
     text: str
     tree: cst.Module = field(repr=False)
     python_tree: ast.Module | None = field(repr=False)
+    source: Source = field(repr=False)
 
     def span(self, node: cst.CSTNode) -> Span:
         """Where `node`, which must be in the tree, stands in the text."""
@@ -49,14 +51,14 @@ class Program:
         return _AllPositions(self.tree)
 
 
-def parse(text: str, name: str, python_tree: ast.AST | None = None) -> Program:
-    """Parse `text`, of which Python's own tree may be there already, as in flake8.
+def parse(text: str, name: str, python_tree: ast.AST | None = None, source: Source | None = None) -> Program:
+    """Parse `text`, of which Python's own tree may be there already, as in flake8, and which may have many segments.
 
     Raises `libcst.ParserSyntaxError` where it is no Python that libcst knows, and RecursionError where it is nested
     deeper than Python itself can follow: libcst would take very long over it, or crash.
     """
     known = python_tree if isinstance(python_tree, ast.Module) else _python_tree(text)
-    return Program(name, text, python_tree=known, tree=cst.parse_module(text))
+    return Program(name, text, python_tree=known, tree=cst.parse_module(text), source=source or Source(text))
 
 
 def _python_tree(text: str) -> ast.Module | None:

@@ -1,0 +1,59 @@
+"""A program and the segments that its text is made of: one for a file of Python, one for each cell of a notebook."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from headlint.finding import Finding, Span
+from headlint.source.decoding import split_lines
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a program's lines from `first_line` on (from 1): cell number `cell`, or 0 for a whole file."""
+
+    cell: int
+    first_line: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """One program in the order in which it is read, and where its lines come from.
+
+    `notes` are one-line texts on what could not be read of it, each with its place.
+    """
+
+    text: str
+    segments: tuple[Segment, ...] = (Segment(0, 1),)
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return split_lines(self.text)
+
+    def segment_at(self, line: int) -> Segment:
+        """The segment that a line of the program, from 1, belongs to."""
+        number = bisect_right([segment.first_line for segment in self.segments], line)
+        return self.segments[max(number - 1, 0)]
+
+    def lines_around(self, line: int) -> list[str]:
+        """The physical lines of the segment that a line of the program belongs to."""
+        segment = self.segment_at(line)
+        behind = (other.first_line for other in self.segments if other.first_line > segment.first_line)
+        return self._lines[segment.first_line - 1 : next(behind, len(self._lines) + 1) - 1]
+
+    def located(self, finding: Finding) -> Finding:
+        """A finding of the program with its place in the cell that it stands in."""
+        segment = self.segment_at(finding.span.line)
+        if segment == Segment(0, 1):
+            return finding
+        span, above = finding.span, segment.first_line - 1
+        moved = Span(span.line - above, span.column, span.end_line - above, span.end_column)
+        return replace(finding, span=moved, cell=segment.cell)
+
+    def spelled(self, line: int) -> str:
+        """A line of the program as a margin names it: `12`, `3:2` for the second line of cell 3."""
+        segment = self.segment_at(line)
+        return f"{segment.cell}:{line - segment.first_line + 1}" if segment.cell else str(line)
