@@ -210,13 +210,15 @@ class MakeOptimizer(Event):
     """An optimizer is built over these parameters: proof that the code trains, and what it trains.
 
     `parameters` is None where they are not known; `groups` are those of its parameter groups, empty for one group.
-    `object` is its number among all that the code makes.
+    `object` is its number among all that the code makes. `exhausted` are the parameters of the iterator it was given
+    if that had been run through before, so that none were left.
     """
 
     kind: str
     parameters: tuple[ParameterRef, ...] | None
     groups: tuple[tuple[ParameterRef, ...], ...] = ()
     object: int = -1
+    exhausted: tuple[ParameterRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +283,10 @@ def modules_of(event: AnyEvent) -> Iterator[int]:
         case SetModule():
             yield event.target.object
             yield from (ref.object for ref in (event.value, event.replaced) if ref is not None)
-        case SetFlag() | SetParameterAttribute() | MakeOptimizer():
-            yield from dict.fromkeys(parameter.object for parameter in event.parameters or ())
+        case MakeOptimizer():
+            yield from dict.fromkeys(parameter.object for parameter in (*(event.parameters or ()), *event.exhausted))
+        case SetFlag() | SetParameterAttribute():
+            yield from dict.fromkeys(parameter.object for parameter in event.parameters)
         case _:
             yield event.target.object
 
@@ -451,6 +455,8 @@ class _Writer:
                 held: dict[str, Json] = {"parameters": self.refs(event.parameters)}
                 if event.groups:
                     held = {"groups": [self.refs(group) for group in event.groups]}
+                elif event.exhausted:
+                    held = {"parameters": self.refs(event.exhausted), "exhausted": True}
                 return {"do": "optimizer", "kind": event.kind, **held}
         return None
 

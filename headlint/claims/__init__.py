@@ -3,7 +3,7 @@
 from headlint.claims.base import Claim, Judgement, shape_text
 from headlint.claims.flags import AllFrozen, FlagsKept, NothingFrozen, StaysFrozen
 from headlint.claims.forward import ForwardRaises, NeverUsed, TrainingForwardRaises
-from headlint.claims.optimizers import NotInOptimizer
+from headlint.claims.optimizers import NotInOptimizer, OptimizerRaises
 from headlint.claims.outputs import OneLogitLoss, OutputRefused, OutputsNormalised, TrainingOutputRefused, WidthsDiffer
 from headlint.claims.raises import BuilderRaises, ReadRaises
 from headlint.claims.sizes import CountIgnored, KeywordIgnored, SizeIgnored
@@ -21,6 +21,7 @@ __all__ = [
     "NotInOptimizer",
     "NothingFrozen",
     "OneLogitLoss",
+    "OptimizerRaises",
     "OutputRefused",
     "OutputsNormalised",
     "ReadRaises",

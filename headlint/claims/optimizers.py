@@ -48,6 +48,25 @@ class NotInOptimizer(Claim):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class OptimizerRaises(Claim):
+    """The optimizer that is made as number `position`, from 0, raises on what it is given."""
+
+    position: int
+    needs_forward: ClassVar[bool] = False
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        made = observation["optimizers"]
+        if len(made) <= self.position:
+            return events_ended(observation) or unconfirmed("the replay does not come to the optimizer")
+        optimizer = made[self.position]
+        if optimizer is None:
+            return unconfirmed("what the optimizer is given is not known")
+        if "raised" not in optimizer:
+            return REFUTED
+        return confirmed(f"{optimizer['raised']['type']}: {optimizer['raised']['text']}")
+
+
 def _without_step(training: dict[str, Any]) -> str:
     """Why a training step did not come to the step of the optimizer."""
     if training["raised"]:

@@ -89,6 +89,7 @@ def call_external(run: Interpreter, state: State, name: str, arguments: Argument
 
 def _optimizer(run: Interpreter, state: State, kind: str, arguments: Arguments, node: cst.CSTNode) -> Value:
     given = arguments.get(0, "params")
+    exhausted = _exhausted(state, given)
     groups = None if given is None else _groups_in(state, given)
     parameters: tuple[ParameterRef, ...] | None = None
     if groups is not None:
@@ -99,8 +100,17 @@ def _optimizer(run: Interpreter, state: State, kind: str, arguments: Arguments, 
     identity = state.identity()
     state.heap[identity] = OptimizerRecord(parameters)
     shown = () if groups is None or parameters is None else tuple(group or () for group in groups)
-    state.trace.append(MakeOptimizer(kind, parameters, shown, identity, site=node))
+    state.trace.append(MakeOptimizer(kind, parameters, shown, identity, exhausted, site=node))
     return Optimizer(identity)
+
+
+def _exhausted(state: State, given: Value | None) -> tuple[ParameterRef, ...]:
+    """The parameters of an iterator that has been run through to its end, nothing of any other value."""
+    if not isinstance(given, Iterator) or given.identity is None:
+        return ()
+    if not given.items or state.spent.get(given.identity, 0) != len(given.items):
+        return ()
+    return tuple(item.ref for item in given.items if isinstance(item, Parameter))
 
 
 def _groups_in(state: State, given: Value) -> tuple[tuple[ParameterRef, ...] | None, ...] | None:

@@ -1329,8 +1329,12 @@ class Replay:
         self.plan(OPTIMIZERS[kind] * sum(size_of(parameter) for group in groups for parameter in group))
         made = Optimizer()
         self.optimizers.append(made)
+        given: Any = [{"params": group} for group in groups] if "groups" in event else groups[0]
+        if event.get("exhausted"):
+            given = iter(given)
+            for _ in given:
+                pass
         try:
-            given = [{"params": group} for group in groups] if "groups" in event else groups[0]
             made.optimizer = self.libraries.optimizers[kind](given, lr=0.01)
         except Exception as error:
             made.raised = judge(error)

@@ -1,0 +1,36 @@
+"""What tests of checks ask: what a rule says of a program, and what the worker says of a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from probe_helpers import prober, seen
+
+from headlint.claims import Claim
+from headlint.history import AnyEvent, ModuleRef, choose_witnesses, recipe
+from headlint.lint import Linter, Settings
+
+
+def messages(code: str, text: str) -> list[str]:
+    """What one rule says of a program, without asking the worker."""
+    with Linter(Settings(confirm="off", select=frozenset({code}))) as linter:
+        return [finding.message for finding in linter.lint_unguarded(text, "program.py").findings]
+
+
+def verdict(
+    claim: Claim, events: Sequence[AnyEvent], model: ModuleRef, shape: tuple[int, ...] | None = None
+) -> tuple[str, str]:
+    """The verdict of the real model on a claim about a history, and its evidence; `shape` is the input, if any."""
+    made = recipe(
+        events,
+        model=model,
+        watch=claim.watch,
+        input_shape=shape if claim.needs_forward else None,
+        training_shape=shape if claim.needs_training else None,
+        witnesses=choose_witnesses(events),
+        values=claim.needs_values,
+        devices=claim.needs_devices,
+        uses=claim.uses,
+    )
+    judgement = claim.judge(made, seen(prober().observe(made.body)))
+    return judgement.verdict.kind, judgement.evidence
