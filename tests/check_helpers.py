@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from probe_helpers import prober, seen
 
 from headlint.claims import Claim
-from headlint.history import AnyEvent, ModuleRef, choose_witnesses, recipe
+from headlint.history import AnyEvent, ModuleRef, SetMode, choose_witnesses, recipe
 from headlint.lint import Linter, Settings
 
 
@@ -21,8 +21,9 @@ def verdict(
     claim: Claim, events: Sequence[AnyEvent], model: ModuleRef, shape: tuple[int, ...] | None = None
 ) -> tuple[str, str]:
     """The verdict of the real model on a claim about a history, and its evidence; `shape` is the input, if any."""
+    ordered = (SetMode(ref, training, site=None) for ref, training in claim.modes)
     made = recipe(
-        events,
+        (*events, *ordered),
         model=model,
         watch=claim.watch,
         input_shape=shape if claim.needs_forward else None,

@@ -16,14 +16,25 @@ BLOCKS = [
 
 
 @pytest.fixture(scope="module")
-def linter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linter]:
-    with Linter(Settings(cache_directory=str(tmp_path_factory.mktemp("cache")))) as one:
-        yield one
+def linters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[bool, Linter]]:
+    """A linter with the rules that are on by default, under True, and one with all rules, under False."""
+    cache = str(tmp_path_factory.mktemp("cache"))
+    everything = Settings(cache_directory=cache, select=frozenset({"HL"}))
+    with Linter(Settings(cache_directory=cache)) as usual, Linter(everything) as every:
+        yield {True: usual, False: every}
 
 
 @pytest.mark.parametrize(("rule", "block"), BLOCKS)
-def test_block_gives_its_findings(rule: Rule, block: Block, linter: Linter) -> None:
-    assert found(linter, block.code, f"{rule.page_name}:{block.line}") == expected(block.code)
+def test_block_gives_its_findings(rule: Rule, block: Block, linters: dict[bool, Linter]) -> None:
+    name = f"{rule.page_name}:{block.line}"
+    assert found(linters[rule.default_on], block.code, name) == expected(block.code)
+
+
+def test_rules_that_are_off_by_default_say_nothing_unless_asked(linters: dict[bool, Linter]) -> None:
+    for rule in rules():
+        if not rule.default_on:
+            for block in rule.blocks:
+                assert found(linters[True], block.code, rule.page_name) == []
 
 
 @pytest.mark.parametrize(("rule", "block"), BLOCKS)

@@ -18,6 +18,7 @@ from headlint.history import (
     Read,
     Recipe,
     SetAttribute,
+    SetMode,
     SetModule,
     SetParameterAttribute,
     choose_witnesses,
@@ -56,7 +57,7 @@ def _recipe(
     *,
     forward: bool,
 ) -> Recipe:
-    events = tuple(events)
+    events = (*events, *(SetMode(ref, training, site=None) for ref, training in claim.modes))
     if claim.needs_refusal:
         events = tuple(replace(event, refused=True) if event is history.build else event for event in events)
     if claim.needs_training:

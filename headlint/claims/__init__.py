@@ -7,6 +7,7 @@ from headlint.claims.optimizers import NotInOptimizer, OptimizerRaises
 from headlint.claims.outputs import OneLogitLoss, OutputRefused, OutputsNormalised, TrainingOutputRefused, WidthsDiffer
 from headlint.claims.raises import BuilderRaises, ReadRaises
 from headlint.claims.sizes import CountIgnored, KeywordIgnored, SizeIgnored
+from headlint.claims.training import StatisticsMove, StepsChange
 
 __all__ = [
     "AllFrozen",
@@ -26,7 +27,9 @@ __all__ = [
     "OutputsNormalised",
     "ReadRaises",
     "SizeIgnored",
+    "StatisticsMove",
     "StaysFrozen",
+    "StepsChange",
     "TrainingForwardRaises",
     "TrainingOutputRefused",
     "WidthsDiffer",

@@ -40,6 +40,11 @@ class Claim(ABC):
         return ()
 
     @property
+    def modes(self) -> tuple[tuple[ModuleRef, bool], ...]:
+        """The modules that are put into train mode or eval mode before the training step, in order."""
+        return ()
+
+    @property
     def watch(self) -> tuple[ModuleRef, ...]:
         """The modules that it is about, beside the model as a whole."""
         return ()

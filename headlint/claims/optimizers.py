@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from headlint.claims.base import REFUTED, Claim, Judgement, confirmed, events_ended, unconfirmed
+from headlint.claims.training import step_ended
 from headlint.history import ModuleRef, Recipe
 
 
@@ -38,7 +39,7 @@ class NotInOptimizer(Claim):
                 return REFUTED
             step = training["watch"][recipe.key(module)]
             if step["stepped"] is None:
-                return unconfirmed(_without_step(training))
+                return step_ended(training) or unconfirmed("no optimizer could be made")
             if step["stepped"] or not step["with_gradient"]:
                 return REFUTED
             total += step["with_gradient"]
@@ -65,12 +66,3 @@ class OptimizerRaises(Claim):
         if "raised" not in optimizer:
             return REFUTED
         return confirmed(f"{optimizer['raised']['type']}: {optimizer['raised']['text']}")
-
-
-def _without_step(training: dict[str, Any]) -> str:
-    """Why a training step did not come to the step of the optimizer."""
-    if training["raised"]:
-        return f"a training step raises before its end: {training['raised']['text']}"
-    if training["stopped"]:
-        return "forward runs through a module that is not understood"
-    return "no optimizer could be made"

@@ -112,6 +112,8 @@ def _forget_differences(left: State, right: State) -> State:
     left.called.update(right.called)
     left.uses.update(right.uses)
     left.steps.update(right.steps)
+    left.undone = {ref: site for ref, site in left.undone.items() if ref in right.undone}
+    left.frozen_by_eval.update(right.frozen_by_eval)
     left.next_identity = max(left.next_identity, right.next_identity)
     for key, count in right.counts.items():
         if count > left.counts.get(key, 0):

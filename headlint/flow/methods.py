@@ -13,6 +13,7 @@ from headlint.flow.attributes import read, write_module
 from headlint.flow.calls import Arguments, as_list, call, call_instance, call_super
 from headlint.flow.externals import parameters_in
 from headlint.flow.items import can_dispatch, dispatch, iterate
+from headlint.flow.modes import set_mode
 from headlint.flow.operations import STRING_METHODS, apply, check_widths
 from headlint.flow.sequences import change
 from headlint.flow.state import DictRecord, ListRecord, OptimizerRecord, State, Step
@@ -160,19 +161,6 @@ def _requires_grad(
     return receiver
 
 
-def _mode(*, training: bool) -> ModuleHandler:
-    def handler(
-        run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
-    ) -> Value:
-        wanted = run.truth(state, arguments.get(0, "mode") or TRUE) if training else False
-        # The last one that was set comes last.
-        state.modes.pop(_ref(receiver), None)
-        state.modes[_ref(receiver)] = wanted
-        return receiver
-
-    return handler
-
-
 def _itself(
     run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
@@ -315,8 +303,8 @@ _MODULE: dict[str, ModuleHandler] = {
     "modules": _modules,
     "named_modules": _named_modules,
     "requires_grad_": _requires_grad,
-    "train": _mode(training=True),
-    "eval": _mode(training=False),
+    "train": set_mode(training=True),
+    "eval": set_mode(training=False),
     "load_state_dict": _load_state,
     "add_module": _add_module,
     "register_module": _add_module,
@@ -482,7 +470,8 @@ def _optimizer_method(state: State, receiver: Optimizer, name: str, arguments: A
         known = None if more is None or record.parameters is None else (*record.parameters, *more)
         state.heap[receiver.identity] = OptimizerRecord(known, record.escaped)
     elif name == "step" and isinstance(record, OptimizerRecord) and not record.escaped:
-        state.steps[Step(receiver.identity, len(state.trace))] = None
+        by_eval = tuple((ref, *how) for ref, how in state.frozen_by_eval.items())
+        state.steps[Step(receiver.identity, len(state.trace), tuple(state.undone.items()), by_eval)] = None
     return state.origin(node, text_of(node))
 
 

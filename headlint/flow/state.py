@@ -13,6 +13,8 @@ from headlint.flow.value import MOST_ITEMS, NONE, Class, Iterator, Symbol, Value
 from headlint.history import AnyEvent, Argument, ModuleRef, Operation, ParameterRef
 
 if TYPE_CHECKING:
+    import libcst as cst
+
     from headlint.flow.outputs import Use
     from headlint.torchlib.parts import PartTree
     from headlint.zoo import Builder, Tree
@@ -66,11 +68,16 @@ class OptimizerRecord:
 class Step:
     """An optimizer, which nobody out of sight has had, steps when `position` events have come before.
 
-    Like uses of outputs, steps keep no paths apart and stand beside the events.
+    Like uses of outputs, steps keep no paths apart and stand beside the events. `undone` are the BatchNorms that the
+    code had put into eval mode one by one, and that were in train mode again, with the call of train() that did it;
+    `frozen_by_eval` the modules that a function which says that it freezes them had put into eval mode, with its name
+    and the call.
     """
 
     optimizer: int
     position: int
+    undone: tuple[tuple[ModuleRef, cst.CSTNode], ...] = ()
+    frozen_by_eval: tuple[tuple[ModuleRef, str, cst.CSTNode], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,7 @@ class State:
     `frames` maps a frame's number to its names, `parents` to the frame that encloses it. `spent` has how many items
     of an iterator were taken, None where that is not known. `uses` are what the code did with the outputs of models.
     `steps` are the optimizers' steps.
+    `undone` and `frozen_by_eval` are modules as in the next `Step`.
     `written` are the attributes of unknown objects that the code has assigned, with their owners.
     """
 
@@ -144,6 +152,8 @@ class State:
     spent: dict[int, int | None] = field(default_factory=dict)
     uses: dict[Use, None] = field(default_factory=dict)
     steps: dict[Step, None] = field(default_factory=dict)
+    undone: dict[ModuleRef, cst.CSTNode] = field(default_factory=dict)
+    frozen_by_eval: dict[ModuleRef, tuple[str, cst.CSTNode]] = field(default_factory=dict)
     written: dict[Symbol, Symbol] = field(default_factory=dict)
     trace: list[AnyEvent] = field(default_factory=list)
     # The operations of the forward that is being followed, None outside of one.
@@ -175,6 +185,8 @@ class State:
             dict(self.spent),
             dict(self.uses),
             dict(self.steps),
+            dict(self.undone),
+            dict(self.frozen_by_eval),
             dict(self.written),
             list(self.trace),
             None if self.operations is None else list(self.operations),
@@ -246,6 +258,8 @@ _PATH_FIELDS = (
     "spent",
     "uses",
     "steps",
+    "undone",
+    "frozen_by_eval",
     "written",
     "trace",
     "operations",

@@ -47,7 +47,8 @@ class Observation:
     - `training`, if a step was asked for and no event ended the replay: `output`, `raised` (with `phase`: forward,
       loss, backward or step) and `stopped` as for forward but in train mode, `loss`, and for `model` and by name in
       `watch`: `with_gradient` and `stepped` (parameter tensors that got a gradient, and that the last optimizer wrote
-      to; null where none stepped), `buffers`, `buffers_moved`, and with `values` the `largest_gradient`.
+      to; null where none stepped), `buffers`, `buffers_moved`, the same of those that are no whole numbers
+      (`statistics`, `statistics_moved`), and with `values` the `largest_gradient`.
     """
 
     data: dict[str, Any]
@@ -91,7 +92,7 @@ def parse_answer(data: object, versions: Versions) -> Observation | Failure | No
 
 COUNTS = {"parameters", "trainable", "used", "reached"}
 FACTS = COUNTS | {"calls", "arrived", "inside", "modules_called", "held", "weight"}
-STEP = {"with_gradient", "stepped", "buffers", "buffers_moved", "largest_gradient"}
+STEP = {"with_gradient", "stepped", "buffers", "buffers_moved", "statistics", "statistics_moved", "largest_gradient"}
 
 
 def is_observation(data: object) -> TypeGuard[dict[str, Any]]:

@@ -1851,11 +1851,15 @@ class TrainingStep:
         if gradients and self.experiment.recipe.values:
             largest = finite(max(float(gradient.abs().max()) for gradient in gradients if gradient.numel()))
         buffers = {id(buffer) for buffer in module.buffers()}
+        # How many batches a BatchNorm has seen is a whole number, and counts no matter what.
+        statistics = {id(buffer) for buffer in module.buffers() if buffer.is_floating_point()}
         return {
             "with_gradient": len(gradients),
             "stepped": stepped,
             "buffers": len(buffers),
             "buffers_moved": len(buffers & moved),
+            "statistics": len(statistics),
+            "statistics_moved": len(statistics & moved),
             "largest_gradient": largest,
         }
 

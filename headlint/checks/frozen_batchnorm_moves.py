@@ -1,0 +1,66 @@
+"""HL310: BatchNorms are frozen with the backbone, and in train mode their running statistics still move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headlint.checks.candidate import Candidate
+from headlint.checks.norms import counting, parameters_of, training_steps
+from headlint.checks.recipes import MOST_WATCHED
+from headlint.claims import StatisticsMove
+from headlint.flow import modules
+from headlint.flow.histories import ModelHistory
+from headlint.flow.outputs import Use
+from headlint.history import ModuleRef, SetFlag
+
+CODE = "HL310"
+
+
+def check(history: ModelHistory) -> Iterator[Candidate]:
+    """Frozen BatchNorms of a model that is called in train mode and learns from a loss."""
+    use = _learning(history) if history.steps else None
+    if use is None:
+        return
+    slept = {ref for ref, mode in history.state.modes.items() if mode is False}
+    norms = [
+        ref
+        for ref in counting(history, history.places)
+        if ref.object == history.build.object and not _is_in(history, ref, slept) and _is_frozen(history, ref)
+    ]
+    freeze = _freeze(history, norms[0]) if norms else None
+    if freeze is None or freeze.site is None:
+        return
+    some = f"{len(norms)} BatchNorm layer{'s' if len(norms) > 1 else ''}"
+    hint = "put them into eval mode behind every train()"
+    message = f"{some} of {history.builder.name} are frozen, and in train mode their running statistics move; {hint}"
+    claim = StatisticsMove(tuple(norms[:MOST_WATCHED]), ())
+    yield Candidate(CODE, freeze.site, use.site, message, hint, claim, speculative=False)
+
+
+def _learning(history: ModelHistory) -> Use | None:
+    """A loss of what the model, or something around it, returns in train mode, with steps that follow from it."""
+    for use in history.uses:
+        if use.how == "loss" and use.training is True:
+            holds = history.build.object in modules.objects_in(history.state, use.target)
+            if holds and any(True for _ in training_steps(history, use.target)):
+                return use
+    return None
+
+
+def _is_in(history: ModelHistory, ref: ModuleRef, slept: set[ModuleRef]) -> bool:
+    """Whether a module or something around it, inside the model, was put into eval mode for itself."""
+    place = history.places[ref]
+    around = {history.places.get(other) for other in slept} - {None, ""}
+    return any(f"{place}.".startswith(f"{other}.") for other in around)
+
+
+def _is_frozen(history: ModelHistory, ref: ModuleRef) -> bool:
+    own = parameters_of(history, ref)
+    return bool(own) and all(history.state.flags.get(parameter) is False for parameter in own)
+
+
+def _freeze(history: ModelHistory, norm: ModuleRef) -> SetFlag | None:
+    """The statement that froze a BatchNorm."""
+    own = set(parameters_of(history, norm))
+    events = (event for event in history.events if isinstance(event, SetFlag) and not event.value)
+    return next((event for event in reversed(list(events)) if own.intersection(event.parameters)), None)
