@@ -32,6 +32,7 @@ def verdict(
         values=claim.needs_values,
         devices=claim.needs_devices,
         uses=claim.uses,
+        named=claim.named,
     )
     judgement = claim.judge(made, seen(prober().observe(made.body)))
     return judgement.verdict.kind, judgement.evidence

@@ -41,6 +41,8 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
         wanted = suspicion.candidate.unless_read
         if wanted and any(_reads(program.tree, wanted, None)):
             continue
+        if suspicion.candidate.unless_right and id(suspicion.candidate.event_site) in analysis.may_be_right:
+            continue
         if _runs_own_forward(suspicion) and (
             suspicion.history.forward_replaced or _runs_parts_only(suspicion.history, histories)
         ):

@@ -22,7 +22,8 @@ class Candidate:
     `event_site` is the code whose effect is in question: a path that comes by it without a candidate speaks
     against the finding. `speculative` ones are worth a replay but too uncertain to be reported without it.
     `model` is what forward is run on, None for the model of the history itself. `unless_read` is an attribute that
-    code may mean for itself: if the file reads it anywhere, nothing is said.
+    code may mean for itself: if the file reads it anywhere, nothing is said. With `unless_right` nothing is said if the
+    same code does what it means for any other model.
     """
 
     code: str
@@ -34,6 +35,7 @@ class Candidate:
     speculative: bool
     model: ModuleRef | None = None
     unless_read: str = ""
+    unless_right: bool = False
 
 
 Check = Callable[[ModelHistory], Iterator[Candidate]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from headlint.checks import name_filter
 from headlint.checks.candidate import Candidate
 from headlint.checks.places import is_about_head, placements, spelled
 from headlint.checks.training import frozen_by_mistake_possible, was_trained_between
@@ -28,6 +29,9 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             continue
         if not frozen_by_mistake_possible(history, event, event.value):
             continue
+        if any(True for _ in name_filter.check(history)):
+            # Told where the names are tested.
+            return
         name = spelled(place)
         message = f"this also freezes the new head '{name}' of {history.builder.name}: nothing in it trains"
         hint = f"freeze before '{name}' is replaced, or unfreeze it again: model.{name}.requires_grad_(True)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
-from headlint.checks import flag_typo, freeze_after_replace, module_flag
+from headlint.checks import flag_typo, freeze_after_replace, module_flag, name_filter
 from headlint.checks.candidate import Candidate
 from headlint.claims import AllFrozen
 from headlint.flow.histories import ModelHistory
@@ -24,7 +24,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     made = [(index, event) for index, event in enumerate(trace) if isinstance(event, MakeOptimizer)]
     if not made or not history.complete or _may_train_later(history, trace[made[0][0] :]):
         return
-    if any(True for other in (freeze_after_replace, flag_typo, module_flag) for _ in other.check(history)):
+    if any(True for other in (freeze_after_replace, flag_typo, module_flag, name_filter) for _ in other.check(history)):
         # Told where the flag is written.
         return
     for index, event in made:

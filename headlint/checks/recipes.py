@@ -73,6 +73,7 @@ def _recipe(
         values=claim.needs_values,
         devices=claim.needs_devices,
         uses=claim.uses,
+        named=claim.named,
     )
 
 

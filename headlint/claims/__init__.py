@@ -1,7 +1,7 @@
 """The closed set of claims: what a finding says is true of the rebuilt model, and how an observation decides it."""
 
 from headlint.claims.base import Claim, Judgement, shape_text
-from headlint.claims.flags import AllFrozen, FlagsKept, NothingFrozen, StaysFrozen
+from headlint.claims.flags import AllFrozen, FlagsKept, NamesCaught, NothingFrozen, StaysFrozen
 from headlint.claims.forward import ForwardRaises, NeverUsed, TrainingForwardRaises
 from headlint.claims.optimizers import NotInOptimizer, OptimizerRaises
 from headlint.claims.outputs import OneLogitLoss, OutputRefused, OutputsNormalised, TrainingOutputRefused, WidthsDiffer
@@ -18,6 +18,7 @@ __all__ = [
     "ForwardRaises",
     "Judgement",
     "KeywordIgnored",
+    "NamesCaught",
     "NeverUsed",
     "NotInOptimizer",
     "NothingFrozen",

@@ -45,6 +45,11 @@ class Claim(ABC):
         return ()
 
     @property
+    def named(self) -> ModuleRef | None:
+        """The module whose parameters have to be told by name, with their flags."""
+        return None
+
+    @property
     def watch(self) -> tuple[ModuleRef, ...]:
         """The modules that it is about, beside the model as a whole."""
         return ()

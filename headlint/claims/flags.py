@@ -19,6 +19,38 @@ from headlint.history import ModuleRef, Recipe
 
 
 @dataclass(frozen=True, slots=True)
+class NamesCaught(Claim):
+    """Of the `names` of all parameters of `owner` a test holds for `matched`; those of `against` have another flag."""
+
+    owner: ModuleRef
+    names: tuple[str, ...]
+    matched: frozenset[str]
+    against: frozenset[str]
+    flag: bool
+    needs_forward: ClassVar[bool] = False
+
+    @property
+    def named(self) -> ModuleRef:
+        return self.owner
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        ended = events_ended(observation)
+        if ended is not None:
+            return ended
+        flags = observation.get("names")
+        if flags is None:
+            return unconfirmed("the replay does not tell the names")
+        if flags.keys() != set(self.names) or any(flags[name] is not self.flag for name in self.against):
+            return REFUTED
+        state = "requires grad" if self.flag else "is frozen"
+        some = sorted(self.against, key=self.names.index)
+        return confirmed(
+            f"it holds for {len(self.matched)} of the {len(flags)} names that named_parameters gives, and '{some[-1]}'"
+            f" {state}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class StaysFrozen(Claim):
     """No parameter of the new `head`, which stands in the model, trains."""
 

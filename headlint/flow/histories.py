@@ -18,7 +18,7 @@ from headlint.flow.reach import reaching
 from headlint.flow.state import InstanceRecord, State, Step, ZooObject
 from headlint.flow.tensors import define
 from headlint.flow.value import Class, Function, Instance, Method, Symbol, Value
-from headlint.history import AnyEvent, Build, MakeContainer, ModuleRef, ParameterRef, modules_of
+from headlint.history import AnyEvent, Build, Escape, MakeContainer, ModuleRef, ParameterRef, modules_of
 from headlint.source.nodes import count_statements
 from headlint.zoo import Builder
 
@@ -51,6 +51,16 @@ class ModelHistory:
     def escaped(self) -> str | None:
         """To whom the model was handed out of sight, None if it never was."""
         return self.state.escaped.get(self.build.object)
+
+    @property
+    def escaped_by_hand(self) -> bool:
+        """Whether code out of sight gets the model before whoever called the function that made it."""
+        return any(
+            isinstance(event, Escape)
+            and event.target.object == self.build.object
+            and not isinstance(event.site, (cst.FunctionDef, cst.ClassDef, cst.Lambda))
+            for event in self.events
+        )
 
     @cached_property
     def occurrence(self) -> int:

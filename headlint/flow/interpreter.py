@@ -82,6 +82,8 @@ class Interpreter:
         self.rounds: int | None = None
         self.facts: dict[int, bool] = {}
         self.literals: dict[int, Value] = {}
+        # The tests of names in loops over parameters, with the flags that they decide on.
+        self.name_tests: dict[int, tuple[tuple[cst.BaseExpression, bool], ...]] = {}
         self.assigned: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
         self.numbers: dict[ModuleRef | ParameterRef, int] = {}
         self.deepest_call = DEEPEST_CALL

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from headlint.flow.filters import note_filters
 from headlint.flow.items import iterate, lose_count
 from headlint.flow.merge import merge
 from headlint.flow.modules import children_of
@@ -59,6 +60,7 @@ def for_loop(run: Interpreter, node: cst.For, state: State) -> list[State]:
 
 
 def _known_items(run: Interpreter, state: State, node: cst.For, items: tuple[Value, ...], source: Value) -> list[State]:
+    note_filters(run, state, node, items)
     finished = run_loop(run, state, node, items)
     if finished is not None:
         if not finished:

@@ -112,6 +112,7 @@ def _forget_differences(left: State, right: State) -> State:
     left.called.update(right.called)
     left.uses.update(right.uses)
     left.steps.update(right.steps)
+    left.filters.update(right.filters)
     left.undone = {ref: site for ref, site in left.undone.items() if ref in right.undone}
     left.frozen_by_eval.update(right.frozen_by_eval)
     left.next_identity = max(left.next_identity, right.next_identity)

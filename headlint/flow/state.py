@@ -15,6 +15,7 @@ from headlint.history import AnyEvent, Argument, ModuleRef, Operation, Parameter
 if TYPE_CHECKING:
     import libcst as cst
 
+    from headlint.flow.filters import NameFilter
     from headlint.flow.outputs import Use
     from headlint.torchlib.parts import PartTree
     from headlint.zoo import Builder, Tree
@@ -135,6 +136,7 @@ class State:
     `frames` maps a frame's number to its names, `parents` to the frame that encloses it. `spent` has how many items
     of an iterator were taken, None where that is not known. `uses` are what the code did with the outputs of models.
     `steps` are the optimizers' steps.
+    `filters` are tests of parameters' names that caught too little.
     `undone` and `frozen_by_eval` are modules as in the next `Step`.
     `written` are the attributes of unknown objects that the code has assigned, with their owners.
     """
@@ -152,6 +154,7 @@ class State:
     spent: dict[int, int | None] = field(default_factory=dict)
     uses: dict[Use, None] = field(default_factory=dict)
     steps: dict[Step, None] = field(default_factory=dict)
+    filters: dict[NameFilter, None] = field(default_factory=dict)
     undone: dict[ModuleRef, cst.CSTNode] = field(default_factory=dict)
     frozen_by_eval: dict[ModuleRef, tuple[str, cst.CSTNode]] = field(default_factory=dict)
     written: dict[Symbol, Symbol] = field(default_factory=dict)
@@ -185,6 +188,7 @@ class State:
             dict(self.spent),
             dict(self.uses),
             dict(self.steps),
+            dict(self.filters),
             dict(self.undone),
             dict(self.frozen_by_eval),
             dict(self.written),
@@ -258,6 +262,7 @@ _PATH_FIELDS = (
     "spent",
     "uses",
     "steps",
+    "filters",
     "undone",
     "frozen_by_eval",
     "written",

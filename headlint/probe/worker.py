@@ -748,6 +748,7 @@ class Recipe:
         self.watch = [self.ref(item) for item in self.list_of(data.get("watch", []), "watch")]
         self.input = self.shape(data.get("input"))
         self.train, self.values, self.devices = (data.get(name) is True for name in ("train", "values", "devices"))
+        self.named = None if data.get("named") is None else self.ref(data["named"])
         self.uses = [self.use(item) for item in self.list_of(data.get("uses", []), "uses")]
         self.train_input = self.shape(data.get("train_input", self.input))
         if self.train and self.train_input is None:
@@ -1544,6 +1545,9 @@ class Experiment:
         parameters = {id(parameter): parameter for group in own.values() for parameter in group}
         trainable = {key for key, parameter in parameters.items() if parameter.requires_grad}
         observation["optimizers"] = self.optimizers(model, trainable)
+        named = None if self.recipe.named is None else self.replay.module(self.recipe.named, missing=ended)
+        if named is not None:
+            observation["names"] = {name: p.requires_grad for name, p in named.named_parameters()}
         held = {key for made in self.replay.optimizers if made is not None for key in made.held}
         used: set[int] | None = None
         calls = Calls(self.torch)

@@ -1,0 +1,116 @@
+"""HL308: a test of parameters' names holds for none of them, misses the head, or leaves what it means to freeze."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from headlint.checks.candidate import Candidate
+from headlint.checks.places import head_places, spelled
+from headlint.claims import NamesCaught
+from headlint.flow import modules
+from headlint.flow.filters import NameFilter
+from headlint.flow.histories import ModelHistory
+from headlint.flow.modes import is_batch_norm
+from headlint.history import ModuleRef, ParameterRef
+from headlint.source.nodes import text_of
+
+CODE = "HL308"
+
+_HEADS = frozenset("fc classifier head heads logits last_linear output".split())
+_NORMS = frozenset("bn norm batchnorm".split())
+
+
+def check(history: ModelHistory) -> Iterator[Candidate]:
+    """Filters over this model's parameters whose flags stand in the end as the filter left them."""
+    for one in history.state.filters:
+        if not any(parameter.object == history.build.object for parameter in one.parameters):
+            continue
+        now = dict(modules.parameters_of(history.state, one.owner))
+        if tuple(now) != one.names or not history.complete or history.escaped_by_hand:
+            continue
+        told = _nothing(history, one, now) or _misses_head(history, one, now) or _leaves_norms(history, one, now)
+        if told is not None:
+            message, hint, against = told
+            claim = NamesCaught(one.owner, one.names, one.matched, against, flag=not one.flag)
+            text = f"{message}; {hint}"
+            elsewhere = not one.matched
+            yield Candidate(CODE, one.site, one.site, text, hint, claim, speculative=False, unless_right=elsewhere)
+
+
+Told = tuple[str, str, frozenset[str]]
+"""What is wrong, what to write, and the names of the parameters whose flags show it."""
+
+
+def _nothing(history: ModelHistory, one: NameFilter, now: dict[str, ParameterRef]) -> Told | None:
+    """Nothing is caught, and all parameters that the flag was meant for have the other one."""
+    if one.matched or not _all_are(history, now.values(), not one.flag):
+        return None
+    what = "unfrozen" if one.flag else "frozen"
+    whose = f"the {len(now)} parameter names of {history.builder.name}"
+    message = f"the test {_text(one)} holds for none of {whose}: nothing is {what}"
+    return message, _hint(history, one), frozenset(now)
+
+
+def _misses_head(history: ModelHistory, one: NameFilter, now: dict[str, ParameterRef]) -> Told | None:
+    """A word that heads are called by catches other layers, and leaves the head frozen."""
+    if not one.flag or not one.matched or _HEADS.isdisjoint(_telling(one)):
+        return None
+    head = {name for name, parameter in now.items() if _is_in_head(history, parameter)}
+    frozen = [now[name] for name in head]
+    if not head or not head.isdisjoint(one.matched) or not _all_are(history, frozen, False):
+        return None
+    first = next(name for name in one.names if name in one.matched)
+    message = (
+        f"the test {_text(one)} holds for {len(one.matched)} parameter names of {history.builder.name}, '{first}' among them,"
+        " and for none of its head, which stays frozen"
+    )
+    return message, _hint(history, one), frozenset(head)
+
+
+def _leaves_norms(history: ModelHistory, one: NameFilter, now: dict[str, ParameterRef]) -> Told | None:
+    """A word for BatchNorms freezes some of them, and leaves others that train."""
+    if one.flag or not one.matched or _NORMS.isdisjoint(_telling(one)):
+        return None
+    norms = [name for name, parameter in now.items() if _is_in_norm(history, parameter)]
+    left = [name for name in norms if name not in one.matched]
+    if not left or not set(norms) >= one.matched or not _all_are(history, [now[name] for name in left], True):
+        return None
+    message = (
+        f"the test {_text(one)} holds for {len(one.matched)} of the {len(norms)} parameters of BatchNorm layers in"
+        f" {history.builder.name}: '{left[0]}'"
+        + (f" and {len(left) - 1} more go on training" if len(left) > 1 else " goes on training")
+    )
+    return message, "test the modules instead: isinstance(module, nn.BatchNorm2d)", frozenset(left)
+
+
+def _telling(one: NameFilter) -> set[str]:
+    return {word.strip("._").lower() for word in one.words}
+
+
+def _text(one: NameFilter) -> str:
+    return " ".join(text_of(one.site).split())
+
+
+def _hint(history: ModelHistory, one: NameFilter) -> str:
+    heads = head_places(history)
+    if heads and one.owner == history.model:
+        return f"the parameters of its head '{spelled(heads[0])}' are called '{heads[0]}.weight' and the like"
+    shown = ", ".join(f"'{name}'" for name in (one.names[0], one.names[-1]))
+    return f"the names are such as {shown}"
+
+
+def _all_are(history: ModelHistory, parameters: object, flag: bool) -> bool:
+    return all(history.state.flags.get(parameter, True) is flag for parameter in parameters)  # type: ignore[attr-defined]
+
+
+def _is_in_head(history: ModelHistory, parameter: ParameterRef) -> bool:
+    place = history.places.get(_owner(parameter))
+    return place is not None and any(place == head or place.startswith(f"{head}.") for head in head_places(history))
+
+
+def _is_in_norm(history: ModelHistory, parameter: ParameterRef) -> bool:
+    return is_batch_norm(history.state, _owner(parameter))
+
+
+def _owner(parameter: ParameterRef) -> ModuleRef:
+    return ModuleRef(parameter.object, parameter.path.rpartition(".")[0])

@@ -1,0 +1,73 @@
+"""HL308: what tests of names catch, and what speaks against saying so."""
+
+from __future__ import annotations
+
+import pytest
+from check_helpers import messages, verdict
+from probe_helpers import needs_torch
+
+from headlint.claims import NamesCaught
+from headlint.history import AnyEvent, Build, ModuleRef, ParameterRef, SetFlag
+
+IMPORTS = "from torch import nn\nfrom torchvision import models\n"
+VGG = IMPORTS + "model = models.vgg11()\n"
+LOOP = "for n, p in model.named_parameters():\n    if {}: p.requires_grad = {}\n"
+FREEZE = "model.requires_grad_(False)\n"
+
+
+def test_messages() -> None:
+    (nothing,) = messages("HL308", VGG + LOOP.format("'bn' in n", False))
+    assert nothing == (
+        "the test 'bn' in n holds for none of the 22 parameter names of vgg11: nothing is frozen; the parameters of its head"
+        " 'classifier[6]' are called 'classifier.6.weight' and the like"
+    )
+    net = IMPORTS + "model = models.efficientnet_b0().requires_grad_(False)\n"
+    (head,) = messages("HL308", net + LOOP.format("n.find('fc') >= 0 or 'fc' in n", True))
+    assert "holds for 64 parameter names of efficientnet_b0, 'features.1.0.block.1.fc1.weight' among them" in head
+    net = IMPORTS + "model = models.resnet18()\n"
+    (norms,) = messages("HL308", net + LOOP.format("'.bn' in n or n.startswith('bn')", False))
+    assert "holds for 34 of the 40 parameters of BatchNorm layers in resnet18: 'layer2.0.downsample.1.weight'" in norms
+    assert "and 5 more go on training; test the modules instead" in norms
+
+
+SILENT = {
+    "caught": LOOP.format("'classifier' in n", False),
+    "one of several": LOOP.format("'fc' in n or 'classifier.6' in n", False),
+    "unfrozen all the same": FREEZE + LOOP.format("'fc' in n", True) + "model.classifier.requires_grad_(True)\n",
+    "never frozen": LOOP.format("'fc' in n", True),
+    "frozen all the same": LOOP.format("'bn' in n", False) + "model.features.requires_grad_(False)\n",
+    "not known": LOOP.format("load(n)", False),
+    "handed over": LOOP.format("'bn' in n", False) + "freeze(model)\n",
+    "the same loop for two": "def f(model):\n    for n, p in model.named_parameters():\n        if 'layer4' in n:\n"
+    "            p.requires_grad = False\nf(model)\nf(models.resnet18())\n",
+    "no flag": "for n, p in model.named_parameters():\n    if 'bn' in n: print(n)\n",
+    "both flags": "for n, p in model.named_parameters():\n    if 'bn' in n:\n        p.requires_grad = True\n"
+    "        p.requires_grad = False\n",
+}
+
+
+@pytest.mark.parametrize("text", SILENT.values(), ids=SILENT.keys())
+def test_silent(text: str) -> None:
+    assert messages("HL308", VGG + text) == []
+
+
+@needs_torch
+def test_the_real_names_and_flags_decide() -> None:
+    weight = "classifier.6.weight"
+    names = tuple(f"{part}.{i}.{kind}" for part, i in PLACES for kind in ("weight", "bias"))
+
+    def judged(claim: NamesCaught, *events: AnyEvent) -> tuple[str, str]:
+        return verdict(claim, [Build(1, "vgg11", (), False, site=None), *events], MODEL)
+
+    trains = NamesCaught(MODEL, names, frozenset(), frozenset({weight}), flag=True)
+    assert judged(trains) == (
+        "confirmed",
+        "it holds for 0 of the 22 names that named_parameters gives, and 'classifier.6.weight' requires grad",
+    )
+    frozen = SetFlag((ParameterRef(1, weight),), False, site=None)
+    assert judged(trains, frozen) == ("refuted", "")
+    assert judged(NamesCaught(MODEL, names[1:], frozenset(), frozenset({weight}), flag=True)) == ("refuted", "")
+
+
+MODEL = ModuleRef(1, "")
+PLACES = [("features", i) for i in (0, 3, 6, 8, 11, 13, 16, 18)] + [("classifier", i) for i in (0, 3, 6)]
