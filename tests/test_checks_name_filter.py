@@ -18,8 +18,8 @@ FREEZE = "model.requires_grad_(False)\n"
 def test_messages() -> None:
     (nothing,) = messages("HL308", VGG + LOOP.format("'bn' in n", False))
     assert nothing == (
-        "the test 'bn' in n holds for none of the 22 parameter names of vgg11: nothing is frozen; the parameters of its head"
-        " 'classifier[6]' are called 'classifier.6.weight' and the like"
+        "the test 'bn' in n holds for none of the 22 parameter names of vgg11: nothing is frozen; the parameters of its"
+        " head 'classifier[6]' are called 'classifier.6.weight' and the like"
     )
     net = IMPORTS + "model = models.efficientnet_b0().requires_grad_(False)\n"
     (head,) = messages("HL308", net + LOOP.format("n.find('fc') >= 0 or 'fc' in n", True))

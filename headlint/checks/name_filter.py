@@ -61,8 +61,8 @@ def _misses_head(history: ModelHistory, one: NameFilter, now: dict[str, Paramete
         return None
     first = next(name for name in one.names if name in one.matched)
     message = (
-        f"the test {_text(one)} holds for {len(one.matched)} parameter names of {history.builder.name}, '{first}' among them,"
-        " and for none of its head, which stays frozen"
+        f"the test {_text(one)} holds for {len(one.matched)} parameter names of {history.builder.name},"
+        f" '{first}' among them, and for none of its head, which stays frozen"
     )
     return message, _hint(history, one), frozenset(head)
 
