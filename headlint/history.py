@@ -360,6 +360,7 @@ def recipe(
     devices: bool = False,
     uses: Iterable[tuple[str, str]] = (),
     named: ModuleRef | None = None,
+    arrivals: Iterable[tuple[ModuleRef, ModuleRef]] = (),
 ) -> Recipe:
     """What the worker needs to replay `events`, with object numbers from 0.
 
@@ -367,7 +368,8 @@ def recipe(
     `watch` are the modules whose facts are wanted. On `training_shape` one training step is taken behind that,
     `values` has the builder's weights initialised, so that what is computed counts, and `devices` has forward fail
     where tensors of two devices meet. `uses` are tried on what forward returns: a loss, a function of torch or an
-    attribute, and its name. Of `named` all parameters are told by name, with their flags. Events that change nothing
+    attribute, and its name. Of `named` all parameters are told by name, with their flags. For `arrivals` each first
+    module is run, to see what arrives at the second. Events that change nothing
     in such a replay are left out.
     """
     write = _Writer(witnesses)
@@ -391,6 +393,9 @@ def recipe(
     if training_shape is not None:
         result.update(train=True, train_input=list(training_shape))
     result.update({name: True for name, asked in (("values", values), ("devices", devices)) if asked})
+    asked: list[Json] = [[write.ref(runs), write.ref(at)] for runs, at in arrivals]
+    if asked:
+        result["arrivals"] = asked
     if named is not None:
         result["named"] = write.ref(named)
     tried: list[Json] = [list(use) for use in uses]

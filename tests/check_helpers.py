@@ -8,12 +8,12 @@ from probe_helpers import prober, seen
 
 from headlint.claims import Claim
 from headlint.history import AnyEvent, ModuleRef, SetMode, choose_witnesses, recipe
-from headlint.lint import Linter, Settings
+from headlint.lint import Confirm, Linter, Settings
 
 
-def messages(code: str, text: str) -> list[str]:
-    """What one rule says of a program, without asking the worker."""
-    with Linter(Settings(confirm="off", select=frozenset({code}))) as linter:
+def messages(code: str, text: str, confirm: Confirm = "off") -> list[str]:
+    """What one rule says of a program, without asking the worker unless told to: speculative ones need it."""
+    with Linter(Settings(confirm=confirm, select=frozenset({code}))) as linter:
         return [finding.message for finding in linter.lint_unguarded(text, "program.py").findings]
 
 
@@ -33,6 +33,7 @@ def verdict(
         devices=claim.needs_devices,
         uses=claim.uses,
         named=claim.named,
+        arrivals=claim.arrivals,
     )
     judgement = claim.judge(made, seen(prober().observe(made.body)))
     return judgement.verdict.kind, judgement.evidence

@@ -67,13 +67,14 @@ def _recipe(
         events,
         model=model,
         watch=watch,
-        input_shape=input_shape(history) if forward else None,
+        input_shape=input_shape(history, usual=claim.needs_usual_input) if forward else None,
         witnesses=choose_witnesses(events),
         training_shape=training_shape(history) if claim.needs_training else None,
         values=claim.needs_values,
         devices=claim.needs_devices,
         uses=claim.uses,
         named=claim.named,
+        arrivals=claim.arrivals,
     )
 
 
@@ -138,10 +139,10 @@ def _brought_in(history: ModelHistory, wanted: set[int]) -> set[int]:
     return wanted
 
 
-def input_shape(history: ModelHistory) -> tuple[int, ...]:
+def input_shape(history: ModelHistory, *, usual: bool = False) -> tuple[int, ...]:
     """The smallest input that the model takes, batch first; the usual one where the trunk has been changed."""
     builder = history.builder
-    return _batch(history, builder.default_input if _changes_trunk(history) else builder.smallest_input)
+    return _batch(history, builder.default_input if usual or _changes_trunk(history) else builder.smallest_input)
 
 
 def training_shape(history: ModelHistory) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """The closed set of claims: what a finding says is true of the rebuilt model, and how an observation decides it."""
 
 from headlint.claims.base import Claim, Judgement, shape_text
+from headlint.claims.cuts import CutRaises, ReluLost
 from headlint.claims.flags import AllFrozen, FlagsKept, NamesCaught, NothingFrozen, StaysFrozen
 from headlint.claims.forward import ForwardRaises, NeverUsed, TrainingForwardRaises
 from headlint.claims.optimizers import NotInOptimizer, OptimizerRaises
@@ -14,6 +15,7 @@ __all__ = [
     "BuilderRaises",
     "Claim",
     "CountIgnored",
+    "CutRaises",
     "FlagsKept",
     "ForwardRaises",
     "Judgement",
@@ -27,6 +29,7 @@ __all__ = [
     "OutputRefused",
     "OutputsNormalised",
     "ReadRaises",
+    "ReluLost",
     "SizeIgnored",
     "StatisticsMove",
     "StaysFrozen",

@@ -29,6 +29,8 @@ class Claim(ABC):
     """Whether a training step has to be taken."""
     needs_values: ClassVar[bool] = False
     """Whether the builder's weights have to be initialised, because what forward returns decides."""
+    needs_usual_input: ClassVar[bool] = False
+    """Whether forward has to run on the input that the model is meant for, not on the smallest that it takes."""
     needs_devices: ClassVar[bool] = False
     """Whether forward has to fail where tensors of two devices meet."""
     needs_refusal: ClassVar[bool] = False
@@ -42,6 +44,11 @@ class Claim(ABC):
     @property
     def modes(self) -> tuple[tuple[ModuleRef, bool], ...]:
         """The modules that are put into train mode or eval mode before the training step, in order."""
+        return ()
+
+    @property
+    def arrivals(self) -> tuple[tuple[ModuleRef, ModuleRef], ...]:
+        """Models, each with a module in it at which it counts what arrives."""
         return ()
 
     @property

@@ -44,6 +44,8 @@ class Observation:
       `trainable`, `used` (the output depends on them), `reached` (used and trainable); the last two are null where
       no output tells;
     - `model`: the same four counts for the whole model; null if an event ended the replay before it was made;
+    - `arrivals`, if they were asked for and no event ended the replay: for each of them null if nothing arrived, else
+      `shape` and `least`, the least number in it;
     - `names`, if they were asked for and no event ended the replay: the flag of every parameter by its name;
     - `training`, if a step was asked for and no event ended the replay: `output`, `raised` (with `phase`: forward,
       loss, backward or step) and `stopped` as for forward but in train mode, `loss`, and for `model` and by name in
@@ -108,6 +110,7 @@ def is_observation(data: object) -> TypeGuard[dict[str, Any]]:
         and (model is None or has(model, COUNTS))
         and isinstance(data.get("watch"), dict)
         and all(has(item, FACTS) for item in data["watch"].values())
+        and ("arrivals" not in data or all_are(is_arrival, data["arrivals"]))
         and ("names" not in data or (isinstance(data["names"], dict) and all_are(is_flag, [*data["names"].values()])))
         and ("training" not in data or is_training(data["training"]))
     )
@@ -128,6 +131,11 @@ def is_event(data: object) -> bool:
     if not isinstance(data, dict):
         return data is None
     return isinstance(data.get("reached"), str) if "reached" in data else is_raised(data.get("raised"))
+
+
+def is_arrival(data: object) -> bool:
+    """Whether this is what arrived at a module."""
+    return data is None or (has(data, {"shape", "least"}) and isinstance(data["least"], (int, float)))  # type: ignore[index]
 
 
 def is_flag(data: object) -> bool:

@@ -748,6 +748,7 @@ class Recipe:
         self.watch = [self.ref(item) for item in self.list_of(data.get("watch", []), "watch")]
         self.input = self.shape(data.get("input"))
         self.train, self.values, self.devices = (data.get(name) is True for name in ("train", "values", "devices"))
+        self.arrivals = [self.pair(item) for item in self.list_of(data.get("arrivals", []), "arrivals")]
         self.named = None if data.get("named") is None else self.ref(data["named"])
         self.uses = [self.use(item) for item in self.list_of(data.get("uses", []), "uses")]
         self.train_input = self.shape(data.get("train_input", self.input))
@@ -760,6 +761,12 @@ class Recipe:
         if not isinstance(value, list):
             raise refuse(f"{what} is no list")
         return value
+
+    def pair(self, value: Json) -> tuple[Ref, Ref]:
+        """A module that is run, and one in it."""
+        if isinstance(value, list) and len(value) == 2:
+            return self.ref(value[0]), self.ref(value[1])
+        raise refuse(f"{brief(value)} is no pair of modules")
 
     def use(self, value: Json) -> tuple[str, str]:
         """What is to be tried on an output: a loss, a function, or an attribute."""
@@ -1558,6 +1565,9 @@ class Experiment:
                     parameter.requires_grad = True
             observation["forward"], used = self.forward(model, calls)
 
+        if self.recipe.arrivals and self.recipe.input is not None and not ended:
+            observation["arrivals"] = [self.arrival(*pair) for pair in self.recipe.arrivals]
+
         def counts(module: Any) -> dict[str, int | None]:
             """How many of a module's parameters exist, train, are used, and both; None where no output tells."""
             ids = {id(parameter) for parameter in own[id(module)]}
@@ -1654,6 +1664,25 @@ class Experiment:
         except Exception as error:
             return judge(error)
         return None
+
+    def arrival(self, runs: Ref, at: Ref) -> dict[str, Any] | None:
+        """Shape and least number of what arrives at one module while another one runs; null if nothing does."""
+        model, module = self.replay.module(runs), self.replay.module(at)
+        seen: list[Any] = []
+        handle = module.register_forward_pre_hook(lambda _, given: seen.extend(given[:1]))
+        model.eval()
+        try:
+            with self.torch.no_grad():
+                model(*self.inputs(model, self.recipe.input or [], training=False))
+        except NoObservation:
+            raise
+        except Exception as error:
+            judge(error)
+        finally:
+            handle.remove()
+        if not seen or not isinstance(seen[0], self.torch.Tensor) or not seen[0].numel():
+            return None
+        return {"shape": list(seen[0].shape), "least": finite(float(seen[0].min()))}
 
     def more_outputs(self, model: Any) -> Iterator[Any]:
         """What forward returns for other inputs, with new weights in what the code has put in."""
