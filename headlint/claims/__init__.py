@@ -2,6 +2,7 @@
 
 from headlint.claims.base import Claim, Judgement, shape_text
 from headlint.claims.cuts import CutRaises, ReluLost
+from headlint.claims.detection import CountsDisagree
 from headlint.claims.flags import AllFrozen, FlagsKept, NamesCaught, NothingFrozen, StaysFrozen
 from headlint.claims.forward import ForwardRaises, NeverUsed, TrainingForwardRaises
 from headlint.claims.optimizers import NotInOptimizer, OptimizerRaises
@@ -15,6 +16,7 @@ __all__ = [
     "BuilderRaises",
     "Claim",
     "CountIgnored",
+    "CountsDisagree",
     "CutRaises",
     "FlagsKept",
     "ForwardRaises",
