@@ -18,7 +18,8 @@ def test_messages() -> None:
     (message,) = messages("HL107", "import sys\nn = int(sys.argv[1])\n" + FASTER + "p.cls_score = nn.Linear(1024, n)")
     assert message == (
         "'cls_score' of fasterrcnn_resnet50_fpn now tells int(sys.argv[1]) classes, and 'bbox_pred' beside it still"
-        " gives boxes for 91: scores and boxes no longer belong together; replace 'roi_heads.box_predictor' by a FastRCNNPredictor"
+        " gives boxes for 91: scores and boxes no longer belong together; replace 'roi_heads.box_predictor' by a"
+        " FastRCNNPredictor"
     )
     (message,) = messages("HL107", FASTER + "model.roi_heads.box_predictor = nn.Linear(1024, 3)")
     assert "returns scores and boxes, and a Linear returns one tensor; replace" in message
