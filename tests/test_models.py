@@ -89,3 +89,66 @@ def test_a_marker_would_be_missed(linter: Linter) -> None:
     text = program(BUILDERS[0]).replace("# expect", "# once expected")
     assert expected(text) == []
     assert [type(mark) for mark in found(linter, text, "unmarked")] == [Mark] * 3
+
+
+def every_rule(builder: Builder) -> str:
+    """One function for each rule that applies to any head, in the place and under the names of this model."""
+    head = builder.heads[0]
+    place, fits = spelled(head.place), layer(head, head.in_features)
+    size = "out_channels" if head.kind == "Conv2d" else "out_features"
+    other = {"Linear": "nn.Conv2d(8, 10, kernel_size=1)", "Conv2d": f"nn.Linear({head.in_features}, 10)"}[head.kind]
+    return f"""\
+from torch import nn, optim
+from torchvision import models
+
+def builds():
+    return models.{builder.name}()
+
+def reads():
+    print(builds().unknown_head.weight)  # expect: HL102
+
+def refused():
+    return models.{builder.name}(weights="DEFAULT", num_classes=11)  # expect: HL106
+
+def another_kind():
+    net = builds()
+    net.{place} = {other}  # expect: HL204
+
+def freezes_too_late():
+    net = builds()
+    net.{place} = {fits}
+    for parameter in net.parameters():
+        parameter.requires_grad = False  # expect: HL301
+
+def freezes_what_goes():
+    net = builds()
+    net.{place}.requires_grad_(False)  # expect: HL302
+    net.{place} = {fits}
+
+def changes_nothing():
+    net = builds()
+    net.{place}.{size} = 11  # expect: HL103
+    net.{place}.requires_grad = False  # expect: HL303
+    for parameter in net.parameters():
+        parameter.require_grad = False  # expect: HL304
+    for name, parameter in net.named_parameters():
+        if "last_linear" in name:  # expect: HL308
+            parameter.requires_grad = False
+
+def trains_nothing():
+    net = builds().requires_grad_(False)
+    return optim.SGD(net.parameters(), lr=0.1)  # expect: HL306
+
+def twice():
+    net = builds()
+    groups = [{{"params": net.parameters()}}, {{"params": net.{place}.parameters()}}]
+    return optim.SGD(groups, lr=0.1)  # expect: HL313
+"""
+
+
+@needs_torch
+@pytest.mark.parametrize("builder", BUILDERS, ids=lambda builder: builder.name)
+def test_every_rule_about_heads(builder: Builder, linter: Linter) -> None:
+    text = every_rule(builder)
+    assert found(linter, text, builder.name) == expected(text)
+    assert {finding.verdict.kind for finding in linter.lint(text, builder.name).findings} == {"confirmed"}

@@ -41,6 +41,8 @@ def recipes(history: ModelHistory, claim: Claim, model: ModuleRef | None) -> Ite
     watch = _touched(history)
     # A read that is known to raise is the last thing on its path: whatever the claim, forward never runs.
     forward = not (history.events and isinstance(history.events[-1], Read))
+    # What only one claim asks for is no reason to run forward, which others share.
+    forward = forward and (claim.needs_forward or claim.named is None)
     yield _recipe(history, history.events, claim, model, watch, forward=forward)
     fewer = tuple(_events_about(history, claim.watch))
     spared = len(fewer) < len(history.events) or (forward and not claim.needs_forward)
@@ -165,7 +167,11 @@ def _changes_trunk(history: ModelHistory) -> bool:
             place = joined(place_of(history, event.target) or "", event.name)
             if event.replaced is not None and not is_about_head(history, place):
                 return True
-        elif isinstance(event, (DeleteModule, SetAttribute)):
+        elif isinstance(event, SetAttribute):
+            written = place_of(history, event.target)
+            if not written or not is_about_head(history, written):
+                return True
+        elif isinstance(event, DeleteModule):
             return True
     return False
 
