@@ -195,7 +195,7 @@ def call_function(run: Interpreter, state: State, function: Function, arguments:
             paths = _run_body(run, state, function, arguments, node)
         finally:
             run.stack.pop()
-        if _is_generator(run, function) and not all(_did_the_same(state, path) for path in paths):
+        if _is_generator(run, function) and not all(path.did_as(state) for path in paths):
             # What it does to models happens when its items are taken.
             del run.ended[ended:]
             paths = [state.fork()]
@@ -207,16 +207,6 @@ def call_function(run: Interpreter, state: State, function: Function, arguments:
     value = run.choose(state, make)
     state.returned = NONE
     return value
-
-
-def _did_the_same(before: State, after: State) -> bool:
-    """Whether a call has done nothing to any model."""
-    return (
-        after.trace == before.trace
-        and after.flags == before.flags
-        and after.children == before.children
-        and after.attributes == before.attributes
-    )
 
 
 def _run_body(

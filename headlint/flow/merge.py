@@ -44,15 +44,11 @@ def _add(merged: list[State], state: State) -> None:
 
 
 def _same_models(left: State, right: State) -> bool:
-    """Whether both paths did the same to every model."""
+    """Whether both paths did the same to every model, and know the same frames."""
     return (
-        left.children == right.children
-        and left.flags == right.flags
-        and left.attributes == right.attributes
+        left.did_as(right)
         and left.escaped == right.escaped
         and left.operations == right.operations
-        and len(left.trace) == len(right.trace)
-        and left.trace == right.trace
         and left.frames.keys() == right.frames.keys()
         and left.parents == right.parents
     )

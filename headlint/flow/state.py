@@ -226,25 +226,30 @@ class State:
         self.counts[key] = count + 1
         return Symbol("name", (key, count), text)
 
+    def did_as(self, other: State) -> bool:
+        """Whether both paths have done the same to every model."""
+        return (
+            self.children == other.children
+            and self.flags == other.flags
+            and self.attributes == other.attributes
+            and len(self.trace) == len(other.trace)
+            and self.trace == other.trace
+        )
+
     def same_as(self, other: State) -> bool:
         """Whether both paths have come to the same point with the same values and the same histories.
 
         Train and eval mode come and go with every phase of a run, as do calls of a model and what becomes of its
-        output: a difference in these
-        keeps no paths apart.
+        output: a difference in these keeps no paths apart.
         """
         return (
             self.completion == other.completion
             and self.returned == other.returned
             and self.frames == other.frames
             and self.heap == other.heap
-            and self.children == other.children
-            and self.attributes == other.attributes
-            and self.flags == other.flags
             and self.escaped == other.escaped
             and self.operations == other.operations
-            and len(self.trace) == len(other.trace)
-            and self.trace == other.trace
+            and self.did_as(other)
         )
 
 
