@@ -112,9 +112,17 @@ def _settings(options: argparse.Namespace | None) -> Settings:
         python=options.headlint_python,
         timeout=options.headlint_timeout,
         cache_directory=options.headlint_cache_dir,
-        # Which codes are shown is flake8's to decide, also for those that are off by default.
-        select=frozenset({"HL"}),
+        select=frozenset({"HL", *_named(options)}),
     )
+
+
+def _named(options: argparse.Namespace) -> Iterator[str]:
+    """The codes that are off by default and selected by name.
+
+    flake8 itself lets them through for any prefix, and for any `ignore` at all, which replaces its own default.
+    """
+    given = [*(options.select or ()), *(options.extend_select or ())]
+    return (code for code in codes_off_by_default() if code in given)
 
 
 _linters: dict[tuple[int, Settings], Linter] = {}

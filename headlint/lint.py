@@ -35,7 +35,7 @@ class Settings:
 
     `confirm` is "auto" (report what cannot be confirmed with the reason), "require" (leave it out) or "off"
     (never start a worker). `timeout` is in seconds for one replay. `select` holds codes or their beginnings;
-    None selects the rules that are on by default.
+    None selects the rules that are on by default. A rule that is off by default is selected by its whole code alone.
     """
 
     confirm: Confirm = "auto"
@@ -129,9 +129,10 @@ class Linter:
                         yield Suspicion(history, candidate)
 
     def _selects(self, code: str) -> bool:
-        if self.settings.select is None:
-            return code not in codes_off_by_default()
-        return code.startswith(tuple(self.settings.select))
+        select = self.settings.select
+        if code in codes_off_by_default():
+            return select is not None and code in select
+        return select is None or code.startswith(tuple(select))
 
     # -- verdicts ------------------------------------------------------------------------------------------------
 

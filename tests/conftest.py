@@ -8,12 +8,25 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch confirms what this expects")
+
+
+@pytest.fixture(scope="session")
+def offline() -> Any:
+    """The module that builds torchvision's models without network; skips where there is no torchvision."""
+    try:
+        from headlint.zoo.generator import offline
+
+        offline.load_torchvision()
+    except ImportError as missing:
+        pytest.skip(f"compares with the real models: {missing}")
+    return offline
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from headlint.probe import worker
 from headlint.torchlib.constructors import _CONSTRUCTORS, Constructor, constructor_at
 from headlint.torchlib.layers import REQUIRED
 
@@ -16,14 +15,12 @@ torch = pytest.importorskip("torch")
 CASES = [(constructor, axes) for constructor in _CONSTRUCTORS for axes in constructor.builders]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def torchvision() -> Any:
-    """torchvision beside a torch without compiled operators."""
-    return worker.import_libraries().torchvision
+pytestmark = pytest.mark.usefixtures("offline")
 
 
 @pytest.mark.parametrize(("constructor", "axes"), CASES, ids=lambda case: getattr(case, "name", str(case)))
-def test_class_and_builder_make_the_same(constructor: Constructor, axes: tuple[Any, ...], torchvision: Any) -> None:
+def test_class_and_builder_make_the_same(constructor: Constructor, axes: tuple[Any, ...]) -> None:
+    models = importlib.import_module("torchvision.models")
     family = importlib.import_module(f"torchvision.models.{constructor.family}")
     given = {
         name: getattr(family, value) if name == "block" else list(value) if isinstance(value, tuple) else value
@@ -32,7 +29,7 @@ def test_class_and_builder_make_the_same(constructor: Constructor, axes: tuple[A
     optional = {name: value for name, value in constructor.parameters.items() if value is not REQUIRED}
     with torch.device("meta"):
         made = getattr(family, constructor.name)(**{**optional, **given, "num_classes": 7})
-        built = getattr(torchvision.models, constructor.builders[axes])(weights=None, num_classes=7)
+        built = getattr(models, constructor.builders[axes])(weights=None, num_classes=7)
     assert [(path, type(m)) for path, m in made.named_modules()] == [
         (path, type(m)) for path, m in built.named_modules()
     ]

@@ -178,8 +178,17 @@ def test_flake8_lists_the_plugin(flake8: Run) -> None:
     assert "--headlint-confirm {auto,require,off}" in flake8("--help").stdout
 
 
-@pytest.mark.parametrize(("option", "reported"), [("--max-line-length=200", 0), ("--select=HL101", 1)])
-def test_a_rule_that_is_off_is_heard_when_it_is_selected(
+@pytest.mark.parametrize(
+    ("option", "reported"),
+    [
+        ("--max-line-length=200", 0),
+        ("--select=HL", 0),
+        ("--ignore=E501", 0),
+        ("--select=HL101", 1),
+        ("--extend-select=HL101", 1),
+    ],
+)
+def test_a_rule_that_is_off_is_heard_when_it_is_named(
     project: Path, clean_environment: dict[str, str], option: str, reported: int
 ) -> None:
     pages = project / "pages"

@@ -64,17 +64,6 @@ def test_the_table_has_every_model_in_aligned_columns() -> None:
     assert "classifier[6]" in next(row for row in rows if row.startswith("vgg16 "))
 
 
-@pytest.fixture(scope="module")
-def offline() -> Any:
-    try:
-        from headlint.zoo.generator import offline
-
-        offline.load_torchvision()
-    except ImportError as missing:
-        pytest.skip(f"replaces heads of real models: {missing}")
-    return offline
-
-
 @pytest.mark.parametrize("name", [name for name in builder_names() if builder_called(name).heads])
 def test_the_code_makes_the_model_that_the_builder_makes_for_as_many_classes(offline: Any, name: str) -> None:
     from torchvision.models import list_models

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
 
 import pytest
 
@@ -18,10 +17,7 @@ SIZES = (
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def torchvision() -> Any:
-    """torchvision beside a torch without compiled operators."""
-    return worker.import_libraries()
+pytestmark = pytest.mark.usefixtures("offline")
 
 
 def test_the_worker_knows_the_same_parts() -> None:

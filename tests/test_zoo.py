@@ -335,18 +335,6 @@ def test_look_ups_need_neither_torch_nor_slow_imports() -> None:
 # --- against torchvision
 
 
-@pytest.fixture(scope="module")
-def offline() -> Any:
-    """The module that builds torchvision's models without network; skips where there is no torchvision."""
-    try:
-        from headlint.zoo.generator import offline
-
-        offline.load_torchvision()
-    except ImportError as missing:
-        pytest.skip(f"compares with the real models: {missing}")
-    return offline
-
-
 def real_model(offline: Any, name: str, **arguments: object) -> Any:
     from torchvision.models import list_models
 

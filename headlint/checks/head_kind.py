@@ -42,7 +42,9 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
 def _wrong_kind(history: ModelHistory, ref: ModuleRef, arriving: Shape) -> tuple[ModuleRef, Shape] | None:
     """The first layer that is given what its kind does not take, with that; None where the shape gets lost before."""
     shape: Shape = arriving
-    for layer in _layers(history, ref):
+    for layer in _layers(history, ref, set()):
+        if layer is None:
+            return None
         kind = modules.kind_of(history.state, layer)
         if (kind == "Linear" and len(shape) == 3) or (kind in _WANT_MAPS and len(shape) == 1):
             return layer, shape
@@ -53,14 +55,20 @@ def _wrong_kind(history: ModelHistory, ref: ModuleRef, arriving: Shape) -> tuple
     return None
 
 
-def _layers(history: ModelHistory, ref: ModuleRef) -> Iterator[ModuleRef]:
-    """What a Sequential runs, those inside it gone into; anything else is a layer itself."""
+def _layers(history: ModelHistory, ref: ModuleRef, entered: set[ModuleRef]) -> Iterator[ModuleRef | None]:
+    """What a Sequential runs, those inside it gone into; anything else is a layer itself.
+
+    A Sequential that stands there twice gives None the second time: nests of them have more layers than can be walked.
+    """
     if modules.container_kind(history.state, ref) != "Sequential":
         yield ref
-        return
-    for _, child in modules.children_of(history.state, ref):
-        if child is not None:
-            yield from _layers(history, child)
+    elif ref in entered:
+        yield None
+    else:
+        entered.add(ref)
+        for _, child in modules.children_of(history.state, ref):
+            if child is not None:
+                yield from _layers(history, child, entered)
 
 
 def _hint(history: ModelHistory, place: str, layer: ModuleRef, given: Shape) -> str:

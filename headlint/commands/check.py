@@ -197,13 +197,19 @@ def _is_no_python(text: str) -> bool:
 
 
 def _selected(text: str) -> frozenset[str]:
-    """The codes that begin with one of the given texts; raises ValueError for one that selects nothing."""
+    """The codes that begin with one of the given texts; raises ValueError for one that selects nothing.
+
+    A rule that is off by default is selected by its whole code alone.
+    """
     from headlint.rulebook import rules
 
-    codes = {rule.code for rule in rules()}
     selected: set[str] = set()
     for beginning in filter(None, (part.strip().upper() for part in text.replace(" ", ",").split(","))):
-        chosen = {code for code in codes if code.startswith(beginning)}
+        chosen = {
+            rule.code
+            for rule in rules()
+            if rule.code.startswith(beginning) and (rule.default_on or rule.code == beginning)
+        }
         if not chosen:
             raise ValueError(f"--select: no rule begins with {beginning!r}; `headlint rule` lists them")
         selected |= chosen

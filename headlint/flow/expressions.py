@@ -338,6 +338,8 @@ def _loop(
                 complete = _loop(run, state, clause.inner_for_in, result, collect, results) and complete
             else:
                 collect()
+            if (run.rounds or 0) > MOST_ITEMS:
+                return False
     return complete
 
 
