@@ -38,8 +38,7 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
     for suspicion in suspicions:
         if isinstance(suspicion.candidate.claim, NeverUsed) and _is_called_by_hand(suspicion, analysis, program):
             continue
-        wanted = suspicion.candidate.unless_read
-        if wanted and any(_reads(program.tree, wanted, None)):
+        if any(any(_reads(program.tree, name, None)) for name in suspicion.candidate.unless_read):
             continue
         if suspicion.candidate.unless_right and id(suspicion.candidate.event_site) in analysis.may_be_right:
             continue

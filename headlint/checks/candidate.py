@@ -21,9 +21,9 @@ class Candidate:
 
     `event_site` is the code whose effect is in question: a path that comes by it without a candidate speaks
     against the finding. `speculative` ones are worth a replay but too uncertain to be reported without it.
-    `model` is what forward is run on, None for the model of the history itself. `unless_read` is an attribute that
-    code may mean for itself: if the file reads it anywhere, nothing is said. With `unless_right` nothing is said if the
-    same code does what it means for any other model.
+    `model` is what forward is run on, None for the model of the history itself. `unless_read` are attributes that
+    code may mean for themselves: if the file reads one anywhere, nothing is said. With `unless_right` nothing is said
+    if the same code does what it means for any other model.
     """
 
     code: str
@@ -34,7 +34,7 @@ class Candidate:
     claim: Claim
     speculative: bool
     model: ModuleRef | None = None
-    unless_read: str = ""
+    unless_read: tuple[str, ...] = ()
     unless_right: bool = False
 
 

@@ -73,7 +73,7 @@ def _raising(history: ModelHistory, cut: _Cut) -> Iterator[Candidate]:
         message = f"the children of {name} do not flatten what they return, as its forward does: {kind} is given a map"
         claim = CutRaises(history.build.object, layer)
         yield Candidate(CODE, site, site, f"{message}; {hint}", hint, claim, speculative=True, model=cut.ref)
-    elif len(cut.own) > 1 and (cut.behind or history.state.called.get(cut.ref) or _calls(history, cut.ref)):
+    elif len(cut.own) > 1 and (cut.behind or cut.ref in history.state.called or _calls(history, cut.ref)):
         heads = " and ".join(f"'{spelled(place)}'" for place in head_places(history))
         hint = f"keep the model and replace {heads}"
         message = f"the children of {name}, run one after the other, are not what its forward does"

@@ -43,7 +43,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             f"forward of {builder.name} does not read '{name}' and still returns {getattr(made, 'text', made)} classes"
         )
         claim = CountIgnored(history.model, name, event.value)
-        yield Candidate(CODE, event.site, event.site, f"{message}; {hint}", hint, claim, False, unless_read=name)
+        yield Candidate(CODE, event.site, event.site, f"{message}; {hint}", hint, claim, False, unless_read=(name,))
 
 
 def _is_changed(history: ModelHistory) -> bool:
@@ -90,4 +90,4 @@ def _is_used_as_it_is(history: ModelHistory) -> bool:
                 return False
         elif isinstance(event, MakeOptimizer) and not own.isdisjoint(event.parameters or ()):
             return True
-    return any(history.state.called.get(ref, False) for ref in (history.model, *history.wrappers))
+    return any(ref in history.state.called for ref in (history.model, *history.wrappers))

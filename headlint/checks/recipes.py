@@ -14,6 +14,7 @@ from headlint.history import (
     MakeContainer,
     MakeOptimizer,
     ModuleRef,
+    Move,
     ParameterRef,
     Read,
     Recipe,
@@ -43,9 +44,10 @@ def recipes(history: ModelHistory, claim: Claim, model: ModuleRef | None) -> Ite
     forward = not (history.events and isinstance(history.events[-1], Read))
     # What only one claim asks for is no reason to run forward, which others share.
     forward = forward and (claim.needs_forward or claim.named is None)
-    yield _recipe(history, history.events, claim, model, watch, forward=forward)
-    fewer = tuple(_events_about(history, claim.watch))
-    spared = len(fewer) < len(history.events) or (forward and not claim.needs_forward)
+    events = _with_moves(history, claim)
+    yield _recipe(history, events, claim, model, watch, forward=forward)
+    fewer = tuple(_events_about(history, events, claim.watch))
+    spared = len(fewer) < len(events) or (forward and not claim.needs_forward)
     if claim.watch and (spared or not set(claim.watch) <= set(watch)):
         yield _recipe(history, fewer, claim, model, claim.watch, forward=claim.needs_forward)
 
@@ -99,10 +101,20 @@ def _touched(history: ModelHistory) -> tuple[ModuleRef, ...]:
     return tuple(reversed(list(found)[:MOST_WATCHED]))
 
 
-def _events_about(history: ModelHistory, watch: tuple[ModuleRef, ...]) -> Iterator[AnyEvent]:
+def _with_moves(history: ModelHistory, claim: Claim) -> tuple[AnyEvent, ...]:
+    """The events, with the moves to other devices that the claim needs among them."""
+    moves: dict[int, list[Move]] = {}
+    for following, module, device in claim.moves:
+        moves.setdefault(id(following), []).append(Move(module, device, site=None))
+    return tuple(step for event in history.events for step in (*moves.get(id(event), ()), event))
+
+
+def _events_about(
+    history: ModelHistory, events: tuple[AnyEvent, ...], watch: tuple[ModuleRef, ...]
+) -> Iterator[AnyEvent]:
     """The events without the changes that do not concern a watched module: bring it in, put it out, write on it."""
     wanted = _brought_in(history, {ref.object for ref in watch} - {history.build.object})
-    for event in history.events:
+    for event in events:
         if isinstance(event, SetModule):
             if event.replaced in watch or (event.value is not None and event.value.object in wanted):
                 yield event

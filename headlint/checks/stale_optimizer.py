@@ -44,7 +44,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
                 NotInOptimizer((event.value,), beside(history)),
                 speculative=False,
                 # Whoever reads gradients may train by hand.
-                unless_read="grad",
+                unless_read=("grad",),
             )
 
 

@@ -71,4 +71,4 @@ def _candidate(
     )
     hint = f"build {kind} again behind it, or call add_param_group"
     claim = NotInOptimizer(tuple(refs), beside(history))
-    return Candidate(CODE, site, site, message, hint, claim, speculative=False, unless_read="grad")
+    return Candidate(CODE, site, site, message, hint, claim, speculative=False, unless_read=("grad",))

@@ -4,7 +4,7 @@ from headlint.claims.base import Claim, Judgement, shape_text
 from headlint.claims.cuts import CutRaises, ReluLost
 from headlint.claims.detection import CountsDisagree
 from headlint.claims.flags import AllFrozen, FlagsKept, NamesCaught, NothingFrozen, StaysFrozen
-from headlint.claims.forward import ForwardRaises, NeverUsed, TrainingForwardRaises
+from headlint.claims.forward import ForwardRaises, LeftBehind, NeverUsed, TrainingForwardRaises
 from headlint.claims.optimizers import NotInOptimizer, OptimizerRaises
 from headlint.claims.outputs import OneLogitLoss, OutputRefused, OutputsNormalised, TrainingOutputRefused, WidthsDiffer
 from headlint.claims.raises import BuilderRaises, ReadRaises
@@ -22,6 +22,7 @@ __all__ = [
     "ForwardRaises",
     "Judgement",
     "KeywordIgnored",
+    "LeftBehind",
     "NamesCaught",
     "NeverUsed",
     "NotInOptimizer",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from headlint.finding import Verdict
-from headlint.history import Argument, ModuleRef, Recipe, SymbolicSize
+from headlint.history import AnyEvent, Argument, ModuleRef, Recipe, SymbolicSize
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,11 @@ class Claim(ABC):
     @property
     def modes(self) -> tuple[tuple[ModuleRef, bool], ...]:
         """The modules that are put into train mode or eval mode before the training step, in order."""
+        return ()
+
+    @property
+    def moves(self) -> tuple[tuple[AnyEvent, ModuleRef, str], ...]:
+        """The modules that go to a device, each with the event that comes next."""
         return ()
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from headlint.claims.base import REFUTED, Claim, Judgement, confirmed, shape_text, stopped_early, unconfirmed
-from headlint.history import ModuleRef, Recipe
+from headlint.history import AnyEvent, ModuleRef, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,18 @@ class ForwardRaises(Claim):
         if early is None and raised and raised.get("phase", "forward") == "forward":
             return unconfirmed(f"forward raises before its end: {raised['text']}")
         return REFUTED if early is None else early
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind(ForwardRaises):
+    """The same for layers that come when the model has moved to another device."""
+
+    moved: tuple[tuple[AnyEvent, ModuleRef, str], ...]
+    needs_devices: ClassVar[bool] = True
+
+    @property
+    def moves(self) -> tuple[tuple[AnyEvent, ModuleRef, str], ...]:
+        return self.moved
 
 
 @dataclass(frozen=True, slots=True)

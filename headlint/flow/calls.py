@@ -163,9 +163,9 @@ def call_instance(
         if result is not None:
             return result
     if isinstance(function, Module):
-        state.called[function.ref] = True
+        state.called[function.ref] = len(state.trace)
     else:
-        state.called[ModuleRef(function.identity, "")] = True
+        state.called[ModuleRef(function.identity, "")] = len(state.trace)
         record = state.heap.get(function.identity)
         if isinstance(record, InstanceRecord) and not is_module_class(state, record.owner):
             found = class_attribute(state, record.owner, "__call__")

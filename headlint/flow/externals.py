@@ -18,6 +18,7 @@ from headlint.flow.calls import Arguments, as_list, as_set, call
 from headlint.flow.copies import deep_copy, shallow_copy
 from headlint.flow.items import iterate, take_one
 from headlint.flow.layers import make_module, make_part
+from headlint.flow.moves import accelerator
 from headlint.flow.operations import FUNCTIONS, apply
 from headlint.flow.outputs import note_function
 from headlint.flow.state import DictRecord, InstanceRecord, OptimizerRecord, State
@@ -488,6 +489,12 @@ def _rebind_anything(run: Interpreter, state: State, arguments: Arguments, node:
     return Unknown("anything")
 
 
+def _device(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    given = arguments.get(0, "type")
+    known = given is not None and accelerator(given) is not None
+    return Symbol("device", (given,), text_of(node)) if known else state.origin(node, text_of(node))
+
+
 def _same(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     return arguments.positional[0] if arguments.positional else state.origin(node, text_of(node))
 
@@ -538,6 +545,7 @@ _HANDLERS: dict[str, Handler] = {
     "torchvision.models.get_model_builder": _model_builder,
     "torch.hub.load": hub_load,
     "torch.compile": _same,
+    "torch.device": _device,
     "torch.nn.Parameter": lambda run, state, arguments, node: state.origin(node, text_of(node)),
     "tqdm.tqdm": _same,
     "tqdm.auto.tqdm": _same,

@@ -105,9 +105,11 @@ def _forget_differences(left: State, right: State) -> State:
         if left.spent.get(number, 0) != right.spent.get(number, 0):
             left.spent[number] = None
     left.written = {attribute: owner for attribute, owner in left.written.items() if attribute in left.assumptions}
-    left.called.update(right.called)
+    for ref, position in right.called.items():
+        left.called[ref] = max(position, left.called.get(ref, 0))
     left.uses.update(right.uses)
     left.steps.update(right.steps)
+    left.moves.update(right.moves)
     left.filters.update(right.filters)
     left.undone = {ref: site for ref, site in left.undone.items() if ref in right.undone}
     left.frozen_by_eval.update(right.frozen_by_eval)
@@ -188,6 +190,8 @@ def _join_traces(joined: State, left: State, right: State) -> None:
                 joined.escaped.setdefault(number, "changed on some paths only")
         joined.trace = left.trace[:common]
         joined.steps = {replace(step, position=min(step.position, common)): None for step in joined.steps}
+        joined.moves = {replace(moved, position=min(moved.position, common)): None for moved in joined.moves}
+        joined.called = {ref: min(position, common) for ref, position in joined.called.items()}
 
 
 def _join_records(left: Record | None, right: Record | None) -> Record:

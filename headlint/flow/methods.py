@@ -14,6 +14,7 @@ from headlint.flow.calls import Arguments, as_list, call, call_instance, call_su
 from headlint.flow.externals import parameters_in
 from headlint.flow.items import can_dispatch, dispatch, iterate
 from headlint.flow.modes import set_mode
+from headlint.flow.moves import move
 from headlint.flow.operations import STRING_METHODS, apply, check_widths
 from headlint.flow.sequences import change
 from headlint.flow.state import DictRecord, ListRecord, OptimizerRecord, State, Step
@@ -315,7 +316,8 @@ _MODULE: dict[str, ModuleHandler] = {
     "get_parameter": _get_parameter,
     "forward": _forward,
     "_get_name": _get_name,
-    **dict.fromkeys("to cuda cpu half float double bfloat16 type xpu share_memory compile to_empty".split(), _itself),
+    **{method: move(method) for method in ("to", "cuda", "cpu")},
+    **dict.fromkeys("half float double bfloat16 type xpu share_memory compile to_empty".split(), _itself),
 }
 
 

@@ -82,6 +82,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """A module, which holds the `inside` objects, goes to a device when `position` events have come before.
+
+    `device` is None for the CPU and for what is not known. These keep no paths apart either.
+    """
+
+    target: ModuleRef
+    inside: frozenset[int]
+    device: str | None
+    position: int
+    site: cst.CSTNode
+
+
+@dataclass(frozen=True, slots=True)
 class ZooObject:
     """A torchvision model as its builder made it; `owner` is the class of the file of which it is an instance."""
 
@@ -135,7 +149,8 @@ class State:
 
     `frames` maps a frame's number to its names, `parents` to the frame that encloses it. `spent` has how many items
     of an iterator were taken, None where that is not known. `uses` are what the code did with the outputs of models.
-    `steps` are the optimizers' steps.
+    `called` are modules with how many events had come when they were last called.
+    `steps` are the optimizers' steps, `moves` those of modules to other devices.
     `filters` are tests of parameters' names that caught too little.
     `undone` and `frozen_by_eval` are modules as in the next `Step`.
     `written` are the attributes of unknown objects that the code has assigned, with their owners.
@@ -149,11 +164,12 @@ class State:
     attributes: dict[tuple[ModuleRef, str], Value] = field(default_factory=dict)
     flags: dict[ParameterRef, bool | None] = field(default_factory=dict)
     modes: dict[ModuleRef, bool | None] = field(default_factory=dict)
-    called: dict[ModuleRef, bool] = field(default_factory=dict)
+    called: dict[ModuleRef, int] = field(default_factory=dict)
     escaped: dict[int, str] = field(default_factory=dict)
     spent: dict[int, int | None] = field(default_factory=dict)
     uses: dict[Use, None] = field(default_factory=dict)
     steps: dict[Step, None] = field(default_factory=dict)
+    moves: dict[Moved, None] = field(default_factory=dict)
     filters: dict[NameFilter, None] = field(default_factory=dict)
     undone: dict[ModuleRef, cst.CSTNode] = field(default_factory=dict)
     frozen_by_eval: dict[ModuleRef, tuple[str, cst.CSTNode]] = field(default_factory=dict)
@@ -188,6 +204,7 @@ class State:
             dict(self.spent),
             dict(self.uses),
             dict(self.steps),
+            dict(self.moves),
             dict(self.filters),
             dict(self.undone),
             dict(self.frozen_by_eval),
@@ -267,6 +284,7 @@ _PATH_FIELDS = (
     "spent",
     "uses",
     "steps",
+    "moves",
     "filters",
     "undone",
     "frozen_by_eval",

@@ -14,6 +14,7 @@ from headlint.flow.choice import Raised
 from headlint.flow.expressions import binary, evaluate_defaults, index_value
 from headlint.flow.loops import for_loop, while_loop
 from headlint.flow.merge import merge
+from headlint.flow.moves import note_made
 from headlint.flow.patterns import match_statement
 from headlint.flow.scope import STAR_IMPORTS, bind, bind_elsewhere, bind_target, unbind
 from headlint.flow.sequences import delete_items
@@ -205,12 +206,16 @@ def _with(run: Interpreter, node: cst.With, state: State) -> list[State]:
             following.extend(way for way, _ in run.ways(path, item, partial(_enter, run, item)))
         paths = following
     entered = [path for path in paths if path.completion is None]
-    expects = any(text_of(item.item).partition("(")[0].rpartition(".")[2] in _EXPECTING for item in node.items)
+    first = state.next_identity
+    names = [text_of(item.item).partition("(")[0].rpartition(".")[2] for item in node.items]
+    expects = not _EXPECTING.isdisjoint(names)
     for path in entered:
         path.guarded += expects
     behind = run.block(body_of(node.body), entered)
     for path in behind:
         path.guarded -= expects
+        if any("device" in name for name in names):
+            note_made(path, first, node)
         if expects and path.completion == "raise":
             path.completion = None
     return [path for path in paths if path.completion] + behind

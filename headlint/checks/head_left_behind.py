@@ -1,0 +1,94 @@
+"""HL309: a layer comes into the model when that has moved to another device, and stays on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from headlint.checks.candidate import Candidate
+from headlint.checks.places import placements, spelled
+from headlint.claims import LeftBehind
+from headlint.flow import modules
+from headlint.flow.histories import ModelHistory
+from headlint.flow.state import ContainerObject, LayerObject, Moved, PartObject
+from headlint.history import AnyEvent, Escape, MakeLayer, ModuleRef
+from headlint.source.nodes import text_of
+
+CODE = "HL309"
+
+# By these all new tensors come to another device by themselves.
+_OF_THE_CODE = (LayerObject, ContainerObject, PartObject)
+_DEFAULTS = ("set_default_device", "set_default_tensor_type")
+
+
+def check(history: ModelHistory) -> Iterator[Candidate]:
+    """New layers that nothing moves, in a model that was moved before and is called behind."""
+    if not history.state.moves:
+        return
+    positions = {id(event): index for index, event in enumerate(history.state.trace)}
+    for event, place in placements(history):
+        if event.value is None or event.site is None or id(event) not in positions:
+            continue
+        position = positions[id(event)]
+        moved = _moved_before(history, position)
+        if moved is None or not _stays(history, event.value, position):
+            continue
+        if not _is_called(history, event.value, position):
+            continue
+        assert moved.device is not None
+        following = next(other for other in history.events if positions.get(id(other), 0) >= moved.position)
+        own = tuple(ref for _, ref in modules.walk(history.state, event.value))
+        name = spelled(place)
+        message = (
+            f"'{name}' of {history.builder.name} comes when the model is on {moved.device} already, by"
+            f" '{text_of(moved.site)}': it stays on the CPU, and forward raises there"
+        )
+        hint = "move the model behind the replacement"
+        claim = LeftBehind(own, ((following, history.model, moved.device),))
+        yield Candidate(
+            CODE, event.site, event.site, f"{message}; {hint}", hint, claim, speculative=False, unless_read=_DEFAULTS
+        )
+
+
+def _moved_before(history: ModelHistory, position: int) -> Moved | None:
+    """The last move of the whole model, if that may lead away from the CPU."""
+    whole = (history.model, *history.wrappers)
+    before = [moved for moved in history.state.moves if moved.position <= position and moved.target in whole]
+    # Where it leads may depend on the path.
+    return next((moved for moved in before if moved.device and moved.site is before[-1].site), None)
+
+
+def _stays(history: ModelHistory, layer: ModuleRef, position: int) -> bool:
+    """Whether a layer of the code is on the CPU and nothing moves it: not itself, nor what it stands in."""
+    objects = modules.objects_in(history.state, layer)
+    if not all(isinstance(history.state.heap.get(number), _OF_THE_CODE) for number in objects):
+        return False
+    if next(modules.parameters_of(history.state, layer), None) is None:
+        return False
+    if any(isinstance(event, MakeLayer) and event.object in objects and _is_placed(event) for event in history.events):
+        return False
+    return not any(
+        not objects.isdisjoint(moved.inside) or (moved.position > position and history.build.object in moved.inside)
+        for moved in history.state.moves
+    )
+
+
+def _is_placed(event: MakeLayer) -> bool:
+    """Whether an argument may say on which device a layer is made."""
+    site = event.site
+    return not isinstance(site, cst.Call) or any(
+        argument.star or (argument.keyword is not None and argument.keyword.value == "device") for argument in site.args
+    )
+
+
+def _is_called(history: ModelHistory, layer: ModuleRef, position: int) -> bool:
+    """Whether the model is called behind the replacement, before code out of sight has it or the layer."""
+    numbers = {history.build.object, layer.object}
+    trace: list[AnyEvent] = history.state.trace
+    for ref, called in history.state.called.items():
+        if called <= position or ref.path or history.build.object not in modules.objects_in(history.state, ref):
+            continue
+        if not any(isinstance(event, Escape) and event.target.object in numbers for event in trace[:called]):
+            return True
+    return False

@@ -1,0 +1,72 @@
+"""HL309: which replacements behind a move are told, and what moves the new layer all the same."""
+
+from __future__ import annotations
+
+import pytest
+from check_helpers import messages
+from conftest import needs_torch
+
+HEADER = """\
+import torch
+from torch import nn
+from torchvision import models
+images = torch.randn(2, 3, 224, 224)
+"""
+MOVES = {
+    "cuda()": "cuda",
+    "to('cuda')": "cuda",
+    "to(0)": "cuda:0",
+    "to(device='mps')": "mps",
+    "to(torch.device('cuda:1'))": "cuda:1",
+    "to('cuda' if torch.cuda.is_available() else 'cpu')": "cuda",
+    "to(torch.device('cuda') if torch.cuda.is_available() else torch.device('cpu'))": "cuda",
+}
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_the_message_names_the_device_and_the_move(move: str) -> None:
+    text = f"{HEADER}model = models.resnet18()\nmodel.{move}\nmodel.fc = nn.Linear(512, 3)\nmodel(images)\n"
+    (message,) = messages("HL309", text)
+    assert message.startswith(f"'fc' of resnet18 comes when the model is on {MOVES[move]} already, by 'model.")
+    assert message.endswith("': it stays on the CPU, and forward raises there; move the model behind the replacement")
+
+
+@pytest.mark.parametrize("move", ["cpu()", "to('cpu')", "to(torch.float16)", "to(images)", "half()", "to(other)"])
+def test_a_move_that_may_go_nowhere_is_none(move: str) -> None:
+    text = f"{HEADER}model = models.resnet18()\nmodel.{move}\nmodel.fc = nn.Linear(512, 3)\nmodel(images)\n"
+    assert messages("HL309", text) == []
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "model.cuda()\nmodel(images)",
+        "model.cpu()\nmodel(images)",
+        "model(images)\nmodel.to(other)",
+        "model.fc.to('cuda')\nmodel(images)",
+        "net = nn.DataParallel(model).cuda()\nnet(images)",
+        "trainer.fit(model)\nmodel(images)",
+        "for part in model.children():\n    part.cuda()\nmodel(images)",
+        "print(model)",
+        "torch.set_default_device('cuda')\nmodel(images)",
+        "if torch.cuda.is_available():\n    model.cuda()\nmodel(images)",
+    ],
+)
+def test_what_brings_the_layer_along(behind: str) -> None:
+    start = (
+        f"{HEADER}from training import trainer, other\nmodel = models.resnet18().cuda()\nmodel.fc = nn.Linear(512, 3)\n"
+    )
+    assert messages("HL309", f"{start}{behind}\n") == []
+    assert messages("HL309", f"{start}model(images)\n") != []
+
+
+@needs_torch
+def test_both_layers_behind_a_move_are_told() -> None:
+    text = (
+        f"{HEADER}model = models.vgg16().cuda()\nmodel.classifier[3] = nn.Linear(4096, 4096)\n"
+        "model.classifier[6] = nn.Linear(4096, 3)\nmodel(images)\n"
+    )
+    assert [found.partition(" of ")[0] for found in messages("HL309", text, "require")] == [
+        "'classifier[3]'",
+        "'classifier[6]'",
+    ]
