@@ -172,14 +172,16 @@ class Operation:
     """One step of a forward: `kind` is "call" for calling `module`, else the name of a function of torch.
 
     Values are numbered: 0 is the input of forward, and operation number n gives value n + 1. `inputs` are the
-    values it takes, in order. Argument sizes of "reshape" are numbers, with 0 for the batch.
+    values it takes, in order. Argument sizes of "reshape" are numbers, with 0 for the batch. `graph` says whether
+    autograd records it, None where that is not known.
     """
 
     kind: str
     inputs: tuple[int, ...]
     module: ModuleRef | None
     arguments: tuple[tuple[str, Argument], ...]
-    site: cst.CSTNode | None = field(compare=False, repr=False)
+    graph: bool | None = True
+    site: cst.CSTNode | None = field(compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +360,7 @@ def recipe(
     training_shape: tuple[int, ...] | None = None,
     values: bool = False,
     devices: bool = False,
+    no_grad: bool = False,
     uses: Iterable[tuple[str, str]] = (),
     named: ModuleRef | None = None,
     arrivals: Iterable[tuple[ModuleRef, ModuleRef]] = (),
@@ -367,10 +370,10 @@ def recipe(
     `model` is the module whose forward runs (on `input_shape`, batch included; None runs no forward) and
     `watch` are the modules whose facts are wanted. On `training_shape` one training step is taken behind that,
     `values` has the builder's weights initialised, so that what is computed counts, and `devices` has forward fail
-    where tensors of two devices meet. `uses` are tried on what forward returns: a loss, a function of torch or an
-    attribute, and its name. Of `named` all parameters are told by name, with their flags. For `arrivals` each first
-    module is run, to see what arrives at the second. Events that change nothing
-    in such a replay are left out.
+    where tensors of two devices meet. With `no_grad` autograd does not record the forward of the training step.
+    `uses` are tried on what forward returns: a loss, a function of torch or an attribute, and its name. Of `named`
+    all parameters are told by name, with their flags. For `arrivals` each first module is run, to see what arrives
+    at the second. Events that change nothing in such a replay are left out.
     """
     write = _Writer(witnesses)
     steps: list[Json] = []
@@ -392,7 +395,8 @@ def recipe(
         result["input"] = list(input_shape)
     if training_shape is not None:
         result.update(train=True, train_input=list(training_shape))
-    result.update({name: True for name, asked in (("values", values), ("devices", devices)) if asked})
+    flags = {"values": values, "devices": devices, "no_grad": no_grad}
+    result.update({name: True for name, asked in flags.items() if asked})
     asked: list[Json] = [[write.ref(runs), write.ref(at)] for runs, at in arrivals]
     if asked:
         result["arrivals"] = asked

@@ -31,6 +31,7 @@ def verdict(
         witnesses=choose_witnesses(events),
         values=claim.needs_values,
         devices=claim.needs_devices,
+        no_grad=claim.needs_no_grad,
         uses=claim.uses,
         named=claim.named,
         arrivals=claim.arrivals,

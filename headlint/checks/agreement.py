@@ -69,6 +69,9 @@ def _holds(suspicion: Suspicion, group: Sequence[Suspicion], analysis: Analysis)
     # A read that raises ends its path: there every other path of the model counts, finished or not.
     ended = isinstance(suspicion.candidate.claim, ReadRaises)
     same_model = [h for h in histories if _same_build(h, suspicion.history) and (h.complete or ended)]
+    if _is_use(suspicion.history, site):
+        # What is used elsewhere, or not at all, says nothing about this use.
+        same_model = [h for h in same_model if _is_use(h, site)]
     return all(id(h) in wrong for h in same_model)
 
 
@@ -82,7 +85,11 @@ def condition_of(group: Sequence[Suspicion]) -> str:
 
 
 def _reaches(history: ModelHistory, site: object) -> bool:
-    return any(event.site is site for event in history.events) or any(use.site is site for use in history.uses)
+    return any(event.site is site for event in history.events) or _is_use(history, site)
+
+
+def _is_use(history: ModelHistory, site: object) -> bool:
+    return any(use.site is site for use in history.uses)
 
 
 def _same_build(left: ModelHistory, right: ModelHistory) -> bool:

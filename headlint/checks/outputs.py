@@ -13,6 +13,7 @@ from headlint.flow.histories import ModelHistory
 from headlint.flow.outputs import Use
 from headlint.flow.state import InstanceRecord, LayerObject, ZooObject
 from headlint.history import Argument, Define, MakeLayer, ModuleRef
+from headlint.torchlib.layers import find_layer
 
 # Modules around modules that are gone into, and steps of a forward that are gone back.
 _DEEPEST = 12
@@ -59,7 +60,7 @@ def hands_through(history: ModelHistory, ref: ModuleRef) -> bool:
         if modules.kind_of(history.state, ref) in modules.WRAPPERS:
             (_, inner), *_ = modules.children_of(history.state, ref)
         else:
-            define = _define_of(history, ref)
+            define = define_of(history, ref)
             inner = None if define is None else define.operations[-1].module
         if inner is None:
             return False
@@ -67,67 +68,67 @@ def hands_through(history: ModelHistory, ref: ModuleRef) -> bool:
     return False
 
 
-def _define_of(history: ModelHistory, ref: ModuleRef) -> Define | None:
+def define_of(history: ModelHistory, ref: ModuleRef) -> Define | None:
     made = (event for event in history.events if isinstance(event, Define) and event.object == ref.object)
     return None if ref.path else next(made, None)
 
 
 def last_step(history: ModelHistory, ref: ModuleRef) -> Last | None:
     """What makes the output of a module, None where that is not known."""
-    return _last(history, ref, 0)
+    return next(steps_back(history, ref), None)
 
 
-def _last(history: ModelHistory, ref: ModuleRef, depth: int) -> Last | None:
+def steps_back(history: ModelHistory, ref: ModuleRef, depth: int = 0) -> Iterator[Last | None]:
+    """What computes the output of a module, from the last step back; None where it is not known, and it ends there."""
     record = history.state.heap.get(ref.object)
     if depth > _DEEPEST or record is None:
-        return None
-    if isinstance(record, InstanceRecord):
-        return _last_of_forward(history, ref, depth)
-    if modules.kind_of(history.state, ref) in modules.WRAPPERS:
+        yield None
+    elif isinstance(record, InstanceRecord):
+        yield from _back_in_forward(history, ref, depth)
+    elif modules.kind_of(history.state, ref) in modules.WRAPPERS:
         (_, inner), *_ = modules.children_of(history.state, ref)
-        return None if inner is None else _last(history, inner, depth + 1)
-    if isinstance(record, ZooObject) and not ref.path:
-        return _last_of_model(history, ref, depth)
-    if modules.container_kind(history.state, ref) == "Sequential":
+        yield from iter((None,)) if inner is None else steps_back(history, inner, depth + 1)
+    elif isinstance(record, ZooObject) and not ref.path:
+        yield from _back_in_model(history, ref, depth)
+    elif modules.container_kind(history.state, ref) == "Sequential":
         for _, child in reversed(modules.children_of(history.state, ref)):
-            if child is None or modules.kind_of(history.state, child) in _IDLE_KINDS:
-                continue
-            return _last(history, child, depth + 1)
-        return None
-    if isinstance(record, LayerObject):
-        return Last(record.kind, ref, dict(sizes_of(history, ref)), _site_of(history, ref))
-    return None
+            if child is not None and modules.kind_of(history.state, child) not in _IDLE_KINDS:
+                yield from steps_back(history, child, depth + 1)
+    elif isinstance(record, LayerObject):
+        yield Last(record.kind, ref, dict(sizes_of(history, ref)), _site_of(history, ref))
+    elif find_layer(modules.kind_of(history.state, ref)) is not None:
+        yield Last(modules.kind_of(history.state, ref), ref, dict(sizes_of(history, ref)), None)
+    else:
+        yield None
 
 
-def _last_of_forward(history: ModelHistory, ref: ModuleRef, depth: int) -> Last | None:
-    define = _define_of(history, ref)
-    if define is None:
-        return None
-    number = len(define.operations)
+def _back_in_forward(history: ModelHistory, ref: ModuleRef, depth: int) -> Iterator[Last | None]:
+    define = define_of(history, ref)
+    number = 0 if define is None else len(define.operations)
     while number:
+        assert define is not None
         step = define.operations[number - 1]
         if step.module is not None and modules.kind_of(history.state, step.module) not in _IDLE_KINDS:
-            return _last(history, step.module, depth + 1)
-        if step.module is None and step.kind not in _IDLE_STEPS:
-            return Last(step.kind, None, dict(step.arguments), step.site)
-        number = step.inputs[0] if step.inputs else 0
-    return None
+            yield from steps_back(history, step.module, depth + 1)
+        elif step.module is None and step.kind not in _IDLE_STEPS:
+            yield Last(step.kind, None, dict(step.arguments), step.site)
+        number = step.inputs[0] if len(step.inputs) == 1 else 0
+    yield None
 
 
-def _last_of_model(history: ModelHistory, ref: ModuleRef, depth: int) -> Last | None:
-    """The end of the outermost Sequential around the head, or the head itself."""
-    if ref != history.model or len(head_places(history)) != 1:
-        return None
+def _back_in_model(history: ModelHistory, ref: ModuleRef, depth: int) -> Iterator[Last | None]:
+    """The end of the outermost Sequential around the head, or the head itself; then it is not known."""
     here: ModuleRef | None = ref
-    for step in head_places(history)[0].split("."):
-        here = dict(modules.children_of(history.state, here)).get(step)  # type: ignore[arg-type]
-        if here is None:
-            return None
-        if modules.container_kind(history.state, here) == "Sequential":
-            return _last(history, here, depth + 1)
-        if here.object != ref.object:
-            break
-    return None if here is None or here == ref else _last(history, here, depth + 1)
+    if ref == history.model and len(head_places(history)) == 1:
+        for step in head_places(history)[0].split("."):
+            here = dict(modules.children_of(history.state, here)).get(step)  # type: ignore[arg-type]
+            if here is None or here.object != ref.object:
+                break
+            if modules.container_kind(history.state, here) == "Sequential":
+                break
+    if here is not None and here != ref:
+        yield from steps_back(history, here, depth + 1)
+    yield None
 
 
 def _site_of(history: ModelHistory, ref: ModuleRef) -> cst.CSTNode | None:

@@ -76,6 +76,7 @@ def _recipe(
         training_shape=training_shape(history) if claim.needs_training else None,
         values=claim.needs_values,
         devices=claim.needs_devices,
+        no_grad=claim.needs_no_grad,
         uses=claim.uses,
         named=claim.named,
         arrivals=claim.arrivals,

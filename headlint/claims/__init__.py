@@ -6,10 +6,17 @@ from headlint.claims.detection import CountsDisagree
 from headlint.claims.flags import AllFrozen, FlagsKept, NamesCaught, NothingFrozen, StaysFrozen
 from headlint.claims.forward import ForwardRaises, LeftBehind, NeverUsed, TrainingForwardRaises
 from headlint.claims.optimizers import NotInOptimizer, OptimizerRaises
-from headlint.claims.outputs import OneLogitLoss, OutputRefused, OutputsNormalised, TrainingOutputRefused, WidthsDiffer
+from headlint.claims.outputs import (
+    OneLogitLoss,
+    OutputConstant,
+    OutputRefused,
+    OutputsNormalised,
+    TrainingOutputRefused,
+    WidthsDiffer,
+)
 from headlint.claims.raises import BuilderRaises, ReadRaises
 from headlint.claims.sizes import CountIgnored, KeywordIgnored, SizeIgnored
-from headlint.claims.training import StatisticsMove, StepsChange
+from headlint.claims.training import NothingRecorded, StatisticsMove, StepsChange
 
 __all__ = [
     "AllFrozen",
@@ -27,8 +34,10 @@ __all__ = [
     "NeverUsed",
     "NotInOptimizer",
     "NothingFrozen",
+    "NothingRecorded",
     "OneLogitLoss",
     "OptimizerRaises",
+    "OutputConstant",
     "OutputRefused",
     "OutputsNormalised",
     "ReadRaises",

@@ -48,6 +48,27 @@ class OutputsNormalised(Claim):
 
 
 @dataclass(frozen=True, slots=True)
+class OutputConstant(Claim):
+    """All numbers that forward of `model` returns are the same, whatever the picture; of a dict, its "out" counts."""
+
+    model: ModuleRef
+    needs_values: ClassVar[bool] = True
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        early = stopped_early(observation)
+        if early is not None:
+            return early
+        values, output = observation["forward"].get("values"), observation["forward"]["output"]
+        if isinstance(output, dict) and isinstance(values, dict):
+            values, output = values.get("out"), output.get("out")
+        if not isinstance(values, dict) or "constant" not in values:
+            return unconfirmed("forward returns nothing whose numbers can be looked at")
+        if not values["constant"]:
+            return REFUTED
+        return confirmed(f"every number that forward returns, {shape_text(output)}, is {values['min']:g}")
+
+
+@dataclass(frozen=True, slots=True)
 class OneLogitLoss(Claim):
     """`model` returns one number for each image, and the cross entropy of that is 0 and has no gradient."""
 

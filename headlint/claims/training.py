@@ -54,6 +54,25 @@ class StatisticsMove(Claim):
 
 
 @dataclass(frozen=True, slots=True)
+class NothingRecorded(Claim):
+    """Backward raises behind a forward that autograd did not record."""
+
+    needs_forward: ClassVar[bool] = False
+    needs_training: ClassVar[bool] = True
+    needs_no_grad: ClassVar[bool] = True
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        training = observation.get("training")
+        ended = events_ended(observation)
+        if ended is not None or training is None:
+            return ended or unconfirmed("no training step was taken")
+        raised = training["raised"]
+        if raised and raised["phase"] == "backward":
+            return confirmed(f"backward raises: {raised['text']}")
+        return step_ended(training) or REFUTED
+
+
+@dataclass(frozen=True, slots=True)
 class StepsChange(Claim):
     """A training step changes parameters of `module`, all of which require grad."""
 

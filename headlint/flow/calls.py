@@ -10,6 +10,7 @@ import libcst as cst
 
 from headlint.flow import modules
 from headlint.flow.attributes import class_attribute, inherited, is_module_class
+from headlint.flow.gradients import recording_in
 from headlint.flow.items import iterate
 from headlint.flow.merge import merge
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
@@ -218,6 +219,8 @@ def _run_body(
     # A function met on another path may have been defined in a frame that this one does not have.
     inner.parents[number] = function.frame if function.frame in state.frames else 0
     inner.frame = number
+    if function.mode is not None:
+        inner.recording = recording_in(function.mode)
     generates = _is_generator(run, function)
     if generates:
         inner.frames[number][YIELDED] = Tuple(())
@@ -236,6 +239,8 @@ def _run_body(
             path.returned = path.once(items.items) if isinstance(items, Tuple) else path.origin(node, text_of(node))
         elif path.completion != "return" and not isinstance(function.node, cst.Lambda):
             path.returned = NONE
+        if function.mode is not None:
+            path.recording = state.recording
         if path.completion != "raise":
             path.completion = None
         path.frame = state.frame

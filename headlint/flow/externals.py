@@ -16,6 +16,8 @@ from headlint.flow.attributes import delete, read, write
 from headlint.flow.builders import build, builder_by_name, construct, hub_load
 from headlint.flow.calls import Arguments, as_list, as_set, call
 from headlint.flow.copies import deep_copy, shallow_copy
+from headlint.flow.gradients import NAMES as GRAD_MODES
+from headlint.flow.gradients import grad_mode
 from headlint.flow.items import iterate, take_one
 from headlint.flow.layers import make_module, make_part
 from headlint.flow.moves import accelerator
@@ -64,10 +66,14 @@ def call_external(run: Interpreter, state: State, name: str, arguments: Argument
         result = call_function(state, name, arguments, node)
         if result is not None:
             return result
-    note_function(state, name, arguments, node)
+    loss = note_function(state, name, arguments, node)
+    if loss is not None:
+        return loss
     handler = _HANDLERS.get(name)
     if handler is not None:
         return handler(run, state, arguments, node)
+    if name in GRAD_MODES:
+        return grad_mode(run, state, name, arguments, node)
     builder = builder_at(name)
     if builder is not None:
         return build(run, state, builder, arguments, node)

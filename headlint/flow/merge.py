@@ -110,6 +110,8 @@ def _forget_differences(left: State, right: State) -> State:
     left.uses.update(right.uses)
     left.steps.update(right.steps)
     left.moves.update(right.moves)
+    if left.recording != right.recording:
+        left.recording = None
     left.filters.update(right.filters)
     left.undone = {ref: site for ref, site in left.undone.items() if ref in right.undone}
     left.frozen_by_eval.update(right.frozen_by_eval)

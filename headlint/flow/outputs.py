@@ -36,7 +36,7 @@ _TAKES_TENSOR = frozenset(
 # Functions by which code finds out what it has got.
 _LOOKS = frozenset("builtins.isinstance builtins.type builtins.hasattr builtins.len builtins.getattr".split())
 
-How = Literal["loss", "function", "attribute", "look", "call"]
+How = Literal["loss", "function", "attribute", "look", "call", "backward"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,9 @@ class Use:
     `steps` lead from the whole output to the part that is used, `training` is the mode it was called in (None where
     that is not known), `position` how many events came before the use, and `guarded` says that the code catches what
     may be raised, or only comes here after a test of the output. A "look" is such a test, a "call" goes to
-    anything that is neither followed nor known. `stands` is False once anything has been changed behind the
-    use.
+    anything that is neither followed nor known, a "backward" runs from the loss called `name`. `graph` says whether
+    autograd recorded the call, None where that is not known. `stands` is False once anything has been changed behind
+    the use.
     """
 
     target: ModuleRef
@@ -59,6 +60,7 @@ class Use:
     guarded: bool
     position: int
     site: cst.CSTNode
+    graph: bool | None
     stands: bool = True
 
 
@@ -87,10 +89,15 @@ def output_of(state: State, function: Module | Instance, arguments: Arguments, n
     kind = modules.kind_of(state, ref)
     if is_loss(kind):
         given = arguments.get(0, "input")
-        if given is not None:
-            note(state, given, "loss", kind, node)
-        return origin
-    return Symbol("output", (function, Constant(mode_of(state, ref)), origin), text)
+        return origin if given is None else _loss(state, given, kind, origin, node)
+    return Symbol("output", (function, Constant(mode_of(state, ref)), origin, Constant(state.recording)), text)
+
+
+def _loss(state: State, given: Value, kind: str, origin: Symbol, node: cst.CSTNode) -> Value:
+    """What a loss of a value gives: it remembers the value if that is an output."""
+    note(state, given, "loss", kind, node)
+    known = isinstance(given, Symbol) and _is_of_output(given)
+    return Symbol("loss", (given, Constant(kind), origin), origin.text) if known else origin
 
 
 def mode_of(state: State, ref: ModuleRef) -> bool | None:
@@ -119,18 +126,19 @@ def forget_modes(state: State) -> State:
     return state
 
 
-def note_function(state: State, name: str, arguments: Arguments, node: cst.CSTNode) -> None:
-    """A function of torch that is called with an output."""
+def note_function(state: State, name: str, arguments: Arguments, node: cst.CSTNode) -> Value | None:
+    """A function of torch that is called with an output; what it gives if it is a loss."""
     given = arguments.get(0, "input")
     if not isinstance(given, Symbol) or not arguments.complete:
-        return
+        return None
     if name in _LOOKS:
         note(state, given, "look", name, node)
     kind = loss_kind(name)
     if kind is not None:
-        note(state, given, "loss", kind, node)
-    elif name.rpartition(".")[0] in ("torch", "torch.nn.functional") and name.rpartition(".")[2] in _TAKES_TENSOR:
+        return _loss(state, given, kind, state.origin(node, text_of(node)), node)
+    if name.rpartition(".")[0] in ("torch", "torch.nn.functional") and name.rpartition(".")[2] in _TAKES_TENSOR:
         note(state, given, "function", name.rpartition(".")[2], node)
+    return None
 
 
 def note(state: State, value: Value, how: How, name: str, node: cst.CSTNode) -> None:
@@ -150,19 +158,25 @@ def note(state: State, value: Value, how: How, name: str, node: cst.CSTNode) -> 
         value = value.operands[0]  # type: ignore[assignment]
     if not isinstance(value, Symbol):
         return
-    function, training, _ = value.operands
+    function, training, _, recording = value.operands
     assert isinstance(function, (Module, Instance))
     assert isinstance(training, Constant)
+    assert isinstance(recording, Constant)
     ref = modules.module_ref(function)
     assert ref is not None
     guarded = state.guarded > 0 or any(value in symbol.inside for symbol in state.assumptions)
     mode = training.value if isinstance(training.value, bool) else None
     position = len(state.trace)
-    state.uses[Use(ref, mode, tuple(reversed(steps)), reshaped, how, name, guarded, position, node)] = None
+    graph = recording.value if isinstance(recording.value, bool) else None
+    state.uses[Use(ref, mode, tuple(reversed(steps)), reshaped, how, name, guarded, position, node, graph)] = None
 
 
 def method_of_output(state: State, owner: Symbol, name: str, node: cst.CSTNode) -> Value | None:
     """What a method of an output gives where that is much the same; None for all others."""
+    if owner.op == "loss" and name == "backward":
+        given, kind, _ = owner.operands
+        assert isinstance(kind, Constant)
+        note(state, given, "backward", str(kind.value), node)  # type: ignore[arg-type]
     if (name not in _SAME and name not in _RESHAPED) or not _is_of_output(owner):
         return None
     return owner if name in _SAME else Symbol("reshaped", (owner,), text_of(node))

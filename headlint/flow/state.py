@@ -184,6 +184,8 @@ class State:
     counts: dict[int, int] = field(default_factory=dict)
     next_identity: int = 1  # 0 is the frame of the module level
     guarded: int = 0
+    # Whether autograd records, None where that is not known.
+    recording: bool | None = True
     # The choices of the statement under way, None where it cannot fork; they belong to the run, not to the path.
     choices: list[Choice] | None = None
     cursor: int = 0
@@ -218,6 +220,7 @@ class State:
             dict(self.counts),
             self.next_identity,
             self.guarded,
+            self.recording,
         )
 
     def become(self, other: State) -> None:
@@ -298,4 +301,5 @@ _PATH_FIELDS = (
     "counts",
     "next_identity",
     "guarded",
+    "recording",
 )

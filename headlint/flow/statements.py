@@ -12,6 +12,7 @@ import libcst as cst
 from headlint.flow.attributes import delete
 from headlint.flow.choice import Raised
 from headlint.flow.expressions import binary, evaluate_defaults, index_value
+from headlint.flow.gradients import is_grad_mode, recording_in
 from headlint.flow.loops import for_loop, while_loop
 from headlint.flow.merge import merge
 from headlint.flow.moves import note_made
@@ -200,6 +201,7 @@ def _if(run: Interpreter, node: cst.If, state: State) -> list[State]:
 
 def _with(run: Interpreter, node: cst.With, state: State) -> list[State]:
     paths = [state]
+    recording = state.recording
     for item in node.items:
         following: list[State] = []
         for path in paths:
@@ -214,6 +216,7 @@ def _with(run: Interpreter, node: cst.With, state: State) -> list[State]:
     behind = run.block(body_of(node.body), entered)
     for path in behind:
         path.guarded -= expects
+        path.recording = recording
         if any("device" in name for name in names):
             note_made(path, first, node)
         if expects and path.completion == "raise":
@@ -227,6 +230,8 @@ _EXPECTING = frozenset({"raises", "suppress", "assertRaises", "assertRaisesRegex
 
 def _enter(run: Interpreter, item: cst.WithItem, state: State) -> None:
     value = run.evaluate(state, item.item)
+    if is_grad_mode(value):
+        state.recording = recording_in(value)
     if item.asname is not None:
         target = item.asname.name
         # What a context manager gives is its own business, except that tools like tqdm give themselves.
@@ -301,7 +306,10 @@ def _define(run: Interpreter, state: State, node: cst.FunctionDef) -> None:
         if text_of(decorator.decorator) in ("property", "staticmethod", "classmethod"):
             continue
         wrapper = run.evaluate(state, decorator.decorator)
-        if isinstance(wrapper, (Function, Method)):
+        if isinstance(function, Function) and is_grad_mode(wrapper):
+            assert isinstance(wrapper, (External, Symbol))
+            function = replace(function, mode=wrapper)
+        elif isinstance(wrapper, (Function, Method)):
             function = run.call(state, wrapper, (function,), decorator.decorator)
         elif isinstance(function, Function) and not _is_transparent(decorator.decorator, wrapper):
             function = replace(function, wrapped=True)

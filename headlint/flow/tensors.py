@@ -98,6 +98,7 @@ def _operations(run: Interpreter, state: State, instance: Instance, forward: Fun
     """The operations of a forward, None where it is not understood or can go several ways."""
     trial = state.fork()
     trial.operations = []
+    trial.recording = True
     ended, called = len(run.ended), set(run.called)
     method = Method(instance, "forward", forward)
     ways = run.ways_of(trial, lambda s: call(run, s, method, Arguments((Tensor(0),)), forward.node))
@@ -126,7 +127,7 @@ def record(
     if state.operations is None:
         return Unknown("a tensor outside of a forward")
     numbers = tuple(value.number for value in inputs if isinstance(value, Tensor))
-    state.operations.append(Operation(kind, numbers, module, arguments, site=site))
+    state.operations.append(Operation(kind, numbers, module, arguments, state.recording, site=site))
     return Tensor(len(state.operations))
 
 

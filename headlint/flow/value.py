@@ -137,7 +137,8 @@ class External:
 class Function:
     """A function or lambda of this file, with the frame it was defined in and its evaluated defaults.
 
-    `wrapped` says that a decorator out of sight stands between its callers and it.
+    `wrapped` says that a decorator out of sight stands between its callers and it, `mode` is the decorator that
+    switches autograd for it.
     """
 
     node: cst.FunctionDef | cst.Lambda
@@ -145,6 +146,7 @@ class Function:
     defaults: tuple[tuple[str, Value], ...]
     owner: Class | None = None
     wrapped: bool = False
+    mode: External | Symbol | None = None
 
 
 @dataclass(frozen=True, slots=True)

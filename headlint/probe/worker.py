@@ -748,6 +748,7 @@ class Recipe:
         self.watch = [self.ref(item) for item in self.list_of(data.get("watch", []), "watch")]
         self.input = self.shape(data.get("input"))
         self.train, self.values, self.devices = (data.get(name) is True for name in ("train", "values", "devices"))
+        self.no_grad = data.get("no_grad") is True
         self.arrivals = [self.pair(item) for item in self.list_of(data.get("arrivals", []), "arrivals")]
         self.named = None if data.get("named") is None else self.ref(data["named"])
         self.uses = [self.use(item) for item in self.list_of(data.get("uses", []), "uses")]
@@ -1803,7 +1804,8 @@ class TrainingStep:
         phase = "forward"
         try:
             with calls, self.real_backward():
-                output = self.model(*inputs)
+                with self.torch.no_grad() if self.experiment.recipe.no_grad else contextlib.nullcontext():
+                    output = self.model(*inputs)
                 result["output"] = shapes_in(output)
                 self.experiment.try_uses(output, result)
                 phase = "loss"
