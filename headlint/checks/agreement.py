@@ -19,7 +19,7 @@ from headlint.flow import modules
 from headlint.flow.histories import Analysis, ModelHistory
 from headlint.flow.state import InstanceRecord
 from headlint.history import SetModule
-from headlint.source.nodes import parts
+from headlint.source.nodes import holds, parts
 from headlint.source.program import Program
 
 
@@ -39,6 +39,8 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
         if isinstance(suspicion.candidate.claim, NeverUsed) and _is_called_by_hand(suspicion, analysis, program):
             continue
         if any(any(_reads(program.tree, name, None)) for name in suspicion.candidate.unless_read):
+            continue
+        if suspicion.candidate.unless_named and _is_named(program.tree, suspicion.candidate):
             continue
         if suspicion.candidate.unless_right and id(suspicion.candidate.event_site) in analysis.may_be_right:
             continue
@@ -165,6 +167,50 @@ def _reads(node: cst.CSTNode, name: str, receiver: str | None) -> Iterator[cst.C
                 if text.strip("\"'") == name:
                     yield here
         pending.extend(inside)
+
+
+def _is_named(tree: cst.Module, candidate: Candidate) -> bool:
+    """Whether a model's name may be read where it means the model: behind the site, elsewhere or as a whole.
+
+    Before the site, in the same body, it may be bound and asked for its parts.
+    """
+    name, site = candidate.unless_named, candidate.site
+    around = next((body for body in _bodies(tree) if holds(body, site)), tree)
+    behind = False
+    # Nodes in the order of the source, each with what stands around it.
+    pending: list[tuple[cst.CSTNode, cst.CSTNode | None, bool]] = [(tree, None, around is tree)]
+    while pending:
+        here, outer, inside = pending.pop()
+        if isinstance(here, cst.Name) and here.value == name and not _is_label(here, outer):
+            if behind or not inside or not isinstance(outer, (cst.AssignTarget, cst.Attribute, cst.Subscript)):
+                return True
+            continue
+        if here is site:
+            behind = True
+            continue
+        if isinstance(here, (cst.FunctionDef, cst.Lambda)):
+            inside = here is around
+        pending.extend((part, here, inside) for part in reversed(here.children))
+    return False
+
+
+def _bodies(tree: cst.Module) -> Iterator[cst.FunctionDef]:
+    """All functions, the inner ones first."""
+    pending: list[cst.CSTNode] = [tree]
+    found: list[cst.FunctionDef] = []
+    while pending:
+        here = pending.pop()
+        if isinstance(here, cst.FunctionDef):
+            found.append(here)
+        pending.extend(here.children)
+    return reversed(found)
+
+
+def _is_label(node: cst.Name, outer: cst.CSTNode | None) -> bool:
+    """Whether a name is that of an attribute or of an argument."""
+    if isinstance(outer, cst.Attribute):
+        return outer.attr is node
+    return isinstance(outer, cst.Arg) and outer.keyword is node
 
 
 # Matching asks every node for its class in turn, which is slow: most are none of these.

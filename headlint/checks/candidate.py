@@ -23,7 +23,8 @@ class Candidate:
     against the finding. `speculative` ones are worth a replay but too uncertain to be reported without it.
     `model` is what forward is run on, None for the model of the history itself. `unless_read` are attributes that
     code may mean for themselves: if the file reads one anywhere, nothing is said. With `unless_right` nothing is said
-    if the same code does what it means for any other model.
+    if the same code does what it means for any other model. `unless_named` is a name for the model: if it stands
+    anywhere behind `site`, in another function or for the model as a whole, nothing is said.
     """
 
     code: str
@@ -36,6 +37,7 @@ class Candidate:
     model: ModuleRef | None = None
     unless_read: tuple[str, ...] = ()
     unless_right: bool = False
+    unless_named: str = ""
 
 
 Check = Callable[[ModelHistory], Iterator[Candidate]]

@@ -15,13 +15,14 @@ from headlint.claims.outputs import (
     WidthsDiffer,
 )
 from headlint.claims.raises import BuilderRaises, ReadRaises
-from headlint.claims.sizes import CountIgnored, KeywordIgnored, SizeIgnored
+from headlint.claims.sizes import ClassesKept, CountIgnored, KeywordIgnored, SizeIgnored
 from headlint.claims.training import NothingRecorded, StatisticsMove, StepsChange
 
 __all__ = [
     "AllFrozen",
     "BuilderRaises",
     "Claim",
+    "ClassesKept",
     "CountIgnored",
     "CountsDisagree",
     "CutRaises",

@@ -148,7 +148,7 @@ def includes(recipe: Recipe, do: str, name: str) -> bool:
 
 def number_of(recipe: Recipe, value: Argument) -> Argument:
     """What this value is in the replay: a size that the code does not give has a witness there."""
-    return recipe.witnesses.numbers[value.key] if isinstance(value, SymbolicSize) else value
+    return recipe.witnesses.numbers.get(value.key) if isinstance(value, SymbolicSize) else value
 
 
 def widths(output: object) -> set[int]:

@@ -95,6 +95,17 @@ class CountIgnored(Claim):
         return _returns_others(recipe, observation, self.value)
 
 
+@dataclass(frozen=True, slots=True)
+class ClassesKept(Claim):
+    """Forward of `model` does not return `value` classes."""
+
+    model: ModuleRef
+    value: Argument
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        return _returns_others(recipe, observation, self.value)
+
+
 def _returns_others(recipe: Recipe, observation: dict[str, Any], value: Argument) -> Judgement:
     """Whether forward returns other classes than `value`."""
     early = stopped_early(observation)

@@ -29,6 +29,10 @@ FIXED_STEPS = 12_000
 STEPS_PER_STATEMENT = 10
 
 
+# Why a model escapes that a function returns which nothing in the file calls.
+RETURNED = "it is returned to a caller that is not visible"
+
+
 @dataclass(frozen=True)
 class ModelHistory:
     """What one path of the code does to one model, how everything stands at its end, and what became of outputs."""
@@ -196,7 +200,7 @@ def _define_all(run: Interpreter, path: State) -> None:
 
 def _leave(run: Interpreter, path: State, value: Value, node: cst.CSTNode) -> None:
     _define_all(run, path)
-    run.hand_over(path, value, "it is returned to a caller that is not visible", node)
+    run.hand_over(path, value, RETURNED, node)
     run.ended.append(EndedPath(path, complete=True))
 
 
