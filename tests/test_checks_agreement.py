@@ -117,3 +117,15 @@ def test_parts_run_by_hand_make_no_claim_about_forward() -> None:
     assert codes(text) == ["HL201"]
     assert codes(text + "f = model.layer3(model.layer2(x))\n") == []
     assert codes(text + "f = model.layer3(x)\ny = model(x)\n") == ["HL201"]
+
+
+def test_the_same_mistake_in_two_functions_is_told_twice() -> None:
+    text = (
+        "from torch import nn\nfrom torchvision import models\n\n\ndef build():\n    return models.resnet18()\n\n\n"
+        + "".join(
+            f"def {name}():\n    net = build()\n    net.fc = nn.Linear(100, 10)\n    return net\n\n\n"
+            for name in ("first", "second")
+        )
+    )
+    findings = Linter(Settings(confirm="off")).lint_unguarded(text, "program.py").findings
+    assert [(finding.code, finding.span.line) for finding in findings] == [("HL201", 11), ("HL201", 17)]

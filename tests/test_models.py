@@ -117,12 +117,32 @@ def freezes_what_goes():
     net.{place}.requires_grad_(False)  # expect: HL302
     net.{place} = {fits}
 
+def forgets_one():
+    mine = builds()
+    mine.{place} = {fits}  # expect: HL108
+    return builds()
+
+def moves_too_soon():
+    net = builds().cuda()
+    net.{place} = {fits}  # expect: HL309
+    return net(images)
+
+def records_nothing():
+    net = builds().eval()
+    net.{place} = {fits}
+    with torch.no_grad():
+        scores = net(images)
+    nn.CrossEntropyLoss()(scores, labels).backward()  # expect: HL314
+
 """
     if builder.smallest_input[-1] >= LARGE_INPUT or builder.name in LARGE_MODELS:
         forwards = ""
     return f"""\
+import torch
 from torch import nn, optim
 from torchvision import models
+
+from data import images, labels
 
 {forwards}def builds():
     return models.{builder.name}()

@@ -249,7 +249,10 @@ def _histories(ended: Sequence[EndedPath]) -> tuple[ModelHistory, ...]:
                 continue
             events = _about(event.object, trace, touched)
             escaped = path.state.escaped.get(event.object)
-            key = (event.object, id(event.site), events, path.complete, escaped)
+            # The same done elsewhere in the code, or to a model that has moved, is a history of its own.
+            sites = tuple([id(other.site) for other in events])
+            moved = tuple([moved for moved in path.state.moves if event.object in moved.inside])
+            key = (event.object, sites, events, moved, path.complete, escaped)
             same = seen.get(key)
             if same is not None:
                 # What only some of the paths assume is not needed for what happens to the model.
