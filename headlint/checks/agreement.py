@@ -11,15 +11,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import libcst as cst
-
 from headlint.checks.candidate import Candidate
+from headlint.checks.mentions import is_named, reads_of
 from headlint.claims import NeverUsed, ReadRaises
 from headlint.flow import modules
 from headlint.flow.histories import Analysis, ModelHistory
 from headlint.flow.state import InstanceRecord
 from headlint.history import SetModule
-from headlint.source.nodes import holds, parts
 from headlint.source.program import Program
 
 
@@ -38,9 +36,11 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
     for suspicion in suspicions:
         if isinstance(suspicion.candidate.claim, NeverUsed) and _is_called_by_hand(suspicion, analysis, program):
             continue
-        if any(any(_reads(program.tree, name, None)) for name in suspicion.candidate.unless_read):
+        if any(any(reads_of(program.tree, name, None)) for name in suspicion.candidate.unless_read):
             continue
-        if suspicion.candidate.unless_named and _is_named(program.tree, suspicion.candidate):
+        if suspicion.candidate.unless_named and is_named(
+            program.tree, suspicion.candidate.unless_named, suspicion.candidate.site
+        ):
             continue
         if suspicion.candidate.unless_right and id(suspicion.candidate.event_site) in analysis.may_be_right:
             continue
@@ -132,92 +132,6 @@ def _is_called_by_hand(suspicion: Suspicion, analysis: Analysis, program: Progra
             written = re.search(rf"\.\s*{name}\b(?!\s*=[^=])|[\"']{name}[\"']", program.text)
             return written is not None and any(
                 not {None, builder}.isdisjoint(analysis.read_from.get(id(read), {None}))
-                for read in _reads(program.tree, event.name, None)
+                for read in reads_of(program.tree, event.name, None)
             )
     return False
-
-
-def _reads(node: cst.CSTNode, name: str, receiver: str | None) -> Iterator[cst.CSTNode]:
-    """Where code reads an attribute of this name for itself, or by `getattr`.
-
-    `receiver` is what the method around it calls its own object, which is no model that a builder makes.
-    """
-    pending: list[cst.CSTNode] = [node]
-    while pending:
-        here = pending.pop()
-        inside = parts(here)
-        if type(here) not in _READING:
-            pending.extend(inside)
-            continue
-        match here:
-            case cst.ClassDef():
-                for method in (part for part in here.body.body if isinstance(part, cst.FunctionDef)):
-                    first = (*method.params.posonly_params, *method.params.params)[:1]
-                    yield from _reads(method.body, name, first[0].name.value if first else None)
-                inside = [part for part in here.body.body if not isinstance(part, cst.FunctionDef)]
-            case cst.Attribute(value=owner, attr=cst.Name(value=found)) if found == name:
-                if not (isinstance(owner, cst.Name) and owner.value == receiver):
-                    yield here
-            case cst.AssignTarget(target=cst.Attribute() as place) | cst.AnnAssign(target=cst.Attribute() as place):
-                # What is assigned is not read, nor is a layer that is only asked for something in it.
-                inside = [part for part in inside if part is not place] + [_behind_dots(place)]
-            case cst.Attribute(value=cst.Attribute() as owner) | cst.Subscript(value=cst.Attribute() as owner):
-                inside = [part for part in inside if part is not owner] + [_behind_dots(owner)]
-            case cst.Call(func=cst.Name(value="getattr"), args=[_, cst.Arg(value=cst.SimpleString(value=text)), *_]):
-                if text.strip("\"'") == name:
-                    yield here
-        pending.extend(inside)
-
-
-def _is_named(tree: cst.Module, candidate: Candidate) -> bool:
-    """Whether a model's name may be read where it means the model: behind the site, elsewhere or as a whole.
-
-    Before the site, in the same body, it may be bound and asked for its parts.
-    """
-    name, site = candidate.unless_named, candidate.site
-    around = next((body for body in _bodies(tree) if holds(body, site)), tree)
-    behind = False
-    # Nodes in the order of the source, each with what stands around it.
-    pending: list[tuple[cst.CSTNode, cst.CSTNode | None, bool]] = [(tree, None, around is tree)]
-    while pending:
-        here, outer, inside = pending.pop()
-        if isinstance(here, cst.Name) and here.value == name and not _is_label(here, outer):
-            if behind or not inside or not isinstance(outer, (cst.AssignTarget, cst.Attribute, cst.Subscript)):
-                return True
-            continue
-        if here is site:
-            behind = True
-            continue
-        if isinstance(here, (cst.FunctionDef, cst.Lambda)):
-            inside = here is around
-        pending.extend((part, here, inside) for part in reversed(here.children))
-    return False
-
-
-def _bodies(tree: cst.Module) -> Iterator[cst.FunctionDef]:
-    """All functions, the inner ones first."""
-    pending: list[cst.CSTNode] = [tree]
-    found: list[cst.FunctionDef] = []
-    while pending:
-        here = pending.pop()
-        if isinstance(here, cst.FunctionDef):
-            found.append(here)
-        pending.extend(here.children)
-    return reversed(found)
-
-
-def _is_label(node: cst.Name, outer: cst.CSTNode | None) -> bool:
-    """Whether a name is that of an attribute or of an argument."""
-    if isinstance(outer, cst.Attribute):
-        return outer.attr is node
-    return isinstance(outer, cst.Arg) and outer.keyword is node
-
-
-# Matching asks every node for its class in turn, which is slow: most are none of these.
-_READING = frozenset({cst.ClassDef, cst.Attribute, cst.AssignTarget, cst.AnnAssign, cst.Subscript, cst.Call})
-
-
-def _behind_dots(node: cst.BaseExpression) -> cst.BaseExpression:
-    while isinstance(node, cst.Attribute):
-        node = node.value
-    return node

@@ -1,0 +1,84 @@
+"""Where the text of a program speaks of a model: attributes that it reads, and names that it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from headlint.source.nodes import descend, holds, parts
+
+
+def reads_of(node: cst.CSTNode, name: str, receiver: str | None) -> Iterator[cst.CSTNode]:
+    """Where code reads an attribute of this name for itself, or by `getattr`.
+
+    `receiver` is what the method around it calls its own object, which is no model that a builder makes.
+    """
+    pending: list[cst.CSTNode] = [node]
+    while pending:
+        here = pending.pop()
+        inside = parts(here)
+        if type(here) not in _READING:
+            pending.extend(inside)
+            continue
+        match here:
+            case cst.ClassDef():
+                for method in (part for part in here.body.body if isinstance(part, cst.FunctionDef)):
+                    first = (*method.params.posonly_params, *method.params.params)[:1]
+                    yield from reads_of(method.body, name, first[0].name.value if first else None)
+                inside = [part for part in here.body.body if not isinstance(part, cst.FunctionDef)]
+            case cst.Attribute(value=owner, attr=cst.Name(value=found)) if found == name:
+                if not (isinstance(owner, cst.Name) and owner.value == receiver):
+                    yield here
+            case cst.AssignTarget(target=cst.Attribute() as place) | cst.AnnAssign(target=cst.Attribute() as place):
+                # What is assigned is not read, nor is a layer that is only asked for something in it.
+                inside = [part for part in inside if part is not place] + [_behind_dots(place)]
+            case cst.Attribute(value=cst.Attribute() as owner) | cst.Subscript(value=cst.Attribute() as owner):
+                inside = [part for part in inside if part is not owner] + [_behind_dots(owner)]
+            case cst.Call(func=cst.Name(value="getattr"), args=[_, cst.Arg(value=cst.SimpleString(value=text)), *_]):
+                if text.strip("\"'") == name:
+                    yield here
+        pending.extend(inside)
+
+
+def is_named(tree: cst.Module, name: str, site: cst.CSTNode) -> bool:
+    """Whether a model's name may be read where it means the model: behind the site, elsewhere or as a whole.
+
+    Before the site, in the same body, it may be bound and asked for its parts.
+    """
+    functions = (node for node in descend((tree,)) if isinstance(node, cst.FunctionDef) and holds(node, site))
+    # The inner ones come last.
+    around = [tree, *functions][-1]
+    behind = False
+    # Nodes in the order of the source, each with what stands around it.
+    pending: list[tuple[cst.CSTNode, cst.CSTNode | None, bool]] = [(tree, None, around is tree)]
+    while pending:
+        here, outer, inside = pending.pop()
+        if isinstance(here, cst.Name) and here.value == name and not _is_label(here, outer):
+            if behind or not inside or not isinstance(outer, (cst.AssignTarget, cst.Attribute, cst.Subscript)):
+                return True
+            continue
+        if here is site:
+            behind = True
+            continue
+        if isinstance(here, (cst.FunctionDef, cst.Lambda)):
+            inside = here is around
+        pending.extend((part, here, inside) for part in reversed(parts(here)))
+    return False
+
+
+def _is_label(node: cst.Name, outer: cst.CSTNode | None) -> bool:
+    """Whether a name is that of an attribute or of an argument."""
+    if isinstance(outer, cst.Attribute):
+        return outer.attr is node
+    return isinstance(outer, cst.Arg) and outer.keyword is node
+
+
+# Matching asks every node for its class in turn, which is slow: most are none of these.
+_READING = frozenset({cst.ClassDef, cst.Attribute, cst.AssignTarget, cst.AnnAssign, cst.Subscript, cst.Call})
+
+
+def _behind_dots(node: cst.BaseExpression) -> cst.BaseExpression:
+    while isinstance(node, cst.Attribute):
+        node = node.value
+    return node
