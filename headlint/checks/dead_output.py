@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice, takewhile
 
 from headlint.checks.candidate import Candidate
 from headlint.checks.outputs import Last, hands_through, steps_back
 from headlint.claims import OutputConstant
 from headlint.flow.histories import ModelHistory
+from headlint.history import ModuleRef
 
 CODE = "HL206"
 
-_FEW = 6
 _SUMMED = {"Softmax": 1, "softmax": 1, "LogSoftmax": 0, "log_softmax": 0}
 # What is never above 0, what cuts off all below 0, and what leaves zeros as they are.
 _BELOW_ZERO = frozenset({"LogSoftmax", "log_softmax", "LogSigmoid"})
@@ -28,8 +27,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     for model in dict.fromkeys((history.model, *history.wrappers, *(use.target for use in history.uses))):
         if not hands_through(history, model) and not any(use.target == model for use in history.uses):
             continue
-        known = takewhile(lambda last: last is not None, steps_back(history, model))
-        last = [step for step in islice(known, _FEW) if step is not None]
+        last = list(_last_steps(history, model))
         found = _softmax_of_one(history, last) or _cut_to_zero(history, last)
         if found is None or found[0].site is None:
             continue
@@ -37,6 +35,16 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         assert step.site is not None
         claim = OutputConstant(model)
         yield Candidate(CODE, step.site, step.site, f"{message}; {hint}", hint, claim, speculative=False, model=model)
+
+
+def _last_steps(history: ModelHistory, model: ModuleRef) -> Iterator[Last]:
+    """The last steps back to the first that is of another kind than is asked about here."""
+    for step in steps_back(history, model):
+        if step is None:
+            return
+        yield step
+        if step.kind not in _SUMMED and step.kind not in _CUTTING and step.kind not in _ZEROS_STAY:
+            return
 
 
 def _softmax_of_one(history: ModelHistory, last: list[Last]) -> tuple[Last, str, str] | None:
