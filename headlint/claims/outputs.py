@@ -31,20 +31,14 @@ class OutputsNormalised(Claim):
     needs_values: ClassVar[bool] = True
 
     def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
-        early = stopped_early(observation)
-        if early is not None:
-            return early
-        values, output = observation["forward"].get("values"), observation["forward"]["output"]
-        if isinstance(output, dict) and isinstance(values, dict):
-            values, output = values.get("out"), output.get("out")
-        shape = shape_text(output)
-        if not isinstance(values, dict) or "rows_sum_to_one" not in values:
-            return unconfirmed("forward returns nothing whose numbers can be looked at")
+        values, output = _main_output(observation)
+        if isinstance(values, Judgement):
+            return values
         if not values["in_unit_interval"] or (self.summed and not values["rows_sum_to_one"]):
             return REFUTED
         if self.summed:
-            return confirmed(f"every row of what forward returns, {shape}, sums to 1")
-        return confirmed(f"all of what forward returns, {shape}, lies between 0 and 1")
+            return confirmed(f"every row of what forward returns, {output}, sums to 1")
+        return confirmed(f"all of what forward returns, {output}, lies between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +49,25 @@ class OutputConstant(Claim):
     needs_values: ClassVar[bool] = True
 
     def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
-        early = stopped_early(observation)
-        if early is not None:
-            return early
-        values, output = observation["forward"].get("values"), observation["forward"]["output"]
-        if isinstance(output, dict) and isinstance(values, dict):
-            values, output = values.get("out"), output.get("out")
-        if not isinstance(values, dict) or "constant" not in values:
-            return unconfirmed("forward returns nothing whose numbers can be looked at")
+        values, output = _main_output(observation)
+        if isinstance(values, Judgement):
+            return values
         if not values["constant"]:
             return REFUTED
-        return confirmed(f"every number that forward returns, {shape_text(output)}, is {values['min']:g}")
+        return confirmed(f"every number that forward returns, {output}, is {values['min']:g}")
+
+
+def _main_output(observation: dict[str, Any]) -> tuple[dict[str, Any] | Judgement, str]:
+    """What is known of the numbers that forward returns, with their shape, or why nothing is."""
+    early = stopped_early(observation)
+    if early is not None:
+        return early, ""
+    values, output = observation["forward"].get("values"), observation["forward"]["output"]
+    if isinstance(output, dict) and isinstance(values, dict):
+        values, output = values.get("out"), output.get("out")
+    if not isinstance(values, dict) or "constant" not in values:
+        return unconfirmed("forward returns nothing whose numbers can be looked at"), ""
+    return values, shape_text(output)
 
 
 @dataclass(frozen=True, slots=True)
