@@ -80,3 +80,9 @@ crit(Net()(x), y).backward()
 """
     assert messages("HL314", HEADER + module, "require") != []
     assert messages("HL314", HEADER + module.replace("    x = self.head(x)\n", "x = self.head(x)\n")) == []
+
+
+def test_a_function_that_others_call_may_find_gradients_on() -> None:
+    text = f"{HEADER}def step():\n    crit(model(x), y).backward()\n"
+    assert messages("HL314", f"{text}torch.set_grad_enabled(False)\n") == []
+    assert messages("HL314", f"{text}torch.set_grad_enabled(False)\nstep()\n") != []

@@ -26,7 +26,17 @@ def spelled(place: str) -> str:
 
 def place_of(history: ModelHistory, ref: ModuleRef) -> str | None:
     """Where a module stands in the model at the end of the history, None if it stands there no longer."""
-    return history.places.get(ref)
+    # Most stand where they were made, which needs no look at the whole model.
+    return ref.path if _stands_where_made(history, ref) else history.places.get(ref)
+
+
+def _stands_where_made(history: ModelHistory, ref: ModuleRef) -> bool:
+    if ref.object != history.build.object:
+        return False
+    here: ModuleRef | None = history.model
+    for step in ref.path.split(".") if ref.path else ():
+        here = None if here is None else dict(modules.children_of(history.state, here)).get(step)
+    return here == ref
 
 
 def joined(target: str, name: str) -> str:
@@ -54,7 +64,7 @@ def placements(history: ModelHistory) -> Iterator[tuple[SetModule, str]]:
             if target is None:
                 continue
             place = joined(target, event.name)
-            if history.places.get(event.value) == place or _stands(history, event):
+            if _stands(history, event) or history.places.get(event.value) == place:
                 yield event, place
 
 

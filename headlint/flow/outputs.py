@@ -117,12 +117,13 @@ def mode_of(state: State, ref: ModuleRef) -> bool | None:
 
 
 def forget_modes(state: State) -> State:
-    """The path as somebody out of sight may continue it, who has put what there is into any mode."""
+    """The path as somebody out of sight may continue it, who has put models, and autograd, into any mode."""
     for number, record in state.heap.items():
         if isinstance(record, (InstanceRecord, ZooObject, ContainerObject)):
             ref = ModuleRef(number, "")
             state.modes.pop(ref, None)
             state.modes[ref] = None
+    state.recording = None
     return state
 
 
