@@ -377,6 +377,8 @@ def test_an_interrupt_ends_it_quietly(clean_environment: dict[str, str], project
         [sys.executable, "-u", "-m", "headlint", "check", "--confirm=off", "wrong.py", "-"],
         cwd=project,
         env=clean_environment,
+        # A shell starts what it runs in the background deaf to interrupts, and these tests with it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
