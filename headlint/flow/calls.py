@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,10 @@ class Arguments:
     def values(self) -> tuple[Value, ...]:
         """Every argument."""
         return (*self.positional, *(value for _, value in self.keywords))
+
+
+# What answers calls to something that is not of the file: the value, with the effects done to the state.
+Handler = Callable[["Interpreter", State, Arguments, cst.CSTNode], Value]
 
 
 def evaluate_arguments(run: Interpreter, state: State, nodes: Sequence[cst.Arg]) -> Arguments:

@@ -8,7 +8,7 @@ import libcst as cst
 
 from headlint.flow import modules
 from headlint.flow.attributes import class_attribute, read
-from headlint.flow.externals import is_instance
+from headlint.flow.introspection import is_instance
 from headlint.flow.items import iterate
 from headlint.flow.operations import apply
 from headlint.flow.records import fields_of
