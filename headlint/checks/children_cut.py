@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from headlint.checks.candidate import Candidate
@@ -21,25 +21,26 @@ _PLAIN_STEPS = frozenset("adaptive_avg_pool2d avg_pool2d dropout flatten mean re
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A Sequential that begins with the first children of the model, in order, and what the code put behind them."""
+    """A Sequential that begins with the first children of the model, in order, and what the code put behind them.
+
+    `ref` is that Sequential, or one around it that begins with it and has more behind it.
+    """
 
     event: MakeContainer
     own: tuple[ModuleRef, ...]
     behind: tuple[ModuleRef, ...]
-
-    @property
-    def ref(self) -> ModuleRef:
-        return ModuleRef(self.event.object, "")
+    ref: ModuleRef
 
 
 def check(history: ModelHistory) -> Iterator[Candidate]:
     """Cuts that raise in the first new layer or before it, and cuts that lose the ReLU before the head."""
     for event in history.events:
-        cut = _cut(history, event) if isinstance(event, MakeContainer) else None
-        if cut is None or cut.event.site is None:
+        innermost = _cut(history, event) if isinstance(event, MakeContainer) else None
+        if innermost is None or innermost.event.site is None:
             continue
-        yield from _raising(history, cut)
-        yield from _silent(history, cut)
+        for cut in (innermost, *_around(history, innermost)):
+            yield from _raising(history, cut)
+            yield from _silent(history, cut)
 
 
 def _cut(history: ModelHistory, event: MakeContainer) -> _Cut | None:
@@ -59,8 +60,37 @@ def _cut(history: ModelHistory, event: MakeContainer) -> _Cut | None:
         return None
     if any(changed.object == history.build.object for changed in history.state.children):
         return None
-    now = tuple(ref for _, ref in modules.children_of(history.state, ModuleRef(event.object, "")))
-    return _Cut(event, tuple(own), tuple(behind)) if now == tuple(refs) else None
+    ref = ModuleRef(event.object, "")
+    return _Cut(event, tuple(own), tuple(_in_order(history, behind)), ref) if _is_as_made(history, event) else None
+
+
+def _around(history: ModelHistory, cut: _Cut) -> Iterator[_Cut]:
+    """The Sequentials that begin with a cut, each with all that comes behind that."""
+    for event in history.events:
+        if not isinstance(event, MakeContainer) or event.kind != "Sequential" or not _is_as_made(history, event):
+            continue
+        first, *more = (ref for _, ref in event.children) if event.children else (None,)
+        if first == cut.ref and not any(ref.object == history.build.object for ref in more):
+            behind = (*cut.behind, *_in_order(history, more))
+            outer = _Cut(cut.event, cut.own, behind, ModuleRef(event.object, ""))
+            yield outer
+            yield from _around(history, outer)
+
+
+def _is_as_made(history: ModelHistory, event: MakeContainer) -> bool:
+    """Whether a container still holds what it was made with."""
+    now = modules.children_of(history.state, ModuleRef(event.object, ""))
+    return [ref for _, ref in now] == [ref for _, ref in event.children]
+
+
+def _in_order(history: ModelHistory, refs: Iterable[ModuleRef]) -> Iterator[ModuleRef]:
+    """These modules as they run one after the other, with those in Sequentials in their place."""
+    for ref in refs:
+        if modules.kind_of(history.state, ref) == "Sequential":
+            inside = (child for _, child in modules.children_of(history.state, ref))
+            yield from _in_order(history, (child for child in inside if child is not None))
+        else:
+            yield ref
 
 
 def _raising(history: ModelHistory, cut: _Cut) -> Iterator[Candidate]:

@@ -17,6 +17,7 @@ from headlint.history import DeleteModule, Escape, MakeContainer, MakeOptimizer,
 CODE = "HL104"
 
 _COUNTS = frozenset({"num_classes", "n_classes", "nb_classes"})
+_SIZES = frozenset({"out_features", "out_channels"})
 _TASKS = frozenset({"classification", "segmentation", "video"})
 
 
@@ -27,23 +28,33 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     if builder.task not in _TASKS or not heads or not history.complete:
         return
     last = {
-        event.name: event
+        (event.target, event.name): event
         for event in history.events
-        if isinstance(event, SetAttribute) and event.target == history.model and event.name in _COUNTS
+        if isinstance(event, SetAttribute) and event.name in _counts_of(event.target, history)
     }
     if not last or _is_changed(history) or _is_part_of_more(history) or not _is_used_as_it_is(history):
         return
     made = dict(history.build.arguments).get("num_classes", builder.classes)
-    for name, event in last.items():
+    for (target, name), event in last.items():
         if event.site is None or event.value in (None, made) or isinstance(event.value, (bool, str, float, tuple)):
             continue
         places = " and ".join(f"'{spelled(place)}'" for place in heads)
         hint = f"replace {places}"
+        owner = f" of '{spelled(target.path)}'" if target.path else ""
         message = (
-            f"forward of {builder.name} does not read '{name}' and still returns {getattr(made, 'text', made)} classes"
+            f"forward of {builder.name} does not read '{name}'{owner}"
+            f" and still returns {getattr(made, 'text', made)} classes"
         )
-        claim = CountIgnored(history.model, name, event.value)
+        claim = CountIgnored(target, name, event.value)
         yield Candidate(CODE, event.site, event.site, f"{message}; {hint}", hint, claim, False, unless_read=(name,))
+
+
+def _counts_of(target: ModuleRef, history: ModelHistory) -> frozenset[str]:
+    """The attributes by which code means the number of classes, on the model and on a container that holds its head."""
+    if target == history.model:
+        return _COUNTS
+    holds_head = any(place.startswith(f"{target.path}.") for place in head_places(history))
+    return _COUNTS | {"out_features"} if target.object == history.build.object and holds_head else frozenset()
 
 
 def _is_changed(history: ModelHistory) -> bool:
@@ -52,7 +63,7 @@ def _is_changed(history: ModelHistory) -> bool:
         return True
     return any(
         (isinstance(event, (SetModule, DeleteModule)) and event.target in history.places)
-        or (isinstance(event, SetAttribute) and event.name in ("out_features", "out_channels"))
+        or (isinstance(event, SetAttribute) and event.name in _SIZES - _counts_of(event.target, history))
         for event in history.events
     )
 

@@ -79,15 +79,15 @@ class KeywordIgnored(Claim):
 
 @dataclass(frozen=True, slots=True)
 class CountIgnored(Claim):
-    """Forward of `model` does not return `value` classes although its attribute `name` says so."""
+    """Forward does not return `value` classes although the attribute `name` of `module` says so."""
 
-    model: ModuleRef
+    module: ModuleRef
     name: str
     value: Argument
 
     @property
     def watch(self) -> tuple[ModuleRef, ...]:
-        return (self.model,)
+        return (self.module,)
 
     def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
         if events_ended(observation) is None and not includes(recipe, "attribute", self.name):
