@@ -18,6 +18,15 @@ from headlint.probe.protocol import Failure, Observation
 # Another Python, with other versions of torch and torchvision, may stand in for the one that runs the tests.
 PYTHON = os.environ.get("HEADLINT_TEST_PYTHON", sys.executable)
 
+# What a script begins with that looks into the worker's modules; they follow as `from headlint_worker import ...`.
+LOAD_WORKER = f"""
+import importlib.util, json, os, sys, time
+spec = importlib.util.spec_from_file_location("start", {str(WORKER)!r})
+start = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(start)
+start.load()
+"""
+
 needs_torch = pytest.mark.skipif(
     sys.executable == PYTHON and any(importlib.util.find_spec(name) is None for name in ("torch", "torchvision")),
     reason="torch and torchvision are not installed beside the tests",

@@ -30,7 +30,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_pages_data_and_types(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"headlint/rules/{rule.page_name}" for rule in rules()} <= names
-    assert {"headlint/py.typed", "headlint/zoo/zoo.bin", "headlint/probe/worker.py"} <= names
+    assert {"headlint/py.typed", "headlint/zoo/zoo.bin", "headlint/probe/worker/__main__.py"} <= names
     assert {name.partition("/")[0] for name in names} == {"headlint", f"headlint-{package.__version__}.dist-info"}
     assert not [name for name in names if name.endswith((".pyc", "~"))]
 

@@ -6,7 +6,7 @@ import importlib
 
 import pytest
 
-from headlint.probe import worker
+from headlint.probe.worker.recipe import PARTS
 from headlint.torchlib.parts import _PARTS, Part, PartTree, find_part, part_at
 
 torch = pytest.importorskip("torch")
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("offline")
 
 
 def test_the_worker_knows_the_same_parts() -> None:
-    assert {part.name for part in _PARTS} == worker.PARTS
+    assert {part.name for part in _PARTS} == PARTS
 
 
 @pytest.mark.parametrize("sizes", SIZES)

@@ -326,3 +326,19 @@ def test_a_file_on_a_read_only_system_is_read_and_not_written(tmp_path: Path, mo
     nowhere = Cache(str(tmp_path / "new"))
     nowhere.put("a", "one")
     assert nowhere.get("a") is None
+
+
+def test_a_change_in_any_module_of_the_worker_is_another_worker(tmp_path: Path) -> None:
+    worker = tmp_path / "worker"
+    worker.mkdir()
+    for name in ("__main__.py", "calls.py"):
+        (worker / name).write_text("")
+
+    def key() -> str:
+        with prober(worker / "__main__.py") as asked:
+            return asked._key("{}", Versions("3.11.0", "2.5.0", "0.20.0"))  # noqa: SLF001
+
+    before = key()
+    assert key() == before
+    (worker / "calls.py").write_text("# changed\n")
+    assert key() != before

@@ -16,6 +16,7 @@ import pytest
 from probe_helpers import (
     ANSWER,
     HELLO,
+    LOAD_WORKER,
     NOTHING_SEEN,
     PYTHON,
     becomes_true,
@@ -252,14 +253,12 @@ def test_the_worker_does_not_outlive_its_parent(tmp_path: Path, busy: bool) -> N
     experiment = tmp_path / "experiment"
     driver = tmp_path / "driver.py"
     driver.write_text(
-        "import importlib.util, os, sys, time\n"
-        f"spec = importlib.util.spec_from_file_location('worker', {str(WORKER)!r})\n"
-        "worker = importlib.util.module_from_spec(spec)\nspec.loader.exec_module(worker)\n"
+        LOAD_WORKER + "from headlint_worker import serving\n"
         "def hang(*arguments):\n"
         f"    with open({str(experiment)!r}, 'w') as stream: stream.write(str(os.getpid()) + '\\n')\n"
         "    time.sleep(60)\n"
-        "worker.answer_to = hang\n"
-        "worker.main(sys.argv[1:])\n"
+        "serving.answer_to = hang\n"
+        "serving.main(sys.argv[1:])\n"
     )
     then = "asked.observe(recipe(build('resnet18')))" if busy else ""
     process = client(driver, then, temporary)

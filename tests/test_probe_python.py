@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 import venv
 from pathlib import Path
 
 import pytest
-from probe_helpers import build, failed, needs_torch, prober, recipe
+from probe_helpers import LOAD_WORKER, build, failed, needs_torch, prober, recipe
 
 from headlint.probe import python as python_module
 from headlint.probe.client import WORKER
@@ -180,11 +181,9 @@ def test_packages_of_the_user_are_found_as_usual(tmp_path: Path) -> None:
         (packages / name).mkdir(parents=True)
         (packages / name / "__init__.py").write_text("raise ImportError('the one of the user')\n")
     script = (
-        "import importlib.util, sys\n"
-        f"spec = importlib.util.spec_from_file_location('worker', {str(WORKER)!r})\n"
-        "worker = importlib.util.module_from_spec(spec)\nspec.loader.exec_module(worker)\n"
+        LOAD_WORKER + "from headlint_worker import importing\n"
         "before = list(sys.path)\n"
-        "worker.append_user_site()\n"
+        "importing.append_user_site()\n"
         "print([path for path in sys.path if path not in before])\n"
     )
     command = [str(base), "-I", "-c", script]
@@ -204,18 +203,22 @@ def test_the_worker_gets_a_cut_down_environment(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_modules_beside_the_worker_or_in_its_directory_are_not_imported(tmp_path: Path) -> None:
-    (tmp_path / "worker.py").write_bytes(WORKER.read_bytes())
+    worker = tmp_path / "worker"
+    shutil.copytree(WORKER.parent, worker)
     for name in ("torch", "json", "select"):
+        (worker / f"{name}.py").write_text("raise SystemExit('imported')\n")
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')\n")
     venv.create(tmp_path / "env", with_pip=False)
-    with prober(tmp_path / "worker.py", python=str(tmp_path / "env" / "bin" / "python")) as asked:
+    with prober(worker / WORKER.name, python=str(tmp_path / "env" / "bin" / "python")) as asked:
         assert failed(asked.versions()).reason == "torch is not installed"
 
 
-def test_the_worker_is_one_file_for_old_pythons() -> None:
-    tree = ast.parse(WORKER.read_text(encoding="utf-8"), feature_version=(3, 8))
+@pytest.mark.parametrize("path", sorted(WORKER.parent.glob("*.py")), ids=lambda path: str(path.stem))
+def test_the_worker_is_for_old_pythons_and_imports_nothing_but_itself(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names} | {
-        node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+        node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 0
     }
+    assert all(node.level <= 1 for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
     assert {name.partition(".")[0] for name in imported} <= set(sys.stdlib_module_names)
     assert any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body)

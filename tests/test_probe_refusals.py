@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from probe_helpers import (
     IMAGES,
+    LOAD_WORKER,
     build,
     container,
     failed,
@@ -24,7 +25,7 @@ from probe_helpers import (
     seen,
 )
 
-from headlint.probe.client import WORKER, Prober
+from headlint.probe.client import Prober
 
 pytestmark = needs_torch
 
@@ -59,10 +60,10 @@ def worker(tmp_path_factory: pytest.TempPathFactory, listener: tuple[int, list[b
     driver = tmp_path_factory.mktemp("driver") / "driver.py"
     driver.write_text(
         f"""
-import importlib.util, os, signal, socket, subprocess, sys, time, urllib.request
-spec = importlib.util.spec_from_file_location("worker", {str(WORKER)!r})
-worker = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(worker)
+{LOAD_WORKER}
+import signal, socket, subprocess, urllib.request
+from headlint_worker import serving
+from headlint_worker.libraries import Libraries
 
 def request(): urllib.request.urlopen("http://127.0.0.1:{listener[0]}/weights.pth")
 def connect(): socket.create_connection(("127.0.0.1", {listener[0]}))
@@ -84,7 +85,7 @@ def listing():
     raise ValueError(repr((os.listdir("."), os.environ.get("TORCH_HOME", "").startswith(os.getcwd()))))
 def compiled(): raise RuntimeError("operator torchvision::nms does not exist")
 
-original = worker.import_libraries
+original = serving.import_libraries
 def with_misbehaving_builders():
     global libraries
     libraries = original()
@@ -92,9 +93,9 @@ def with_misbehaving_builders():
     network = (request, connect, resolve, swallowed)
     for function in (*network, program, killed, ended, hung, greedy, noisy, listing, compiled):
         builders[function.__name__] = function
-    return worker.Libraries(libraries.torch, libraries.torchvision)
-worker.import_libraries = with_misbehaving_builders
-worker.main(sys.argv[1:])
+    return Libraries(libraries.torch, libraries.torchvision)
+serving.import_libraries = with_misbehaving_builders
+serving.main(sys.argv[1:])
 """
     )
     with prober(driver, timeout=20.0, memory=1 << 30) as started:

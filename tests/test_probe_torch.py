@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from probe_helpers import PYTHON, needs_torch
-
-from headlint.probe.client import WORKER
+from probe_helpers import LOAD_WORKER, PYTHON, needs_torch
 
 pytestmark = needs_torch
 
 # Runs beside torch, where every function whose name starts with `fact_` writes down what it returns.
 SCRIPT = """
-import importlib.util, json, sys
 sys.path.insert(0, TESTS)
-spec = importlib.util.spec_from_file_location("worker", WORKER)
-worker = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(worker)
-libraries = worker.import_libraries()
+import headlint_worker.libraries as libraries_module
+from headlint_worker.building import ZeroPool, replaced_inits
+from headlint_worker.graph import used_parameters
+from headlint_worker.importing import DeferredCompiler, import_libraries
+from headlint_worker.operators import aligned_regions, suppressed
+from headlint_worker.replay import Replay
+libraries = import_libraries()
 torch, nn, models = libraries.torch, libraries.nn, libraries.torchvision.models
 facts = {"compiler imported": "torch._dynamo" in sys.modules}
 
@@ -35,7 +35,7 @@ def fact_walk_and_backward():
         for number, parameter in enumerate(model.parameters()):
             parameter.requires_grad = number % 3 != 0
         output = model(torch.rand(1, 3, size, size))
-        walked = worker.used_parameters(output)
+        walked = used_parameters(output)
         output.sum().backward()
         reached = {id(parameter) for parameter in model.parameters() if parameter.grad is not None}
         if walked != reached or not reached:
@@ -43,12 +43,12 @@ def fact_walk_and_backward():
     return different
 
 def fact_zero_pool():
-    pool = worker.ZeroPool(torch)
-    before = {name: getattr(nn.init, name) for name in worker.RANDOM_INITS}
-    with worker.replaced_inits(libraries, pool.blank):
+    pool = ZeroPool(torch)
+    before = {name: getattr(nn.init, name) for name in libraries_module.RANDOM_INITS}
+    with replaced_inits(libraries, pool.blank):
         model = models.vgg11(weights=None)
         attention = nn.MultiheadAttention(128, 2)
-    after = {name: getattr(nn.init, name) for name in worker.RANDOM_INITS}
+    after = {name: getattr(nn.init, name) for name in libraries_module.RANDOM_INITS}
     layer = nn.Linear(512, 512)
     return {
         "restored": before == after,
@@ -60,7 +60,7 @@ def fact_zero_pool():
     }
 
 def fact_meta_size():
-    replay = worker.Replay(libraries, worker.ZeroPool(torch), None, 1 << 40)
+    replay = Replay(libraries, ZeroPool(torch), None, 1 << 40)
     kinds = [(nn.Linear, {"in_features": 7, "out_features": 5}), (nn.BatchNorm2d, {"num_features": 9}),
              (nn.LSTM, {"input_size": 3, "hidden_size": 4}), (nn.Dropout, {}),
              (nn.Conv2d, {"in_channels": 3, "out_channels": 8, "kernel_size": 3, "bias": False})]
@@ -87,7 +87,7 @@ def fact_suppression():
         for index in scores.sort(stable=True, descending=True)[1].tolist():
             if all(overlap(boxes[index], boxes[other]) <= 0.3 for other in kept):
                 kept.append(index)
-        if worker.suppressed(torch, boxes, scores, 0.3).tolist() != kept:
+        if suppressed(torch, boxes, scores, 0.3).tolist() != kept:
             different.append(count)
     return different
 
@@ -103,16 +103,16 @@ def fact_regions():
     largest = 0.0
     for aligned in (False, True):
         arguments = (features, regions, 0.125, 7, 5, 2, aligned)
-        largest = max(largest, float((worker.aligned_regions(torch, *arguments) - reference(*arguments)).abs().max()))
+        largest = max(largest, float((aligned_regions(torch, *arguments) - reference(*arguments)).abs().max()))
     beyond = torch.tensor([[0.0, 400.0, 400.0, 500.0, 500.0]])
     return {
         "largest difference": largest,
-        "beyond the edge": float(worker.aligned_regions(torch, features, beyond, 0.125, 2, 2, 2, False).abs().max()),
-        "of nothing": list(worker.aligned_regions(torch, features, regions[:0], 0.125, 7, 5, 2, False).shape),
+        "beyond the edge": float(aligned_regions(torch, features, beyond, 0.125, 2, 2, 2, False).abs().max()),
+        "of nothing": list(aligned_regions(torch, features, regions[:0], 0.125, 7, 5, 2, False).shape),
     }
 
 def fact_compiler_is_asked_when_it_matters():
-    line = worker.DeferredCompiler.LINE
+    line = DeferredCompiler.LINE
     with open(sys.modules["torchvision.ops.roi_align"].__file__) as stream:
         if line not in stream.read() or not libraries.torchvision.extension._has_ops():
             return None
@@ -128,26 +128,26 @@ print(json.dumps(facts))
 
 # The reference has to be taken before the worker puts its own version in its place.
 KEEP_REFERENCE = """
-original = worker.substitute_operators
+original = libraries_module.substitute_operators
 ORIGINAL_ALIGN = None
 def keep(torch):
     global ORIGINAL_ALIGN
     ORIGINAL_ALIGN = getattr(sys.modules["torchvision.ops.roi_align"], "_roi_align", None)
     original(torch)
-worker.substitute_operators = keep
+libraries_module.substitute_operators = keep
 """
 
 
 @pytest.fixture(scope="module")
 def facts() -> dict[str, Any]:
-    script = SCRIPT.replace("libraries = worker", KEEP_REFERENCE + "libraries = worker", 1)
+    script = SCRIPT.replace("libraries = import", KEEP_REFERENCE + "libraries = import", 1)
     script = script.replace(
         "def fact_regions():\n",
         "if ORIGINAL_ALIGN is None:\n"
         "    ORIGINAL_ALIGN = getattr(sys.modules['torchvision.ops.roi_align'], '_roi_align', None)\n"
         "def fact_regions():\n",
     )
-    script = f"TESTS, WORKER = {str(Path(__file__).parent)!r}, {str(WORKER)!r}\n" + script
+    script = LOAD_WORKER + f"TESTS = {str(Path(__file__).parent)!r}\n" + script
     done = subprocess.run([PYTHON, "-I", "-c", script], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
@@ -192,7 +192,7 @@ def test_the_compiler_is_imported_only_when_it_is_asked(facts: dict[str, Any]) -
 
 
 def test_this_process_has_no_torch_from_the_probe() -> None:
-    script = "import sys, headlint.probe.client, headlint.probe.worker; print('torch' in sys.modules)"
+    script = "import sys, headlint.probe.client, headlint.probe.worker.serving; print('torch' in sys.modules)"
     root = Path(__file__).parent.parent
     done = subprocess.run([sys.executable, "-c", script], cwd=root, check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"

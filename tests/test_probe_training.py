@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from probe_helpers import (
     IMAGES,
+    LOAD_WORKER,
     PYTHON,
     build,
     container,
@@ -26,7 +27,7 @@ from probe_helpers import (
     seen,
 )
 
-from headlint.probe.client import WORKER, Prober
+from headlint.probe.client import Prober
 
 pytestmark = needs_torch
 
@@ -304,13 +305,13 @@ def test_without_asking_for_values_there_are_none(worker: Prober) -> None:
 # -- against torch -----------------------------------------------------------------------------------------------
 
 START = """
-import importlib.util, json, sys
-spec = importlib.util.spec_from_file_location("worker", sys.argv[1])
-worker = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(worker)
-libraries = worker.import_libraries()
+from headlint_worker.building import ZeroPool
+from headlint_worker.experiment import Experiment
+from headlint_worker.importing import import_libraries
+from headlint_worker.libraries import OPTIMIZERS
+libraries = import_libraries()
 torch, models = libraries.torch, libraries.torchvision.models
-pool = worker.ZeroPool(torch)
+pool = ZeroPool(torch)
 names = [name for name, _ in models.resnet18().named_parameters()]
 
 def observed(kind, chosen, frozen, pooled="Identity", **asked):
@@ -322,7 +323,7 @@ def observed(kind, chosen, frozen, pooled="Identity", **asked):
         {"do": "set", "target": [0, ""], "name": "avgpool", "value": [3, ""], "how": "attribute"},
         {"do": "flag", "parameters": [[0, name] for name in frozen], "value": False},
         {"do": "optimizer", "kind": kind, "parameters": [[0, name] for name in chosen]}]}
-    return worker.Experiment(libraries, pool, recipe, 4 << 30).observe()["training"]["model"]
+    return Experiment(libraries, pool, recipe, 4 << 30).observe()["training"]["model"]
 """
 
 # Where there is no fork, the next experiment shares what this one leaves behind. Softplus makes something of zeros.
@@ -335,7 +336,7 @@ print(json.dumps(facts))
 # A worker's step in this process, beside the same step by torch's own means.
 COMPARISON = """
 different = []
-for kind in worker.OPTIMIZERS:
+for kind in OPTIMIZERS:
     chosen, frozen = names[::3] + names[-2:-1], names[::2]
     step = observed(kind, chosen, frozen, values=True)
     model = models.resnet18()
@@ -359,7 +360,7 @@ print(json.dumps(different))
 
 
 def run_beside_torch(script: str) -> Any:
-    command = [PYTHON, "-I", "-c", script, str(WORKER)]
+    command = [PYTHON, "-I", "-c", LOAD_WORKER + script]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

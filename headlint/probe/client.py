@@ -25,7 +25,7 @@ from headlint.probe.python import Choice, Installed, find_python
 if TYPE_CHECKING:
     from headlint.probe.process import WorkerProcess
 
-WORKER = Path(__file__).with_name("worker.py")
+WORKER = Path(__file__).parent / "worker" / "__main__.py"
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_MEMORY = 2 << 30
 START_SECONDS = 120.0
@@ -130,8 +130,10 @@ class Prober:
 
         if not self._worker_digest:
             # The worker's own text stands in the key, so that an answer never outlives the code that gave it.
+            file = self._worker_file
+            files = sorted(file.parent.glob("*.py")) if file.name == WORKER.name else [file]
             try:
-                self._worker_digest = hashlib.sha256(self._worker_file.read_bytes()).hexdigest()
+                self._worker_digest = hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()
             except OSError:
                 self._worker_digest = "missing"
         parts = (recipe, versions.torch, versions.torchvision, str(WORKER_VERSION), self._worker_digest)
