@@ -11,8 +11,9 @@ from conftest import needs_torch
 from probe_helpers import ANSWER, prober, scripted_worker, starts
 
 from headlint.history import Recipe, Witnesses
-from headlint.lint import Linter, Report, Settings, _without_witnesses
+from headlint.lint import Linter, Report, Settings
 from headlint.probe.protocol import Failure
+from headlint.verdicts import _without_witnesses
 
 IMPORTS = "from torch import nn\nfrom torchvision import models\n"
 WRONG = IMPORTS + "model = models.resnet18()\nmodel.classifier = nn.Linear(512, 10)\n"

@@ -1,0 +1,117 @@
+"""Verdicts: what the model says to the suspicions of one mistake, and the finding that comes of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from headlint.checks.agreement import condition_of
+from headlint.checks.recipes import recipes
+from headlint.claims import Judgement
+from headlint.finding import Evidence, Finding, Verdict
+from headlint.probe.protocol import Failure, canonical
+
+if TYPE_CHECKING:
+    from headlint.checks.agreement import Suspicion
+    from headlint.history import Recipe
+    from headlint.probe.client import Prober
+    from headlint.probe.protocol import Observation
+    from headlint.source.program import Program
+
+Observe = Callable[["Recipe"], "Observation | Failure"]
+
+
+def decide(program: Program, group: Sequence[Suspicion], observe: Observe | None) -> Finding | None:
+    """The finding that a group of suspicions of the same mistake gives, None if the model refutes them.
+
+    `observe` says what the worker sees when it replays a recipe; without it nobody is asked.
+    """
+    unconfirmed: tuple[Suspicion, Judgement] | None = None
+    for suspicion in group:
+        judgement, evidence = _judge(suspicion, observe)
+        if judgement.verdict.kind == "confirmed":
+            return _finding(program, suspicion, judgement, evidence, condition_of(group))
+        if judgement.verdict.kind == "unconfirmed" and not suspicion.candidate.speculative:
+            unconfirmed = unconfirmed or (suspicion, judgement)
+    return None if unconfirmed is None else _finding(program, *unconfirmed, None, condition_of(group))
+
+
+def _judge(suspicion: Suspicion, observe: Observe | None) -> tuple[Judgement, Evidence | None]:
+    if observe is None:
+        return Judgement(Verdict("unconfirmed", "confirmation is off"), ""), None
+    judgement = Judgement(Verdict("unconfirmed", ""), "")
+    candidate = suspicion.candidate
+    # A speculative one rests on all that the history does to the model, not only on what it is about.
+    most = 1 if candidate.speculative else None
+    for recipe in islice(recipes(suspicion.history, candidate.claim, candidate.model), most):
+        answer = observe(recipe)
+        if isinstance(answer, Failure):
+            judgement = Judgement(Verdict("unconfirmed", answer.reason), "")
+            # The rest of the history may be what is refused, or what takes so long.
+            if answer.kind == "refused" or (answer.kind in ("memory", "time") and not candidate.claim.needs_forward):
+                continue
+            break
+        judgement = candidate.claim.judge(recipe, answer.data)
+        if judgement.verdict.kind != "unconfirmed":
+            text = _without_witnesses(judgement.evidence, recipe)
+            text = f"{text} (torchvision {answer.versions.torchvision.partition('+')[0]})"
+            return judgement, Evidence(text, answer.versions.torch, answer.versions.torchvision)
+    return judgement, None
+
+
+class Replays:
+    """The answers to the recipes of one file: each is asked for once, however many claims it decides."""
+
+    def __init__(self, prober: Callable[[], Prober]) -> None:
+        self._prober = prober
+        self._answers: dict[str, Observation | Failure] = {}
+
+    def observe(self, recipe: Recipe) -> Observation | Failure:
+        """What the worker sees when it replays this recipe, or why there is nothing to see."""
+        key = canonical(recipe.body)
+        if key not in self._answers:
+            self._answers[key] = self._prober().observe(recipe.body)
+        return self._answers[key]
+
+
+def _finding(
+    program: Program, suspicion: Suspicion, judgement: Judgement, evidence: Evidence | None, condition: str
+) -> Finding:
+    candidate = suspicion.candidate
+    message = f"when {condition}, {candidate.message}" if condition else candidate.message
+    return Finding(
+        code=candidate.code,
+        span=program.span(candidate.site),
+        message=" ".join(message.split()),
+        hint=candidate.hint,
+        verdict=judgement.verdict,
+        evidence=evidence,
+        fix=None,
+    )
+
+
+def _without_witnesses(text: str, recipe: Recipe) -> str:
+    """Evidence with the symbols in the place of the numbers that stood for them."""
+    texts = {str(number): text for number, text in recipe.witnesses.texts.items()}
+
+    def shown(number: re.Match[str]) -> str:
+        symbol = texts.get(number[0])
+        if symbol is None:
+            return number[0]
+        return symbol if _is_atom(symbol) else f"({symbol})"
+
+    # Whole numbers only: no loss of 0.25 holds the 25 that stands for a symbol.
+    return re.sub(r"(?<![\d.])\d+(?!\.?\d)", shown, text)
+
+
+def _is_atom(text: str) -> bool:
+    """Whether an expression reads as one thing between others: `n`, `args.hidden`, `len(names)`, not `n * 2`."""
+    import ast
+
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return False
+    return isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant))
