@@ -28,17 +28,17 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         now = dict(modules.parameters_of(history.state, one.owner))
         if tuple(now) != one.names or not history.complete or history.escaped_by_hand:
             continue
-        told = _nothing(history, one, now) or _misses_head(history, one, now) or _leaves_norms(history, one, now)
+        told = next(filter(None, (way(history, one, now) for way in _WAYS)), None)
         if told is not None:
-            message, hint, against = told
-            claim = NamesCaught(one.owner, one.names, one.matched, against, flag=not one.flag)
+            message, hint, against, flag = told
+            claim = NamesCaught(one.owner, one.names, one.matched, against, flag)
             text = f"{message}; {hint}"
-            elsewhere = not one.matched
+            elsewhere = len(one.matched) in (0, len(now))
             yield Candidate(CODE, one.site, one.site, text, hint, claim, speculative=False, unless_right=elsewhere)
 
 
-Told = tuple[str, str, frozenset[str]]
-"""What is wrong, what to write, and the names of the parameters whose flags show it."""
+Told = tuple[str, str, frozenset[str], bool]
+"""What is wrong, what to write, the names of the parameters whose flags show it, and the flag they have."""
 
 
 def _nothing(history: ModelHistory, one: NameFilter, now: dict[str, ParameterRef]) -> Told | None:
@@ -48,7 +48,7 @@ def _nothing(history: ModelHistory, one: NameFilter, now: dict[str, ParameterRef
     what = "unfrozen" if one.flag else "frozen"
     whose = f"the {len(now)} parameter names of {history.builder.name}"
     message = f"the test {_text(one)} holds for none of {whose}: nothing is {what}"
-    return message, _hint(history, one), frozenset(now)
+    return message, _hint(history, one), frozenset(now), not one.flag
 
 
 def _misses_head(history: ModelHistory, one: NameFilter, now: dict[str, ParameterRef]) -> Told | None:
@@ -64,7 +64,25 @@ def _misses_head(history: ModelHistory, one: NameFilter, now: dict[str, Paramete
         f"the test {_text(one)} holds for {len(one.matched)} parameter names of {history.builder.name},"
         f" '{first}' among them, and for none of its head, which stays frozen"
     )
-    return message, _hint(history, one), frozenset(head)
+    return message, _hint(history, one), frozenset(head), False
+
+
+def _spares_no_head(history: ModelHistory, one: NameFilter, now: dict[str, ParameterRef]) -> Told | None:
+    """A word that heads are called by is to keep the head from being frozen, which is called otherwise here."""
+    if one.flag or _HEADS.isdisjoint(_telling(one)):
+        return None
+    head = {name for name, parameter in now.items() if _is_in_head(history, parameter)}
+    if not head or not head <= one.matched or any(word in name for word in one.words for name in head):
+        return None
+    if not _all_are(history, [now[name] for name in head], False):
+        return None
+    spared = [name for name in one.names if name not in one.matched]
+    holds = f"the test {_text(one)} holds for all {len(now)} parameter names of {history.builder.name}"
+    message = f"{holds}: its head is frozen with the rest"
+    if spared:
+        holds = f"the test {_text(one)} holds for the head of {history.builder.name} too, which is frozen"
+        message = f"{holds}, and spares {len(spared)} other parameters, '{spared[0]}' among them"
+    return message, _hint(history, one), frozenset(head), False
 
 
 def _leaves_norms(history: ModelHistory, one: NameFilter, now: dict[str, ParameterRef]) -> Told | None:
@@ -80,7 +98,10 @@ def _leaves_norms(history: ModelHistory, one: NameFilter, now: dict[str, Paramet
         f" {history.builder.name}: '{left[0]}'"
         + (f" and {len(left) - 1} more go on training" if len(left) > 1 else " goes on training")
     )
-    return message, "test the modules instead: isinstance(module, nn.BatchNorm2d)", frozenset(left)
+    return message, "test the modules instead: isinstance(module, nn.BatchNorm2d)", frozenset(left), True
+
+
+_WAYS = (_nothing, _misses_head, _spares_no_head, _leaves_norms)
 
 
 def _telling(one: NameFilter) -> set[str]:

@@ -62,7 +62,7 @@ def note_filters(run: Interpreter, state: State, node: cst.For, items: tuple[Val
         matched = _matched(run, trial, node, test, items, telling)
         if matched is None:
             continue
-        if matched:
+        if matched and not (telling and len(matched) == len(named)):
             run.may_be_right.add(id(test))
         if telling or not matched:
             names, refs = tuple(name for name, _ in named), tuple(ref for _, ref in named)
