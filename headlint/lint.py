@@ -33,6 +33,7 @@ class Settings:
     `confirm` is "auto" (report what cannot be confirmed with the reason), "require" (leave it out) or "off"
     (never start a worker). `timeout` is in seconds for one replay. `select` holds codes or their beginnings;
     None selects the rules that are on by default. A rule that is off by default is selected by its whole code alone.
+    With `fixes` findings come with their fix if there is one, which has to be proven and takes its time.
     """
 
     confirm: Confirm = "auto"
@@ -40,6 +41,7 @@ class Settings:
     timeout: float = 30.0
     cache_directory: str | None = None
     select: frozenset[str] | None = None
+    fixes: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,35 +98,50 @@ class Linter:
             self._prober.close()
             self._prober = None
 
-    def lint(self, text: str, name: str, python_tree: ast.AST | None = None) -> Report:
-        """Lint one program, of which Python's own tree may be there already; never raises."""
+    def lint(self, text: str, name: str, python_tree: ast.AST | None = None, *, fixes: bool | None = None) -> Report:
+        """Lint one program, of which Python's own tree may be there already; never raises.
+
+        `fixes` asks for them or not, whatever the settings say.
+        """
         if not concerns(text):
             return Report((), (), 0)
-        return _guarded(lambda: self.lint_unguarded(text, name, python_tree), Report((), (), 0))
+        return _guarded(lambda: self.lint_unguarded(text, name, python_tree, fixes=fixes), Report((), (), 0))
 
-    def lint_unguarded(self, text: str, name: str, python_tree: ast.AST | None = None) -> Report:
+    def lint_unguarded(
+        self, text: str, name: str, python_tree: ast.AST | None = None, *, fixes: bool | None = None
+    ) -> Report:
         """The same without the guard, for tests: whatever goes wrong in the analysis raises."""
         # What was made for the file is gone when the collector wakes up, which would walk all of it.
         with collector_at_rest():
-            return self._settled(self._drafted(lambda: _parsed(text, name, python_tree), None), self._asking())
+            draft = self._drafted(lambda: _parsed(text, name, python_tree), None)
+            return self._settled(draft, self._asking(), self.settings.fixes if fixes is None else fixes)
 
-    def draft(self, parse: Callable[[], Program], interpreter: type[Interpreter] | None = None) -> Draft:
+    def draft(
+        self,
+        parse: Callable[[], Program],
+        interpreter: type[Interpreter] | None = None,
+        *,
+        every_rule: bool = False,
+    ) -> Draft:
         """What there is to say about the program that `parse` gives, without asking a model; never raises.
 
-        What `parse` may raise is what `headlint.source.program.parse` does.
+        What `parse` may raise is what `headlint.source.program.parse` does. With `every_rule` those that are on by
+        default are asked whether they are selected or not.
         """
 
         def drafted() -> Draft:
             with collector_at_rest():
-                return self._drafted(lambda: _parsed_by(parse), interpreter)
+                return self._drafted(lambda: _parsed_by(parse), interpreter, every_rule=every_rule)
 
         return _guarded(drafted, Draft())
 
     def settle(self, draft: Draft, observe: Observe | None) -> Report:
         """The findings of a draft, with verdicts on what `observe` says the worker sees; never raises."""
-        return _guarded(lambda: self._settled(draft, observe), Report((), draft.notes, 0))
+        return _guarded(lambda: self._settled(draft, observe, self.settings.fixes), Report((), draft.notes, 0))
 
-    def _drafted(self, parse: Callable[[], Program | Draft], interpreter: type[Interpreter] | None) -> Draft:
+    def _drafted(
+        self, parse: Callable[[], Program | Draft], interpreter: type[Interpreter] | None, *, every_rule: bool = False
+    ) -> Draft:
         from headlint.checks.agreement import agree
         from headlint.flow.histories import analyse
 
@@ -132,11 +149,11 @@ class Linter:
         if isinstance(program, Draft):
             return program
         analysis = analyse(program.tree) if interpreter is None else analyse(program.tree, interpreter)
-        groups = agree(analysis, list(self._suspicions(analysis.histories)), program)
+        groups = agree(analysis, list(self._suspicions(analysis.histories, every_rule)), program)
         notes = (f"1:1: {analysis.note}",) if analysis.note else ()
         return Draft(program, analysis.histories, tuple(groups), notes)
 
-    def _settled(self, draft: Draft, observe: Observe | None) -> Report:
+    def _settled(self, draft: Draft, observe: Observe | None, fixes: bool) -> Report:
         if draft.program is None or not draft.groups:
             return Report((), draft.notes, 0)
         from headlint.verdicts import decide
@@ -149,17 +166,22 @@ class Linter:
                 continue
             if finding.verdict.kind == "unconfirmed" and self.settings.confirm == "require":
                 hidden += 1
-            else:
-                findings.append(finding)
+                continue
+            findings.append(self._with_fix(draft, finding, group, observe) if fixes else finding)
         findings.sort(key=lambda finding: (finding.span, finding.code, finding.message))
         return Report(tuple(findings), draft.notes, hidden)
 
-    def _suspicions(self, histories: Sequence[ModelHistory]) -> Iterator[Suspicion]:
+    def _with_fix(self, draft: Draft, finding: Finding, group: Sequence[Suspicion], observe: Observe | None) -> Finding:
+        from headlint.proof import fix_of
+
+        return replace(finding, fix=fix_of(self, draft, finding, group, observe))
+
+    def _suspicions(self, histories: Sequence[ModelHistory], every_rule: bool) -> Iterator[Suspicion]:
         from headlint.checks.agreement import Suspicion
         from headlint.checks.candidate import all_checks
 
         for code, check in all_checks():
-            if self._selects(code):
+            if self._selects(code) or (every_rule and code not in codes_off_by_default()):
                 for history in histories:
                     for candidate in check(history):
                         yield Suspicion(history, candidate)

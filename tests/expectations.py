@@ -44,6 +44,11 @@ def expected(text: str) -> list[Mark]:
     return sorted(marks)
 
 
+def without_markers(text: str) -> str:
+    """The program as its author would have it."""
+    return re.sub(rf"[ \t]*{MARKER.pattern}", "", text, flags=re.MULTILINE)
+
+
 def found(linter: Linter, text: str, name: str) -> list[Mark]:
     """What headlint really finds, sorted; an unconfirmed finding or a note about the file fails the test."""
     assert concerns(text), f"{name} would be skipped as a file without torchvision models"

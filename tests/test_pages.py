@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
-from expectations import expected, found
+from expectations import expected, found, without_markers
 
 from headlint.lint import Linter, Settings
+from headlint.rewrite import fix_text
 from headlint.rulebook import OPTIONAL_SECTIONS, REQUIRED_SECTIONS, Block, Rule, rules
 
 BLOCKS = [
@@ -41,6 +43,25 @@ def test_rules_that_are_off_by_default_say_nothing_unless_asked(linters: dict[bo
 def test_only_bad_blocks_are_marked_and_with_the_code_of_their_page(rule: Rule, block: Block) -> None:
     codes = {mark.code for mark in expected(block.code)}
     assert codes == ({rule.code} if block.kind == "bad" else set())
+
+
+FIXED = [
+    pytest.param(rule, bad, fixed, id=f"{rule.code}-{fixed.line}")
+    for rule in rules()
+    for bad, fixed in pairwise(rule.blocks)
+    if fixed.kind == "fixed"
+]
+
+
+@pytest.mark.parametrize(("rule", "bad", "fixed"), FIXED)
+def test_fixed_block_is_what_the_fixes_make(rule: Rule, bad: Block, fixed: Block, linters: dict[bool, Linter]) -> None:
+    linter = linters[rule.default_on]
+    done = fix_text(linter, without_markers(bad.code), rule.page_name, unsafe=rule.fix == "unsafe")
+    assert done.text == fixed.code
+    assert {finding.code for finding in done.fixed} == {rule.code}
+    assert rule.fix in {finding.fix.applicability for finding in done.fixed if finding.fix}
+    again = fix_text(linter, done.text, rule.page_name, unsafe=True)
+    assert (again.text, again.fixed) == (done.text, ())
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.code)

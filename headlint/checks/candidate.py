@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import libcst as cst
@@ -13,6 +13,7 @@ import libcst as cst
 from headlint.claims import Claim
 from headlint.flow.histories import ModelHistory
 from headlint.history import ModuleRef
+from headlint.mends.mend import Mends, no_mends
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Candidate:
     `model` is what forward is run on, None for the model of the history itself. `unless_read` are attributes that
     code may mean for themselves: if the file reads one anywhere, nothing is said. With `unless_right` nothing is said
     if the same code does what it means for any other model. `unless_named` is a name for the model: if it stands
-    anywhere behind `site`, in another function or for the model as a whole, nothing is said.
+    anywhere behind `site`, in another function or for the model as a whole, nothing is said. `mends` are asked for
+    when fixes are wanted.
     """
 
     code: str
@@ -38,6 +40,7 @@ class Candidate:
     unless_read: tuple[str, ...] = ()
     unless_right: bool = False
     unless_named: str = ""
+    mends: Mends = field(default=no_mends, compare=False, repr=False)
 
 
 Check = Callable[[ModelHistory], Iterator[Candidate]]

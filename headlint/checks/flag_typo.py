@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import libcst as cst
 
@@ -14,6 +14,8 @@ from headlint.claims import FlagsKept
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.history import Escape, ParameterRef, SetAttribute, SetParameterAttribute
+from headlint.mends.attributes import called, renamed
+from headlint.mends.mend import Mends
 
 CODE = "HL304"
 
@@ -55,4 +57,10 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         effect = outcome(history, [around], wanted)
         message = f"'{name}' is not 'requires_grad' and changes nothing: {effect}"
         claim = FlagsKept(((around, len(found)),), do, name, wanted)
-        yield Candidate(CODE, site, site, f"{message}; write {right}", f"write {right}", claim, speculative=False)
+        text = f"{message}; write {right}"
+        mends = partial(called, site=site, method="requires_grad_") if do == "attribute" else _spelled(site, name)
+        yield Candidate(CODE, site, site, text, f"write {right}", claim, speculative=False, mends=mends)
+
+
+def _spelled(site: cst.CSTNode, name: str) -> Mends:
+    return partial(renamed, site=site, name=name, right=_RIGHT)

@@ -4,7 +4,7 @@ from headlint.claims.base import Claim, Judgement, shape_text
 from headlint.claims.cuts import CutRaises, ReluLost
 from headlint.claims.detection import CountsDisagree
 from headlint.claims.flags import AllFrozen, FlagsKept, NamesCaught, NothingFrozen, StaysFrozen
-from headlint.claims.forward import ForwardRaises, LeftBehind, NeverUsed, TrainingForwardRaises
+from headlint.claims.forward import ForwardRaises, LeftBehind, NeverUsed, RunsThrough, TrainingForwardRaises, Trains
 from headlint.claims.optimizers import NotInOptimizer, OptimizerRaises
 from headlint.claims.outputs import (
     OneLogitLoss,
@@ -43,12 +43,14 @@ __all__ = [
     "OutputsNormalised",
     "ReadRaises",
     "ReluLost",
+    "RunsThrough",
     "SizeIgnored",
     "StatisticsMove",
     "StaysFrozen",
     "StepsChange",
     "TrainingForwardRaises",
     "TrainingOutputRefused",
+    "Trains",
     "WidthsDiffer",
     "shape_text",
 ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from headlint.claims.base import REFUTED, Claim, Judgement, confirmed, shape_text, stopped_early, unconfirmed
+from headlint.claims.training import step_ended
 from headlint.history import AnyEvent, ModuleRef, Recipe
 
 
@@ -72,3 +73,27 @@ class TrainingForwardRaises(ForwardRaises):
 
     run: ClassVar[str] = "training"
     needs_training: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class RunsThrough(Claim):
+    """All that is done to the model can be done, and forward comes to its end."""
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        optimizers = [made["raised"] for made in observation["optimizers"] if made and "raised" in made]
+        early = stopped_early(observation)
+        if early is not None or optimizers:
+            return early or unconfirmed(f"an optimizer raises: {optimizers[0]['text']}")
+        return confirmed(f"forward returns {shape_text(observation['forward']['output'])}")
+
+
+@dataclass(frozen=True, slots=True)
+class Trains(RunsThrough):
+    """The same, and a training step comes to its end."""
+
+    needs_training: ClassVar[bool] = True
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        training = observation.get("training")
+        early = None if training is None else step_ended(training)
+        return early or RunsThrough.judge(self, recipe, observation)

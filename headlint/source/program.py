@@ -36,6 +36,10 @@ class Program:
         """Where `node`, which must be in the tree, stands in the text."""
         return self._positions.span(node)
 
+    def extent(self, statement: cst.CSTNode) -> Span:
+        """Where a statement stands with its decorators and all of its blocks."""
+        return self._positions.extent(statement)
+
     @cached_property
     def lines(self) -> list[str]:
         """The lines of the text without their ends, as Python counts lines."""
@@ -104,11 +108,24 @@ class _Positions:
             known = self.spans[id(node)]
         return known
 
+    def extent(self, statement: cst.CSTNode) -> Span:
+        """Where a statement stands with all that belongs to it."""
+        place, _ = self.places[id(statement)]
+        assert place.end_lineno is not None
+        assert place.end_col_offset is not None
+        first = min((place, *getattr(place, "decorator_list", ())), key=lambda node: node.lineno)
+        # The sign in front of a decorator is no part of it.
+        column = self._column(first.lineno, first.col_offset) if first is place else len(_indent(self.lines, first))
+        return Span(first.lineno, column, place.end_lineno, self._column(place.end_lineno, place.end_col_offset))
+
+    def _column(self, line: int, count: int) -> int:
+        """A column of Python's tree, which counts bytes, in code points."""
+        return len(self.lines[line - 1].encode()[:count].decode(errors="replace"))
+
     def _lay_out(self, statement: cst.CSTNode) -> None:
         """Work out the places of everything in one statement, or in the head of a compound one."""
         place, indent = self.places[id(statement)]
-        line = self.lines[place.lineno - 1]
-        column = len(line.encode()[: place.col_offset].decode(errors="replace"))
+        column = self._column(place.lineno, place.col_offset)
         head = _head(statement)
         wrapper = MetadataWrapper(_indented(head, indent), unsafe_skip_copy=True)
         ranges = wrapper.resolve(PositionProvider)
@@ -134,6 +151,14 @@ class _AllPositions(_Positions):
 
     def span(self, node: cst.CSTNode) -> Span:
         return self.spans[id(node)]
+
+    def extent(self, statement: cst.CSTNode) -> Span:
+        return self.spans[id(statement)]
+
+
+def _indent(lines: list[str], node: ast.expr | ast.stmt) -> str:
+    line = lines[node.lineno - 1]
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _statements(body: Sequence[cst.CSTNode], indent: str) -> Iterator[tuple[cst.CSTNode, str]]:

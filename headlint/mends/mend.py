@@ -1,0 +1,71 @@
+"""What mends a mistake: changes of nodes and statements, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import libcst as cst
+
+from headlint.finding import Applicability
+
+if TYPE_CHECKING:
+    from headlint.mends.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Write `code` where `node` stands; parentheses around an expression stay."""
+
+    node: cst.CSTNode
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Write the statement `code`, one line, before or `behind` the statement `at`."""
+
+    code: str
+    at: cst.CSTNode
+    behind: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Take a statement out, with the comment behind it."""
+
+    statement: cst.CSTNode
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Put a statement, with the comments that belong to it, before or `behind` the statement `to`."""
+
+    statement: cst.CSTNode
+    to: cst.CSTNode
+    behind: bool
+
+
+Change: TypeAlias = Replace | Insert | Delete | Move
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """One way to mend a mistake; `title` says in the imperative what it does.
+
+    It is `safe` if nothing but what the finding is about comes out differently, once it is proven.
+    """
+
+    title: str
+    applicability: Applicability
+    changes: tuple[Change, ...]
+
+
+Mends: TypeAlias = Callable[["Scene"], Iterable[Mend]]
+"""What a candidate can be mended by, the best way first; only asked when fixes are wanted."""
+
+
+def no_mends(scene: Scene) -> Iterable[Mend]:
+    """There is no obvious way."""
+    return ()

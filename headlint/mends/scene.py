@@ -1,0 +1,74 @@
+"""The program around the nodes that a mend is about: statements, blocks, names and what is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import libcst as cst
+
+from headlint.source.edits import Offsets
+from headlint.source.nodes import descend, parts
+from headlint.source.program import Program
+
+Statement = cst.BaseSmallStatement | cst.BaseCompoundStatement
+_BODIES = (cst.Module, cst.IndentedBlock, cst.SimpleStatementSuite)
+
+
+class Scene:
+    """One program, asked for what stands around its nodes; all of it is worked out when it is first wanted."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.offsets = Offsets(program.text)
+
+    @cached_property
+    def _parents(self) -> dict[int, cst.CSTNode]:
+        return {id(inside): node for node in descend((self.program.tree,)) for inside in parts(node)}
+
+    def around(self, node: cst.CSTNode) -> Iterator[Any]:
+        """The node and all that it stands in, from the inside."""
+        here: cst.CSTNode | None = node
+        while here is not None:
+            yield here
+            here = self._parents.get(id(here))
+
+    def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
+        """What a node stands in directly."""
+        return self._parents.get(id(node))
+
+    def text(self, node: cst.CSTNode) -> str:
+        """A node as it stands in the text, without parentheses around it."""
+        start, end = self.offsets.of_span(self.program.span(node))
+        return self.program.text[start:end]
+
+    def whole_text(self, node: cst.BaseExpression) -> str:
+        """The same with them."""
+        return f"({self.text(node)})" if node.lpar else self.text(node)
+
+    # -- statements ----------------------------------------------------------------------------------------------
+
+    def statement(self, node: cst.CSTNode) -> Statement:
+        """The innermost statement around a node."""
+        return next(here for here in self.around(node) if isinstance(here, Statement))
+
+    def block(self, statement: cst.CSTNode) -> list[Any]:
+        """The statements of the block in which a statement stands, small ones that share a line one by one."""
+        body = next(here for here in self.around(statement) if here is not statement and isinstance(here, _BODIES))
+        found: list[Any] = []
+        for part in body.body:
+            if isinstance(part, cst.SimpleStatementLine):
+                found.extend(part.body)
+            else:
+                found.append(part)
+        return found
+
+    def outermost_in(self, block: Sequence[cst.CSTNode], node: cst.CSTNode) -> int | None:
+        """Which statement of a block a node stands in, by its number."""
+        around = {id(here) for here in self.around(node)}
+        return next((number for number, statement in enumerate(block) if id(statement) in around), None)
+
+    def function(self, node: cst.CSTNode) -> cst.CSTNode:
+        """The innermost function around a node, or the module."""
+        return next(here for here in self.around(node) if isinstance(here, (cst.FunctionDef, cst.Lambda, cst.Module)))

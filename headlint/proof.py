@@ -1,0 +1,150 @@
+"""Whether a mend does what it says: the edited program is linted again, and its models are run.
+
+A fix is offered if its finding is gone, no other one has come, by whatever rule, and the model that it is about can be
+built and run on every path, trained too where training is what the finding is about. Where there is nothing to run
+models with, what only the analysis says is offered as unsafe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Literal
+
+from headlint.checks.recipes import recipes
+from headlint.claims import RunsThrough, Trains
+from headlint.finding import Edit, Finding, Fix
+from headlint.flow.histories import ModelHistory
+from headlint.mends.edits import edits_of
+from headlint.mends.scene import Scene
+from headlint.probe.protocol import Failure, canonical
+from headlint.source.edits import Offsets, Shift, apply_edits
+from headlint.source.program import Program, parse
+from headlint.verdicts import Observe, decide
+
+if TYPE_CHECKING:
+    from headlint.checks.agreement import Suspicion
+    from headlint.lint import Draft, Linter
+
+# Ways to mend one mistake that are tried, and replays that have to run through for each.
+MOST_TRIED = 4
+MOST_REPLAYS = 8
+
+Proof = Literal["proven", "open", "disproven"]
+
+
+def fix_of(
+    linter: Linter, draft: Draft, finding: Finding, group: Sequence[Suspicion], observe: Observe | None
+) -> Fix | None:
+    """The first way to mend a finding of a draft that is proven, None if there is none."""
+    assert draft.program is not None
+    scene = Scene(draft.program)
+    before: _Linted | None = None
+    tried: set[tuple[Edit, ...]] = set()
+    mends = (mend for suspicion in group for mend in suspicion.candidate.mends(scene))
+    for mend in islice(mends, MOST_TRIED):
+        edits = edits_of(scene, mend)
+        if not edits or edits in tried:
+            continue
+        tried.add(edits)
+        before = before or _linted(linter, draft.program.text, draft.program.name, observe)
+        outcome = _proof(linter, scene, before, finding, group, edits, observe)
+        if outcome != "disproven":
+            return Fix(mend.title, edits, mend.applicability if outcome == "proven" else "unsafe")
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Linted:
+    """A program, what every rule finds in it, and where it makes which models."""
+
+    program: Program | None
+    histories: tuple[ModelHistory, ...]
+    found: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+
+def _linted(linter: Linter, text: str, name: str, observe: Observe | None) -> _Linted:
+    draft = linter.draft(lambda: parse(text, name), every_rule=True)
+    if draft.program is None:
+        return _Linted(None, (), (), draft.notes)
+    decided = (decide(draft.program, group, observe) for group in draft.groups)
+    found = tuple(finding for finding in decided if finding is not None)
+    return _Linted(draft.program, draft.histories, found, draft.notes)
+
+
+def _proof(
+    linter: Linter,
+    scene: Scene,
+    before: _Linted,
+    finding: Finding,
+    group: Sequence[Suspicion],
+    edits: tuple[Edit, ...],
+    observe: Observe | None,
+) -> Proof:
+    old = scene.program.text
+    after = _linted(linter, apply_edits(old, edits), scene.program.name, observe)
+    if after.program is None or len(after.notes) > len(before.notes):
+        return "disproven"
+    shift = Shift(old, edits)
+    others = [other for other in before.found if other != finding]
+    if not all_known(after.found, others, old, after.program.text, shift):
+        return "disproven"
+    return "open" if observe is None else _runs(scene.program, after, group, shift, observe)
+
+
+def all_known(found: Iterable[Finding], known: Iterable[Finding], old: str, new: str, shift: Shift) -> bool:
+    """Whether each of these findings in a new text is one of those in the old one, where its code stands now."""
+    left = list(known)
+    before, after = Offsets(old), Offsets(new)
+    for finding in found:
+        line = after.place(after.of(finding.span.line, finding.span.column))[0]
+        for other in left:
+            start = before.of(other.span.line, other.span.column)
+            same = after.place(shift.moved(start))[0] == line or _line(before, start) == _line(after, after.of(line, 0))
+            if other.code == finding.code and same:
+                left.remove(other)
+                break
+        else:
+            return False
+    return True
+
+
+def _line(offsets: Offsets, offset: int) -> str:
+    return offsets.text[offsets.line_start(offset) : offsets.line_end(offset)[0]].strip()
+
+
+def _runs(program: Program, after: _Linted, group: Sequence[Suspicion], shift: Shift, observe: Observe) -> Proof:
+    """Whether all models that the finding is about run through as the edited program changes them."""
+    claim = Trains() if group[0].candidate.claim.needs_training else RunsThrough()
+    asked: set[str] = set()
+    for history in _same_models(program, after, group, shift):
+        recipe = next(recipes(history, claim, None))
+        key = canonical(recipe.body)
+        if key in asked:
+            continue
+        if len(asked) == MOST_REPLAYS:
+            break
+        asked.add(key)
+        answer = observe(recipe)
+        if isinstance(answer, Failure):
+            return "open" if answer.kind in ("python", "start", "environment") else "disproven"
+        if claim.judge(recipe, answer.data).verdict.kind != "confirmed":
+            return "disproven"
+    return "proven" if asked else "disproven"
+
+
+def _same_models(program: Program, after: _Linted, group: Sequence[Suspicion], shift: Shift) -> Iterator[ModelHistory]:
+    """The histories of the edited program whose model is made by the same call as one that the finding is about."""
+    assert after.program is not None
+    old, new = Offsets(program.text), Offsets(after.program.text)
+    wanted: set[tuple[int, str]] = set()
+    for suspicion in group:
+        site = suspicion.history.build.site
+        if site is not None:
+            wanted.add((shift.moved(old.of_span(program.span(site))[0]), suspicion.history.builder.name))
+    for history in after.histories:
+        site = history.build.site
+        if site is not None and (new.of_span(after.program.span(site))[0], history.builder.name) in wanted:
+            yield history
