@@ -232,7 +232,7 @@ def test_deep_nesting_ends_in_a_note_or_not_at_all(code: str) -> None:
 
 
 def test_a_fault_of_ours_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: Linter, *program: object) -> Report:
+    def broken(self: Linter, *program: object, fixes: bool | None) -> Report:
         raise KeyError("oops")
 
     monkeypatch.setattr(Linter, "lint_unguarded", broken)
