@@ -170,14 +170,15 @@ def test_files_that_are_named_exist() -> None:
 # -- layers ------------------------------------------------------------------------------------------------------
 
 (LAYERS,) = [line.strip().split(" ← ") for line in CONTRIBUTING.splitlines() if line.startswith("    finding ← ")]
-FRONT_ENDS = {"api", "cli", "commands", "flake8_plugin", "output", "__main__"}
+FRONT_ENDS = {"api", "cli", "commands", "flake8_plugin", "output", "rewrite", "__main__"}
+PIPELINE = {"lint", "proof", "verdicts"}
 BESIDE = {"__init__", "relevance", "rulebook", "rulepages"}
 
 
 def layer_of(module: str) -> str:
     """The layer that a dotted name under `headlint` belongs to."""
     part = [*module.split("."), "__init__"][1]
-    return "front ends" if part in FRONT_ENDS else part
+    return "front ends" if part in FRONT_ENDS else "lint" if part in PIPELINE else part
 
 
 def imports_of(path: Path) -> set[str]:
