@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from headlint.flow.histories import ModelHistory
     from headlint.flow.interpreter import Interpreter
     from headlint.probe.client import Prober
+    from headlint.probe.protocol import Observer
     from headlint.source.program import Program
     from headlint.verdicts import Observe
 
@@ -48,13 +49,14 @@ class Settings:
 class Report:
     """What there is to say about one file.
 
-    `notes` are one-line texts on what went wrong with it, and `hidden` counts findings that were left out
-    because they could not be confirmed.
+    `notes` are one-line texts on what went wrong with it, `hidden` counts findings that were left out because they
+    could not be confirmed, and `refuted` has the code of each that the real model refuted.
     """
 
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     hidden: int
+    refuted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,18 @@ class Linter:
     """Lints any number of files with one set of settings and, once it is needed, one worker.
 
     A front end that cannot wait for the worker takes the two steps of `lint` one by one: `draft` reads the program,
-    and `settle` asks for the verdicts, as often as it likes.
+    and `settle` asks for the verdicts, as often as it likes. `observer` answers recipes in the place of a worker of
+    its own, and is left as it is in the end.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
         self.settings = settings
+        self._observer = observer
         self._prober: Prober | None = None
+
+    def selecting(self, codes: frozenset[str]) -> Linter:
+        """A linter that asks only these rules, over the same worker; close the one that it was made from."""
+        return Linter(replace(self.settings, select=codes), self._running_observer())
 
     def __enter__(self) -> Linter:
         return self
@@ -159,17 +167,20 @@ class Linter:
         from headlint.verdicts import decide
 
         findings: list[Finding] = []
+        refuted: list[str] = []
         hidden = 0
         for group in draft.groups:
             finding = decide(draft.program, group, observe)
             if finding is None:
+                # Of a speculative candidate nobody knows whether the model refuted it or was never asked.
+                refuted += [suspicion.candidate.code for suspicion in group if not suspicion.candidate.speculative][:1]
                 continue
             if finding.verdict.kind == "unconfirmed" and self.settings.confirm == "require":
                 hidden += 1
                 continue
             findings.append(self._with_fix(draft, finding, group, observe) if fixes else finding)
         findings.sort(key=lambda finding: (finding.span, finding.code, finding.message))
-        return Report(tuple(findings), draft.notes, hidden)
+        return Report(tuple(findings), draft.notes, hidden, tuple(refuted))
 
     def _with_fix(self, draft: Draft, finding: Finding, group: Sequence[Suspicion], observe: Observe | None) -> Finding:
         from headlint.proof import fix_of
@@ -198,9 +209,11 @@ class Linter:
             return None
         from headlint.verdicts import Replays
 
-        return Replays(self._running_prober).observe
+        return Replays(self._running_observer).observe
 
-    def _running_prober(self) -> Prober:
+    def _running_observer(self) -> Observer:
+        if self._observer is not None:
+            return self._observer
         if self._prober is None:
             from headlint.probe.client import Prober
 

@@ -16,8 +16,7 @@ from headlint.probe.protocol import Failure, canonical
 if TYPE_CHECKING:
     from headlint.checks.agreement import Suspicion
     from headlint.history import Recipe
-    from headlint.probe.client import Prober
-    from headlint.probe.protocol import Observation
+    from headlint.probe.protocol import Observation, Observer
     from headlint.source.program import Program
 
 Observe = Callable[["Recipe"], "Observation | Failure"]
@@ -64,15 +63,15 @@ def _judge(suspicion: Suspicion, observe: Observe | None) -> tuple[Judgement, Ev
 class Replays:
     """The answers to the recipes of one file: each is asked for once, however many claims it decides."""
 
-    def __init__(self, prober: Callable[[], Prober]) -> None:
-        self._prober = prober
+    def __init__(self, observer: Callable[[], Observer]) -> None:
+        self._observer = observer
         self._answers: dict[str, Observation | Failure] = {}
 
     def observe(self, recipe: Recipe) -> Observation | Failure:
         """What the worker sees when it replays this recipe, or why there is nothing to see."""
         key = canonical(recipe.body)
         if key not in self._answers:
-            self._answers[key] = self._prober().observe(recipe.body)
+            self._answers[key] = self._observer().observe(recipe.body)
         return self._answers[key]
 
 

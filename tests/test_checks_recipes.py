@@ -42,7 +42,7 @@ class Counted:
 
     def __init__(self, linter: Linter) -> None:
         self.asked: list[dict[str, Any]] = []
-        self._prober = linter._running_prober()  # noqa: SLF001
+        self._prober = linter._running_observer()  # noqa: SLF001
 
     def observe(self, recipe: dict[str, Any]) -> Any:
         self.asked.append(recipe)

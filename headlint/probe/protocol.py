@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal, Protocol, TypeGuard
 
 WORKER_VERSION = 1
 """The version of the worker's lines that this client speaks."""
@@ -64,6 +64,13 @@ class Failure:
 
     reason: str
     kind: FailureKind
+
+
+class Observer(Protocol):
+    """What answers recipes: a prober with its worker, or another process that has one."""
+
+    def observe(self, recipe: dict[str, Any]) -> Observation | Failure:
+        """What happened when this recipe was replayed, or why there is nothing to see."""
 
 
 def canonical(value: object) -> str:
