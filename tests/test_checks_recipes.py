@@ -15,6 +15,7 @@ from headlint.claims import Claim, Judgement, NeverUsed, NothingFrozen
 from headlint.flow.histories import ModelHistory, analyse
 from headlint.history import ModuleRef, Recipe, SetModule, WeightsMember
 from headlint.lint import Linter, Report, Settings
+from headlint.probe.client import Prober
 from headlint.source.program import parse
 
 IMPORTS = "from torch import nn, optim\nfrom torchvision import models\n"
@@ -40,16 +41,13 @@ def bodies(history: ModelHistory, claim: Claim, model: ModuleRef | None = None) 
 class Counted:
     """A prober that counts what it is asked."""
 
-    def __init__(self, linter: Linter) -> None:
+    def __init__(self, prober: Prober) -> None:
         self.asked: list[dict[str, Any]] = []
-        self._prober = linter._running_observer()  # noqa: SLF001
+        self._prober = prober
 
     def observe(self, recipe: dict[str, Any]) -> Any:
         self.asked.append(recipe)
         return self._prober.observe(recipe)
-
-    def close(self) -> None:
-        self._prober.close()
 
 
 @needs_torch
@@ -59,10 +57,9 @@ def test_one_replay_decides_all_claims_about_a_history(tmp_path: Path) -> None:
         "model.classifier[6] = nn.Linear(4096, 10)\nfor p in model.parameters():\n    p.requires_grad = False\n"
         "opt = optim.SGD(model.parameters(), lr=0.1)\n"
     )
-    with Linter(Settings(cache_directory=str(tmp_path))) as linter:
-        counted = Counted(linter)
-        linter._prober = counted  # type: ignore[assignment]  # noqa: SLF001
-        report: Report = linter.lint_unguarded(text, "program.py")
+    with Prober(cache_directory=str(tmp_path)) as prober:
+        counted = Counted(prober)
+        report: Report = Linter(Settings(), counted).lint_unguarded(text, "program.py")
     assert [finding.code for finding in report.findings] == ["HL101", "HL101", "HL301"]
     assert {finding.verdict.kind for finding in report.findings} == {"confirmed"}
     assert len(counted.asked) == 1
@@ -70,10 +67,9 @@ def test_one_replay_decides_all_claims_about_a_history(tmp_path: Path) -> None:
 
 @needs_torch
 def test_a_mistake_in_the_way_of_another_costs_a_second_replay(tmp_path: Path) -> None:
-    with Linter(Settings(cache_directory=str(tmp_path))) as linter:
-        counted = Counted(linter)
-        linter._prober = counted  # type: ignore[assignment]  # noqa: SLF001
-        report = linter.lint_unguarded(THREE, "program.py")
+    with Prober(cache_directory=str(tmp_path)) as prober:
+        counted = Counted(prober)
+        report = Linter(Settings(), counted).lint_unguarded(THREE, "program.py")
     assert [finding.code for finding in report.findings] == ["HL101", "HL101", "HL201"]
     assert {finding.verdict.kind for finding in report.findings} == {"confirmed"}
     # The whole history raises in classifier[6]; the two layers that are never called get one each without that.
