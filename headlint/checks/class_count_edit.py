@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import libcst as cst
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.places import head_places, spelled
+from headlint.checks.mending import head_inside, only_head
+from headlint.checks.places import head_places, sizes_of, spelled
 from headlint.claims import CountIgnored
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import InstanceRecord
 from headlint.history import DeleteModule, Escape, MakeContainer, MakeOptimizer, ModuleRef, SetAttribute, SetModule
+from headlint.mends.layers import new_layer
+from headlint.mends.mend import Mend, Replace
+from headlint.mends.places import at, target_of
+from headlint.mends.scene import Scene
 
 CODE = "HL104"
 
@@ -45,8 +51,23 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             f"forward of {builder.name} does not read '{name}'{owner}"
             f" and still returns {getattr(made, 'text', made)} classes"
         )
-        claim = CountIgnored(target, name, event.value)
-        yield Candidate(CODE, event.site, event.site, f"{message}; {hint}", hint, claim, False, unless_read=(name,))
+        claim, mends = CountIgnored(target, name, event.value), partial(_mends, history=history, event=event)
+        text = f"{message}; {hint}"
+        yield Candidate(CODE, event.site, event.site, text, hint, claim, False, unless_read=(name,), mends=mends)
+
+
+def _mends(scene: Scene, history: ModelHistory, event: SetAttribute) -> Iterator[Mend]:
+    """A new head of so many classes, where there is one."""
+    target, site, head = target_of(event.site), event.site, only_head(history)
+    place = None if head is None else head_inside(head, event.target, history)
+    if head is None or place is None or not isinstance(target, cst.Attribute) or not isinstance(site, cst.Assign):
+        return
+    layer = at(scene.whole_text(target.value), place)
+    sizes = dict(sizes_of(history, ModuleRef(history.build.object, head.place)))
+    taken, given = ("in_channels", "out_channels") if head.kind == "Conv2d" else ("in_features", "out_features")
+    codes = {taken: f"{layer}.{taken}", given: scene.whole_text(site.value)}
+    code, imports = new_layer(scene, head.kind, sizes, codes)
+    yield Mend(f"replace {place}", "safe", (Replace(site, f"{layer} = {code}"), *imports))
 
 
 def _counts_of(target: ModuleRef, history: ModelHistory) -> frozenset[str]:

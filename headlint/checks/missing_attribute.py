@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+
+import libcst as cst
 
 from headlint.checks.candidate import Candidate
+from headlint.checks.mending import head_inside, looks_like_a_head, only_head
 from headlint.checks.places import head_places, joined, place_of, spelled
 from headlint.claims import ReadRaises
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.history import Read
+from headlint.mends.mend import Mend, Replace
+from headlint.mends.places import at, replaced, scopes, step_of
+from headlint.mends.scene import Scene
 
 CODE = "HL102"
+
+# What layers have and Sequentials lack.
+_OF_LAYERS = frozenset("bias in_channels in_features out_channels out_features weight".split())
 
 
 def check(history: ModelHistory) -> Iterator[Candidate]:
@@ -23,7 +33,8 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         kind = modules.kind_of(history.state, last.target)
         message = f"the {kind} around {history.builder.name} has no '{last.steps[0]}': it is in '.module'"
         hint = f"read it as '.module.{last.steps[0]}'"
-        yield Candidate(CODE, last.site, last.site, message, hint, ReadRaises(), speculative=False)
+        mends = partial(_mends, history=history, read=last)
+        yield Candidate(CODE, last.site, last.site, message, hint, ReadRaises(), speculative=False, mends=mends)
         return
     if last.target not in history.places:
         return
@@ -45,4 +56,39 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     hint = f"the head of {history.builder.name} is '{spelled(heads[0])}'" if heads else ""
     if hint and len(last.steps) == 1:
         message += f": {hint}"
-    yield Candidate(CODE, last.site, last.site, message, hint, ReadRaises(), speculative=False)
+    mends = partial(_mends, history=history, read=last)
+    yield Candidate(CODE, last.site, last.site, message, hint, ReadRaises(), speculative=False, mends=mends)
+
+
+def _mends(scene: Scene, history: ModelHistory, read: Read) -> Iterator[Mend]:
+    """The place that is meant: in the wrapper, the head, or the layer with that attribute inside a Sequential."""
+    step, head = step_of(read.site), only_head(history)
+    if step is None or read.site is None or len(read.steps) > 1:
+        return
+    owner, name = step
+    if read.target in history.wrappers:
+        yield from _instead(scene, read.site, owner, name, f"module.{name}")
+        return
+    place = None if head is None else head_inside(head, read.target, history)
+    if place is None:
+        return
+    if isinstance(read.steps[0], int):
+        if not place or place.startswith("["):
+            yield from _instead(scene, read.site, owner, name, place)
+    elif name in _OF_LAYERS:
+        around = step_of(owner)
+        if around is not None and place:
+            ways = list(_instead(scene, owner, around[0], around[1], at(around[1], place)))
+            # In the statement itself, where it is read alone, or all over.
+            yield from ways[:1]
+            yield Mend(f"read {place} of it", "safe", (Replace(owner, at(scene.whole_text(owner), place)),))
+            yield from ways[1:]
+    elif looks_like_a_head(history, name) and place:
+        yield from _instead(scene, read.site, owner, name, place)
+
+
+def _instead(scene: Scene, site: cst.CSTNode, owner: cst.BaseExpression, name: str, place: str) -> Iterator[Mend]:
+    for roots in scopes(scene, site, scene.code(owner)):
+        yield Mend(
+            f"write {place or scene.code(owner)}", "safe", replaced(scene, roots, scene.code(owner), name, place)
+        )

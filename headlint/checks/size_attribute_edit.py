@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import libcst as cst
 
@@ -12,6 +13,10 @@ from headlint.claims import SizeIgnored
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.history import DeleteModule, Escape, ModuleRef, SetAttribute
+from headlint.mends.layers import new_layer
+from headlint.mends.mend import Mend, Replace
+from headlint.mends.places import step_of, target_of
+from headlint.mends.scene import Scene
 from headlint.source.nodes import text_of
 
 CODE = "HL103"
@@ -52,8 +57,11 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             stays = f"its weights stay, and the model still returns {given} classes"
         write = _replacement(history, event, layer) or f"replace '{place}' by a new layer"
         message = f"editing '{name}' does not rebuild '{place}' of {history.builder.name}: {stays}; {write}"
-        claim = SizeIgnored(layer, name, event.value, axes, groups)
-        yield Candidate(CODE, event.site, event.site, message, write, claim, speculative=False)
+        claim, mends = (
+            SizeIgnored(layer, name, event.value, axes, groups),
+            partial(_mends, history=history, event=event),
+        )
+        yield Candidate(CODE, event.site, event.site, message, write, claim, speculative=False, mends=mends)
 
 
 def _as_many(size: object, axes: tuple[int, ...]) -> object:
@@ -91,13 +99,26 @@ def _is_handed_back(event: Escape) -> bool:
     return isinstance(event.site, (cst.FunctionDef, cst.ClassDef, cst.Lambda))
 
 
+def _mends(scene: Scene, history: ModelHistory, event: SetAttribute) -> Iterator[Mend]:
+    """A new layer of that size, with all others as they are."""
+    target, site = target_of(event.site), event.site
+    if not isinstance(target, cst.Attribute) or not isinstance(site, cst.Assign) or step_of(target.value) is None:
+        # What is put under a name of its own is not put into the model.
+        return
+    kind, sizes = modules.kind_of(history.state, event.target), dict(sizes_of(history, event.target))
+    owner = scene.whole_text(target.value)
+    codes = {name: f"{owner}.{name}" for name in _AXES[kind] if name.endswith("_features") and name in sizes}
+    code, imports = new_layer(scene, kind, sizes, {**codes, event.name: scene.whole_text(site.value)})
+    yield Mend(f"replace {owner} by a new layer", "safe", (Replace(site, f"{owner} = {code}"), *imports))
+
+
 def _replacement(history: ModelHistory, event: SetAttribute, layer: ModuleRef) -> str:
     """The assignment that does what the code means, in its own words; empty where that takes more than a line."""
     site = event.site
     if modules.kind_of(history.state, layer) != "Linear" or not isinstance(site, cst.Assign) or len(site.targets) > 1:
         return ""
     target = site.targets[0].target
-    if not isinstance(target, cst.Attribute):
+    if not isinstance(target, cst.Attribute) or step_of(target.value) is None:
         return ""
     sizes = {name: getattr(size, "text", size) for name, size in sizes_of(history, layer).items()}
     sizes[event.name] = text_of(site.value)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from headlint.checks.candidate import Candidate
+from headlint.checks.mending import fitted, head_inside, looks_like_a_head, only_head
 from headlint.checks.places import head_places, place_of, placements, spelled
 from headlint.claims import NeverUsed
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.history import MakeContainer, ModuleRef, SetModule
+from headlint.mends.mend import Mend
+from headlint.mends.places import at, replaced, scopes, step_of, target_of
+from headlint.mends.scene import Scene
 
 CODE = "HL101"
 
@@ -21,25 +26,11 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         if _does_nothing(history, event.value) or event.value.object == history.build.object:
             # Nor is a part of the model itself, kept under another name, a new layer.
             continue
-        if history.escaped and not _looks_like_a_head(history, event.name):
+        if history.escaped and not looks_like_a_head(history, event.name):
             # Code out of sight may know a name of its own, and call it.
             continue
         if _is_foreign(history, event) and not _stands_elsewhere(history, event):
             yield _candidate(history, event, place)
-
-
-# What heads are called in torchvision and in the packages people come from.
-_HEAD_NAMES = frozenset({"_fc", "classifier", "fc", "head", "heads", "last_linear", "logits", "output", "top"})
-
-
-def _looks_like_a_head(history: ModelHistory, name: str) -> bool:
-    """Whether a name is a head's elsewhere, or nearly the name of something in this model."""
-    if name in _HEAD_NAMES:
-        return True
-    import difflib  # wanted for a rare question only
-
-    names = [path for path in history.places.values() if "." not in path and path != name]
-    return bool(difflib.get_close_matches(name, names, 1, 0.75))
 
 
 def _does_nothing(history: ModelHistory, ref: ModuleRef) -> bool:
@@ -100,7 +91,24 @@ def _candidate(history: ModelHistory, event: SetModule, place: str) -> Candidate
     owner = f"the {modules.kind_of(history.state, event.target)} around {builder.name}" if wrapped else builder.name
     model = event.target if wrapped else history.model
     message = f"{owner} never calls '{name}': {consequence}"
-    return Candidate(CODE, event.site, event.site, message, hint, NeverUsed(event.value), False, model)
+    claim, mends = NeverUsed(event.value), partial(_mends, history=history, event=event)
+    return Candidate(CODE, event.site, event.site, message, hint, claim, False, model, mends=mends)
+
+
+def _mends(scene: Scene, history: ModelHistory, event: SetModule) -> Iterator[Mend]:
+    """The same layer at the place of the head, made to fit there."""
+    head, step = only_head(history), step_of(target_of(event.site))
+    if head is None or step is None or event.value is None:
+        return
+    wrapped = event.target in history.wrappers
+    place = f"module.{spelled(head.place)}" if wrapped else head_inside(head, event.target, history)
+    if place is None:
+        return
+    owner, name = step
+    for changes in fitted(scene, history, event.value, head, at(scene.whole_text(owner), place)):
+        for roots in scopes(scene, owner, scene.code(owner)):
+            renamed = replaced(scene, roots, scene.code(owner), name, place)
+            yield Mend(f"replace {spelled(head.place)} instead", "safe", (*renamed, *changes))
 
 
 def _original_heads(history: ModelHistory) -> Iterator[ModuleRef]:

@@ -38,6 +38,10 @@ class Scene:
         """What a node stands in directly."""
         return self._parents.get(id(node))
 
+    def code(self, node: cst.CSTNode) -> str:
+        """The code of a node on one line, by which the same code is known elsewhere."""
+        return " ".join(self.program.tree.code_for_node(node).split())
+
     def text(self, node: cst.CSTNode) -> str:
         """A node as it stands in the text, without parentheses around it."""
         start, end = self.offsets.of_span(self.program.span(node))

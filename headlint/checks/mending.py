@@ -1,0 +1,99 @@
+"""What several checks tell their mends: where a head stands in the code, and what makes a new layer fit there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from headlint.checks.places import first_mismatch, sizes_of, spelled
+from headlint.flow import modules
+from headlint.flow.histories import ModelHistory
+from headlint.history import MakeLayer, ModuleRef
+from headlint.mends.layers import first_size, new_layer
+from headlint.mends.mend import Change, Replace
+from headlint.mends.scene import Scene
+from headlint.zoo import Head
+
+# What heads are called in torchvision and in the packages people come from.
+_HEAD_NAMES = frozenset({"_fc", "classifier", "fc", "head", "heads", "last_linear", "logits", "output", "top"})
+
+
+def looks_like_a_head(history: ModelHistory, name: str) -> bool:
+    """Whether a name is a head's elsewhere, or nearly the name of something in this model."""
+    if name in _HEAD_NAMES:
+        return True
+    import difflib  # wanted for a rare question only
+
+    names = [path for path in history.places.values() if "." not in path and path != name]
+    return bool(difflib.get_close_matches(name, names, 1, 0.75))
+
+
+def only_head(history: ModelHistory) -> Head | None:
+    """The main head, if the model has one and no more."""
+    heads = [head for head in history.builder.heads if not head.auxiliary]
+    return heads[0] if len(heads) == 1 else None
+
+
+def head_inside(head: Head, target: ModuleRef, history: ModelHistory) -> str | None:
+    """How code goes on behind a module of the builder's model to come to its head; None if it is not in there.
+
+    Empty for the head itself.
+    """
+    if target.object != history.build.object:
+        return None
+    if not target.path or target.path == head.place:
+        return "" if target.path else spelled(head.place)
+    steps = head.place.removeprefix(f"{target.path}.")
+    return None if steps == head.place else in_module(steps)
+
+
+def in_module(steps: str) -> str:
+    """A place as code writes it behind the module that it stands in: `[6]`, `fc`, `[1].fc`."""
+    first, _, rest = steps.partition(".")
+    return (
+        spelled(steps)
+        if not first.isdigit()
+        else f"[{first}]{'.' if rest and not rest[0].isdigit() else ''}" + (spelled(rest) if rest else "")
+    )
+
+
+def call_that_makes(history: ModelHistory, ref: ModuleRef) -> cst.CSTNode | None:
+    """The call that makes a layer of the code."""
+    made = (event for event in history.events if isinstance(event, MakeLayer) and event.object == ref.object)
+    return None if ref.path else next((event.site for event in made), None)
+
+
+def fitted(
+    scene: Scene, history: ModelHistory, ref: ModuleRef, head: Head, reading: str
+) -> Iterator[tuple[Change, ...]]:
+    """The changes that make a new layer, or the first of a new Sequential, take what arrives at a head.
+
+    `reading` is the code for the head that it takes the place of: its width is read off there first, then written out.
+    """
+    kind = modules.kind_of(history.state, ref)
+    if head.kind == "Conv2d" and kind == "Linear":
+        yield from as_convolution(scene, history, ref, head.in_features)
+        return
+    found = None if head.arrives is None else first_mismatch(history, ref, head.arrives)
+    if found is None:
+        yield ()
+        return
+    kind = modules.kind_of(history.state, found.layer)
+    size = None if found.behind_new else first_size(call_that_makes(history, found.layer), kind)
+    if size is None:
+        return
+    if kind == head.kind == "Linear" and reading:
+        yield (Replace(size, f"{reading}.in_features"),)
+    yield (Replace(size, str(found.refused.given)),)
+
+
+def as_convolution(scene: Scene, history: ModelHistory, ref: ModuleRef, channels: int) -> Iterator[tuple[Change, ...]]:
+    """A convolution in the stead of a linear layer, which does to every point of a map what that does to features."""
+    call = call_that_makes(history, ref)
+    width = sizes_of(history, ref).get("out_features")
+    if isinstance(call, cst.Call) and len(call.args) > 1:
+        classes = scene.text(call.args[1].value)
+        codes = {"in_channels": str(channels), "out_channels": classes, "kernel_size": "1"}
+        code, imports = new_layer(scene, "Conv2d", {"out_channels": width}, codes)
+        yield (Replace(call, code), *imports)
