@@ -23,6 +23,8 @@ CORRELATED = [
     "if a is None:\n    b = 1\nelse:\n    b = 2\nif a is None:\n    if b == 2: WRONG\n    else: RIGHT\n",
     "if a and b:\n    if not a or not b: WRONG\n    else: RIGHT\n",
     "if a or b:\n    if not a and not b: WRONG\n    else: RIGHT\n",
+    "if a > 3:\n    if a <= 3 or not 3 < a: WRONG\n    else: RIGHT\nelif 3 < a: WRONG\n",
+    "if 'r' == a:\n    if a != 'r': WRONG\nelif a == 'r': WRONG\nelse: RIGHT\n",
     "if a.lower() == 'r':\n    if a.lower() == 's': WRONG\n    else: RIGHT\n",
     "if a.kind == 1:\n    if a.kind != 1: WRONG\n    else: RIGHT\n",
     "if a['kind'] == 1:\n    if a['kind'] == 2: WRONG\n    else: RIGHT\n",
@@ -203,3 +205,12 @@ x = (
 def test_conditions_are_told_with_their_text() -> None:
     state = end("args = load()\nassert args.arch == 'vgg16'\n")
     assert [(symbol.text, truth) for symbol, truth in state.conditions] == [("args.arch == 'vgg16'", True)]
+
+
+@pytest.mark.parametrize(
+    ("asserted", "told"),
+    [("a == 1", ("a == 1", True)), ("a != 1", ("a == 1", False)), ("a <= 3", ("a > 3", False))],
+)
+def test_what_is_the_opposite_of_a_test_is_told_as_that(asserted: str, told: tuple[str, bool]) -> None:
+    state = end(f"a = load()\nassert {asserted}\n")
+    assert [(symbol.text, truth) for symbol, truth in state.conditions] == [told]

@@ -36,7 +36,9 @@ from headlint.flow.value import (
     Optimizer,
     Parameter,
     Partial,
+    Property,
     Slice,
+    Submodules,
     Super,
     Symbol,
     Tensor,
@@ -94,6 +96,10 @@ def shown(state: State, value: Value) -> str:
             return f"class {value.node.name.value}"
         case Super():
             return "super()"
+        case Property():
+            return f"property {shown(state, value.getter)[4:]}"
+        case Submodules():
+            return f"modules of {shown(state, value.owner)}"
         case Method():
             return f"{shown(state, value.receiver)}.{value.name}()"
         case Partial():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -25,6 +26,9 @@ from headlint.flow.value import (
     Module,
     Optimizer,
     Parameter,
+    Partial,
+    Property,
+    Submodules,
     Super,
     Symbol,
     Tensor,
@@ -54,12 +58,18 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
             found = class_attribute(state, owner, name)
             if isinstance(found, Function):
                 return Method(owner, name, found) if "classmethod" in decorators(found) else found
+            if isinstance(found, Property):
+                return found
+            if found is None and name == "__name__":
+                return Constant(owner.node.name.value)
             if found is None or _has_foreign_base(owner):
                 # An Enum, say, makes its own of what the class body assigns.
                 return Symbol("attr", (owner, Constant(name)), text_of(node))
             return found
         case Super():
             found = inherited(state, owner.owner, name)
+            if isinstance(found, Property):
+                return run.call(state, Method(owner.receiver, name, found.getter), (), node)
             if isinstance(found, Function):
                 return Method(owner.receiver, name, found)
             return Method(owner, name)
@@ -79,7 +89,7 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
             run.may_be_right.add(id(node))
             run.read_from.setdefault(id(node), set()).add(None)
             return Symbol("attr", (owner, Constant(name)), f"{owner.text}.{name}")
-        case Constant() | Tuple() | Iterator() | ListRef() | DictRef() | Optimizer():
+        case Constant() | Tuple() | Iterator() | ListRef() | DictRef() | Optimizer() | Submodules():
             return Method(owner, name)
     run.may_be_right.add(id(node))
     run.read_from.setdefault(id(node), set()).add(None)
@@ -98,8 +108,12 @@ def _read_module(run: Interpreter, state: State, owner: Module, name: str, node:
         return Method(owner, name)
     if name == "__class__":
         return Symbol("type", (owner,), f"type({text_of(node)})")
+    if name == "_orig_mod" and owner.ref in state.compiled:
+        return owner
+    if name == "_modules":
+        return Submodules(owner)
     if name.startswith("__"):
-        return Unknown("a special attribute of a module")
+        return _special(owner, name, node)
     found = modules.read_attribute(state, owner.ref, name)
     if isinstance(found, modules.Missing):
         run.raises_reading(state, owner.ref, name, site=node)
@@ -107,6 +121,23 @@ def _read_module(run: Interpreter, state: State, owner: Module, name: str, node:
     record = state.heap.get(owner.ref.object)
     run.read_from.setdefault(id(node), set()).add(record.builder.name if isinstance(record, ZooObject) else None)
     return Unknown(f"'.{name}' of a module") if found is None else found
+
+
+def _special(owner: Module, name: str, node: cst.CSTNode) -> Value:
+    """`__setattr__` and the like of a module."""
+    if name in ("__getattr__", "__setattr__", "__delattr__"):
+        return Partial(External(f"builtins.{name.strip('_')}"), (owner,), ())
+    if name == "__dict__":
+        return Symbol("attr", (owner, Constant(name)), text_of(node))
+    return Unknown("a special attribute of a module")
+
+
+def owner_of_dict(value: Value) -> Module | Instance | None:
+    """The object of which `value` is the `__dict__`, None for any other value."""
+    if isinstance(value, Symbol) and value.op == "attr" and value.operands[1] == Constant("__dict__"):
+        owner = value.operands[0]
+        return owner if isinstance(owner, (Module, Instance)) else None
+    return None
 
 
 def _class_name(state: State, owner: Module) -> Value:
@@ -119,7 +150,7 @@ def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, n
     model = modules.built_on(state, owner)
     if isinstance(record, ZooObject) and record.owner is not None and model is not None:
         found = class_attribute(state, record.owner, name)
-        if isinstance(found, Function):
+        if isinstance(found, (Function, Property)):
             return _bound(run, state, owner, name, found, node)
         if found is None and name in attributes_assigned(record.owner.node) and not _has(state, model, name):
             # Another method sets it, at a time that is not known.
@@ -133,7 +164,7 @@ def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, n
         if known == name:
             return value
     found = class_attribute(state, record.owner, name)
-    if isinstance(found, Function):
+    if isinstance(found, (Function, Property)):
         return _bound(run, state, owner, name, found, node)
     if found is not None:
         return found
@@ -143,6 +174,10 @@ def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, n
         return External(f"lightning.notes.{name}")
     if name == "__class__":
         return record.owner
+    if name == "_orig_mod" and ModuleRef(owner.identity, "") in state.compiled:
+        return owner
+    if name == "_modules" and is_module_class(state, record.owner):
+        return Submodules(owner)
     # Bases out of sight may define it: the same name read twice is the same value all the same.
     return Symbol("attr", (owner, Constant(name)), text_of(node))
 
@@ -151,12 +186,19 @@ def _has(state: State, owner: Module, name: str) -> bool:
     return not isinstance(modules.read_attribute(state, owner.ref, name), modules.Missing)
 
 
-def _bound(run: Interpreter, state: State, owner: Instance, name: str, function: Function, node: cst.CSTNode) -> Value:
+def _bound(
+    run: Interpreter, state: State, owner: Instance, name: str, found: Function | Property, node: cst.CSTNode
+) -> Value:
+    """What a method or property of a class gives on an instance."""
+    if isinstance(found, Property):
+        value = run.call(state, Method(owner, name, found.getter), (), node)
+        if found.kept:
+            set_instance_attribute(state, owner, name, value)
+        return value
+    function = found
     words = decorators(function)
     if "staticmethod" in words:
         return function
-    if "property" in words or "cached_property" in words:
-        return run.call(state, Method(owner, name, function), (), node)
     if "classmethod" in words:
         own = modules.owner_of(state, owner.identity)
         assert own is not None
@@ -179,6 +221,15 @@ def members(state: State, owner: Class) -> dict[str, Value]:
             for name, value in members(state, base).items():
                 found.setdefault(name, value)
     return found
+
+
+def methods_of(state: State, owner: Class) -> Iterable[tuple[str, Function]]:
+    """The functions that a class and its bases in the file define, those of properties among them."""
+    for name, value in members(state, owner).items():
+        if isinstance(value, Property):
+            yield from ((name, part) for part in (value.getter, value.setter) if part is not None)
+        elif isinstance(value, Function):
+            yield name, value
 
 
 def class_attribute(state: State, owner: Class, name: str) -> Value | None:
@@ -228,6 +279,8 @@ def _read_parameter(state: State, owner: Parameter, name: str) -> Value:
 
 def write(run: Interpreter, state: State, owner: Value, name: str, value: Value, site: cst.CSTNode) -> None:
     """`owner.name = value`."""
+    if isinstance(owner, Instance) and _write_by_class(run, state, owner, name, value, site):
+        return
     owner = modules.built_on(state, owner) or owner
     if name == "requires_grad" and isinstance(owner, (Symbol, Unknown)):
         modules.set_unknown_flags(state, value.value if value in (TRUE, FALSE) else None)  # type: ignore[union-attr,arg-type]
@@ -260,6 +313,21 @@ def write(run: Interpreter, state: State, owner: Value, name: str, value: Value,
         case _:
             run.may_be_right.add(id(site))
             run.hand_over(state, value, "put into something unknown", site)
+
+
+def _write_by_class(
+    run: Interpreter, state: State, owner: Instance, name: str, value: Value, site: cst.CSTNode
+) -> bool:
+    """Do what the class of an instance does on an assignment to a property: whether it is one."""
+    own = modules.owner_of(state, owner.identity)
+    found = None if own is None else class_attribute(state, own, name)
+    if not isinstance(found, Property):
+        return False
+    if found.setter is not None:
+        run.call(state, Method(owner, name, found.setter), (value,), site)
+    elif found.kept:
+        set_instance_attribute(state, owner, name, value)
+    return True
 
 
 def write_module(run: Interpreter, state: State, owner: Module, name: str, value: Value, site: cst.CSTNode) -> None:

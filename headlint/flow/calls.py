@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import modules
-from headlint.flow.attributes import class_attribute, inherited, is_module_class
+from headlint.flow.attributes import class_attribute, inherited, is_module_class, owner_of_dict
 from headlint.flow.gradients import recording_in
 from headlint.flow.items import iterate
 from headlint.flow.merge import merge
@@ -40,6 +40,9 @@ from headlint.torchlib.constructors import constructor_at
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
 
+
+# Methods that change what they are called on.
+CHANGING = frozenset("append clear extend insert pop popitem register_parameter setdefault update".split())
 
 # Under this name the frame of a generator keeps what it has yielded.
 YIELDED = "yield"
@@ -143,8 +146,9 @@ def call(run: Interpreter, state: State, function: Value, arguments: Arguments, 
                 known = symbol_method(state, owner, name, arguments, node) or method_of_output(state, owner, name, node)
                 if known is not None:
                     return known
-            if isinstance(owner, Instance):
-                run.hand_over(state, owner, f"'{text_of(node)}' is out of sight", node)
+            around = owner_of_dict(owner) if isinstance(owner, Symbol) and name in CHANGING else owner
+            if isinstance(around, (Instance, Module)):
+                run.hand_over(state, around, f"'{text_of(node)}' is out of sight", node)
     for value in arguments.values:
         run.hand_over(state, value, f"'{text_of(node)}' is called with it", node)
     return state.origin(node, text_of(node))
@@ -188,6 +192,8 @@ def call_function(run: Interpreter, state: State, function: Function, arguments:
             run.hand_over(state, value, f"'{text_of(node)}' goes through a decorator that is not visible", node)
         return state.origin(node, text_of(node))
     run.called.add(key)
+    if function.cache is not None:
+        return _call_once(run, state, function, function.cache, arguments, node)
     if len(run.stack) >= run.deepest_call or run.stack.count(key) > 1:
         for value in (*arguments.values, function):
             run.hand_over(state, value, f"'{text_of(node)}' is not followed", node)
@@ -212,6 +218,27 @@ def call_function(run: Interpreter, state: State, function: Function, arguments:
     value = run.choose(state, make)
     state.returned = NONE
     return value
+
+
+def _call_once(
+    run: Interpreter, state: State, function: Function, cache: int, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    """Call a function that keeps what it gave for the same arguments."""
+    record = state.heap.get(cache)
+    if not isinstance(record, DictRecord) or not record.complete or not arguments.complete:
+        for value in arguments.values:
+            run.hand_over(state, value, f"'{text_of(node)}' may have been called before", node)
+        return state.origin(node, text_of(node))
+    named = tuple(Tuple((Constant(name), value)) for name, value in arguments.keywords)
+    key = Tuple((*arguments.positional, *named))
+    known = dict(record.items).get(key)
+    if known is not None:
+        return known
+    result = call_function(run, state, replace(function, cache=None), arguments, node)
+    record = state.heap.get(cache)
+    items = record.items if isinstance(record, DictRecord) else ()
+    state.heap[cache] = DictRecord((*items, (key, result)))
+    return result
 
 
 def _run_body(

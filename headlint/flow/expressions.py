@@ -12,10 +12,13 @@ from headlint.flow import tensors
 from headlint.flow.assume import simplify
 from headlint.flow.attributes import read
 from headlint.flow.calls import YIELDED, as_list, as_set, call, evaluate_arguments
+from headlint.flow.introspection import is_class
 from headlint.flow.items import item, iterate
+from headlint.flow.mappings import holder_of
 from headlint.flow.operations import apply
 from headlint.flow.quick import run_clause
 from headlint.flow.scope import bind_target, look_up
+from headlint.flow.sequences import joined
 from headlint.flow.state import DictRecord, State
 from headlint.flow.value import (
     MOST_ITEMS,
@@ -27,6 +30,7 @@ from headlint.flow.value import (
     ListRef,
     Module,
     Slice,
+    Submodules,
     Symbol,
     Tensor,
     Tuple,
@@ -159,6 +163,8 @@ def binary(state: State, op: str, left: Value, right: Value, node: cst.CSTNode) 
     """A binary operation; lists are concatenated and repeated in the heap."""
     if isinstance(left, Tensor) or isinstance(right, Tensor):
         return tensors.binary(state, op, left, right, node)
+    if isinstance(left, Module) and isinstance(right, Module) and op == "+":
+        return joined(state, left, right, node)
     if isinstance(left, (ListRef, Iterator)) and isinstance(right, (ListRef, Iterator)) and op == "+":
         first, second = iterate(state, left), iterate(state, right)
         if first is None or second is None:
@@ -192,14 +198,18 @@ def _comparison(run: Interpreter, state: State, node: cst.Comparison) -> Value:
             return outcome
         right = run.settle(state, evaluate(run, state, target.comparator), may_stay_open=True)
         op = operator_text(target.operator)
-        outcome = apply(op, (frozen(state, left), frozen(state, right)), text_of(node))
+        same = is_class(state, op, left, frozen(state, right))
+        if same is None:
+            outcome = apply(op, (frozen(state, left), frozen(state, right)), text_of(node))
+        else:
+            outcome = Constant(same)
         left = right
     return simplify(state, outcome)
 
 
 def frozen(state: State, value: Value) -> Value:
     """A list whose items are known as a tuple, a dict as the tuple of its keys: for `in` and `==`."""
-    if isinstance(value, (ListRef, Iterator, DictRef)):
+    if isinstance(value, (ListRef, Iterator, DictRef, Submodules)) or holder_of(state, value) is not None:
         items = iterate(state, value)
         return Unknown("a list that is not known") if items is None else Tuple(items)
     return value
@@ -302,6 +312,8 @@ def _comprehension(run: Interpreter, state: State, node: Any) -> Value:
     if isinstance(node, cst.DictComp):
         pairs = tuple((pair.items[0], pair.items[1]) for pair in results if isinstance(pair, Tuple))
         return new_dict(state, tuple(dict(pairs).items()), complete)
+    if isinstance(node, cst.SetComp):
+        return as_set(state, results, complete)
     if isinstance(node, cst.GeneratorExp):
         return state.once(tuple(results)) if complete else Unknown("a generator over something unknown")
     return as_list(state, tuple(results), complete)

@@ -26,12 +26,15 @@ from headlint.flow.value import (
     NONE,
     Constant,
     External,
+    Instance,
+    Module,
     Partial,
     Symbol,
     Tuple,
     Unknown,
     Value,
 )
+from headlint.history import ModuleRef
 from headlint.source.nodes import text_of
 from headlint.torchlib.constructors import constructor_at
 from headlint.torchlib.names import is_harmless, is_optimizer, layer_kind
@@ -113,6 +116,14 @@ def _device(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTN
     return Symbol("device", (given,), text_of(node)) if known else state.origin(node, text_of(node))
 
 
+def _compile(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """`torch.compile`: what it gives passes reads and writes on to the model, and the names in it begin anew."""
+    given = arguments.get(0, "model")
+    if isinstance(given, (Module, Instance)):
+        state.compiled[given.ref if isinstance(given, Module) else ModuleRef(given.identity, "")] = None
+    return state.origin(node, text_of(node)) if given is None else given
+
+
 def _same(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     return arguments.positional[0] if arguments.positional else state.origin(node, text_of(node))
 
@@ -135,7 +146,7 @@ _HANDLERS: dict[str, Handler] = {
     "torchvision.models._api.get_model": builder_by_name,
     "torchvision.models.get_model_builder": _model_builder,
     "torch.hub.load": hub_load,
-    "torch.compile": _same,
+    "torch.compile": _compile,
     "torch.device": _device,
     "torch.nn.Parameter": lambda run, state, arguments, node: state.origin(node, text_of(node)),
     "tqdm.tqdm": _same,

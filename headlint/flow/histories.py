@@ -10,7 +10,7 @@ from functools import cached_property
 import libcst as cst
 
 from headlint.flow import modules
-from headlint.flow.attributes import members
+from headlint.flow.attributes import methods_of
 from headlint.flow.calls import Arguments, instantiate
 from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget
 from headlint.flow.outputs import Use, forget_modes, uses_of
@@ -222,9 +222,9 @@ def _enter_class(run: Interpreter, start: State, owner: Class) -> None:
             ended = path.fork()
             run.hand_over(ended, instance, "its class is used out of sight", node)
             run.ended.append(EndedPath(ended, complete=True))
-        for name, value in members(path, owner).items():
-            if isinstance(value, Function) and name != "__init__" and id(value.node) not in run.called:
-                method = Method(instance, name, value)
+        for name, function in methods_of(path, owner):
+            if name != "__init__" and id(function.node) not in run.called:
+                method = Method(instance, name, function)
                 for out, result in run.ways_of_call(forget_modes(path.fork()), method, (), node):
                     run.hand_over(out, instance, "its class is used out of sight", node)
                     _leave(run, out, result, node)

@@ -19,10 +19,12 @@ from headlint.flow.value import (
     Constant,
     DictRef,
     External,
+    Function,
     Instance,
     ListRef,
     Module,
     Parameter,
+    Property,
     Super,
     Symbol,
     Tuple,
@@ -99,10 +101,35 @@ def _is_plain_instance(value: Value, name: str) -> bool | None:
     return None
 
 
+def is_class(state: State, op: str, left: Value, right: Value) -> bool | None:
+    """What `type(module) is SomeClass` and the like give, None where that is not known or something else is asked."""
+    if not isinstance(left, Symbol) or left.op != "type" or op not in ("is", "is not", "==", "!=", "in", "not in"):
+        return None
+    asked = right.items if isinstance(right, Tuple) and op in ("in", "not in") else (right,)
+    module = left.operands[0]
+    kind = modules.kind_of(state, module.ref) if isinstance(module, Module) else ""
+    answers = [_is_exactly(kind, one) for one in asked]
+    if not kind or (None in answers and True not in answers):
+        return None
+    return (True in answers) is not (op in ("is not", "!=", "not in"))
+
+
+def _is_exactly(kind: str, wanted: Value) -> bool | None:
+    if isinstance(wanted, Class):
+        return False
+    if not isinstance(wanted, External):
+        return None
+    if wanted.name.rpartition(".")[2] != kind:
+        return False
+    return True if wanted.name.startswith(("torch.", "torchvision.")) else None
+
+
 def _hasattr(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     if len(arguments.positional) == 2:
         owner, name = arguments.positional[0], run.settle(state, arguments.positional[1])
         if isinstance(owner, Module) and isinstance(name, Constant) and isinstance(name.value, str):
+            if name.value == "_orig_mod" and owner.ref in state.compiled:
+                return state.origin(node, text_of(node))
             found = modules.read_attribute(state, owner.ref, name.value)
             if owner.ref.object not in state.escaped and not isinstance(found, Unknown):
                 return Constant(not isinstance(found, modules.Missing))
@@ -181,12 +208,20 @@ def _super(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNo
 
 
 def _vars(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
-    if len(arguments.positional) == 1 and isinstance(arguments.positional[0], External):
-        return External(f"{arguments.positional[0].name}.__dict__")
+    if len(arguments.positional) == 1 and isinstance(arguments.positional[0], (External, Module, Instance)):
+        return read(run, state, arguments.positional[0], "__dict__", node)
     return state.origin(node, text_of(node))
 
 
+def _property(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    getter, setter = arguments.get(0, "fget"), arguments.get(1, "fset")
+    if not isinstance(getter, Function):
+        return state.origin(node, text_of(node))
+    return Property(getter, setter if isinstance(setter, Function) else None)
+
+
 HANDLERS: dict[str, Handler] = {
+    "builtins.property": _property,
     "builtins.vars": _vars,
     "builtins.isinstance": _isinstance,
     "builtins.hasattr": _hasattr,

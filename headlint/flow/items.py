@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import modules
+from headlint.flow import mappings, modules
+from headlint.flow.attributes import class_attribute, owner_of_dict, read, set_instance_attribute
 from headlint.flow.choice import Raised
 from headlint.flow.operations import apply
 from headlint.flow.state import DictRecord, ListRecord, State
@@ -15,10 +16,14 @@ from headlint.flow.value import (
     Constant,
     DictRef,
     External,
+    Function,
+    Instance,
     Iterator,
     ListRef,
+    Method,
     Module,
     Slice,
+    Submodules,
     Symbol,
     Tuple,
     Unknown,
@@ -48,7 +53,15 @@ def iterate(state: State, value: Value) -> tuple[Value, ...] | None:
             return None
         case Constant(str() as text):
             return tuple(Constant(letter) for letter in text)
+        case Submodules():
+            known = mappings.entries(state, value.owner)
+            return None if known is None else tuple(Constant(name) for name in known)
+        case Instance():
+            model = modules.built_on(state, value)
+            return None if model is None else iterate(state, model)
         case Module():
+            if modules.container_kind(state, value.ref) == "ModuleDict":
+                return iterate(state, Submodules(value))
             if (
                 modules.container_kind(state, value.ref) in modules.LIST_CONTAINERS
                 and value.ref.object not in state.escaped
@@ -87,6 +100,14 @@ def lose_count(state: State, value: Value) -> None:
 
 def item(run: Interpreter, state: State, owner: Value, key: Value, node: cst.Subscript) -> Value:
     """What `owner[key]` gives; a read that certainly raises in a module ends the path."""
+    holder = mappings.holder_of(state, owner)
+    if holder is not None:
+        run.may_be_right.add(id(node))
+        return mappings.entry(state, holder, key)
+    around = owner_of_dict(owner)
+    if around is not None:
+        return read(run, state, around, "_modules", node) if key == Constant("_modules") else _NO_ITEM
+    owner = modules.built_on(state, owner) or owner
     match owner:
         case Tuple() | ListRef():
             return _sequence_item(state, owner, key)
@@ -108,6 +129,12 @@ def item(run: Interpreter, state: State, owner: Value, key: Value, node: cst.Sub
                 if isinstance(key, Constant):
                     return External(f"{owner.name.removesuffix('.__dict__')}.{key.value}")
             return Symbol("item", (owner, key), text_of(node)) if isinstance(key, (Constant, Symbol)) else _NO_ITEM
+        case Instance():
+            own = modules.owner_of(state, owner.identity)
+            found_method = None if own is None else class_attribute(state, own, "__getitem__")
+            if isinstance(found_method, Function):
+                return run.call(state, Method(owner, "__getitem__", found_method), (key,), node)
+            return Unknown("an item of an object")
         case Symbol() | Constant():
             bounds = slice_bounds(key)
             if bounds is not None and isinstance(owner, Constant) and isinstance(owner.value, str):
@@ -201,6 +228,17 @@ def _module_slice(state: State, owner: Module, key: Slice, node: cst.CSTNode) ->
 
 def write_item(run: Interpreter, state: State, owner: Value, key: Value, value: Value, site: cst.CSTNode) -> None:
     """`owner[key] = value`."""
+    holder = mappings.holder_of(state, owner)
+    if holder is not None:
+        mappings.put(run, state, holder, key, value, site)
+        return
+    around = owner_of_dict(owner)
+    if isinstance(around, Instance) and isinstance(key, Constant) and isinstance(key.value, str):
+        # What comes in this way is no part of the module.
+        set_instance_attribute(state, around, key.value, Unknown("put into '__dict__'"))
+    elif around is not None:
+        run.hand_over(state, around, "an item of its '__dict__' is set", site)
+    owner = modules.built_on(state, owner) or owner
     match owner:
         case ListRef():
             record = state.heap.get(owner.identity)
@@ -241,8 +279,6 @@ def _write_module_item(
             name = inside[key.value][0]
         elif owner.ref.object not in state.escaped:
             run.raises_reading(state, owner.ref, key.value, site=site)
-    elif kind == "ModuleDict" and isinstance(key, Constant) and isinstance(key.value, str):
-        name = key.value
     if name is None:
         modules.escape(state, owner.ref, "an item is set that is not known", site)
         return

@@ -156,6 +156,17 @@ def _map(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode
     return state.once(tuple(call(run, state, arguments.positional[0], Arguments((item,)), node) for item in items))
 
 
+def _reduce(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    function, source, *start = arguments.positional if len(arguments.positional) in (2, 3) else (NONE, NONE)
+    items = iterate(state, source)
+    if items is None or not (*start, *items):
+        return state.origin(node, text_of(node))
+    first, *rest = (*start, *items)
+    for item in rest:
+        first = call(run, state, function, Arguments((first, item)), node)
+    return first
+
+
 def _filter(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     items = iterate(state, arguments.positional[1]) if len(arguments.positional) == 2 else None
     if items is None:
@@ -206,6 +217,7 @@ HANDLERS: dict[str, Handler] = {
     "typing.OrderedDict": _dict,
     "builtins.map": _map,
     "builtins.filter": _filter,
+    "functools.reduce": _reduce,
     "builtins.any": _any_all(True),
     "builtins.all": _any_all(False),
     "builtins.next": _next,

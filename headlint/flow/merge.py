@@ -107,6 +107,7 @@ def _forget_differences(left: State, right: State) -> State:
     left.written = {attribute: owner for attribute, owner in left.written.items() if attribute in left.assumptions}
     for ref, position in right.called.items():
         left.called[ref] = max(position, left.called.get(ref, 0))
+    left.compiled.update(right.compiled)
     left.uses.update(right.uses)
     left.steps.update(right.steps)
     left.moves.update(right.moves)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import modules
+from headlint.flow import mappings, modules
 from headlint.flow.calls import Arguments, call_super
 from headlint.flow.module_methods import METHODS, unknown_method
 from headlint.flow.operations import STRING_METHODS, apply
@@ -24,6 +24,7 @@ from headlint.flow.value import (
     Module,
     Optimizer,
     Parameter,
+    Submodules,
     Super,
     Symbol,
     Tensor,
@@ -51,6 +52,8 @@ def call_method(run: Interpreter, state: State, method: Method, arguments: Argum
             return call_super(run, state, receiver, name, arguments, node)
         case ListRef():
             return list_method(run, state, receiver, name, arguments, node)
+        case Submodules():
+            return mappings.call_method(run, state, receiver.owner, name, arguments.values, node)
         case DictRef():
             return dict_method(run, state, receiver, name, arguments, node)
         case Constant(str()):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import modules
+from headlint.flow import mappings, modules
 from headlint.flow.attributes import read, set_instance_attribute, write_module
-from headlint.flow.calls import Arguments, call, call_instance
+from headlint.flow.calls import CHANGING, Arguments, call, call_instance
 from headlint.flow.modes import set_mode
 from headlint.flow.moves import move
 from headlint.flow.sequences import change
@@ -68,8 +68,9 @@ def _named_parameters(
     if arguments.values or not _visible(state, receiver):
         return Unknown("the parameters of a module that is not known")
     pairs: list[Value] = []
+    renamed = _ref(receiver) in state.compiled
     for name, parameter in modules.parameters_of(state, _ref(receiver)):
-        if name.endswith(modules.ALL_PARAMETERS):
+        if renamed or name.endswith(modules.ALL_PARAMETERS):
             pairs.append(Tuple((Unknown("the name of a parameter that is not known"), _parameter(parameter))))
         else:
             pairs.append(_named(name, parameter))
@@ -79,7 +80,7 @@ def _named_parameters(
 def _children(
     run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
-    if _ref(receiver).object in state.escaped:
+    if _ref(receiver).object in state.escaped or _ref(receiver) in state.compiled:
         return Unknown("the children of a module that is not known")
     inside = modules.children_of(state, _ref(receiver))
     return state.once(tuple(modules.as_value(state, child) for _, child in inside if child is not None))
@@ -88,7 +89,7 @@ def _children(
 def _named_children(
     run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
-    if _ref(receiver).object in state.escaped:
+    if _ref(receiver).object in state.escaped or _ref(receiver) in state.compiled:
         return Unknown("the children of a module that is not known")
     inside = modules.children_of(state, _ref(receiver))
     named = ((name, child) for name, child in inside if child is not None)
@@ -106,7 +107,7 @@ def _modules(
 def _named_modules(
     run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
-    if arguments.values or not _visible(state, receiver):
+    if arguments.values or not _visible(state, receiver) or _ref(receiver) in state.compiled:
         return Unknown("the modules of a module that is not known")
     pairs = modules.walk(state, _ref(receiver))
     return state.once(tuple(Tuple((Constant(path), modules.as_value(state, inside))) for path, inside in pairs))
@@ -158,10 +159,14 @@ def _add_module(
     return NONE
 
 
-def _changing(method: str) -> ModuleHandler:
+def _of_container(method: str) -> ModuleHandler:
     def handler(
         run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
     ) -> Value:
+        holder = mappings.holder_of(state, receiver)
+        if holder is not None:
+            return mappings.call_method(run, state, holder, method, arguments.values, node)
+        receiver = modules.built_on(state, receiver) or receiver
         if isinstance(receiver, Module) and modules.container_kind(state, receiver.ref) in modules.LIST_CONTAINERS:
             result = change(run, state, receiver, method, arguments.values, node)
             if result is not None:
@@ -245,14 +250,11 @@ def _forward(
 def unknown_method(
     run: Interpreter, state: State, receiver: Module | Instance, name: str, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
-    if name in _CHANGING:
+    if name in CHANGING:
         for value in arguments.values:
             run.hand_over(state, value, f"'{name}' is not followed", node)
         modules.escape(state, _ref(receiver), f"'{name}' is not followed", node)
     return state.origin(node, text_of(node))
-
-
-_CHANGING = frozenset("append clear extend insert pop update register_parameter".split())
 
 
 METHODS: dict[str, ModuleHandler] = {
@@ -268,7 +270,7 @@ METHODS: dict[str, ModuleHandler] = {
     "load_state_dict": _load_state,
     "add_module": _add_module,
     "register_module": _add_module,
-    **{method: _changing(method) for method in ("append", "extend", "insert", "pop")},
+    **{method: _of_container(method) for method in "append clear extend insert items keys pop update values".split()},
     "apply": _apply,
     "get_submodule": _get_submodule,
     "set_submodule": _set_submodule,

@@ -355,11 +355,6 @@ def read_item(state: State, ref: ModuleRef, key: Value) -> Value | Missing | Non
         if -len(inside) <= position < len(inside):
             return as_value(state, inside[position][1])
         return Missing("IndexError")
-    if kind == "ModuleDict" and isinstance(key, Constant):
-        for name, child in inside:
-            if name == key.value:
-                return as_value(state, child)
-        return None
     layer = find_layer(kind_of(state, ref))
     if layer is not None and not layer.is_container and "__getitem__" not in layer.attributes:
         return Missing("TypeError")

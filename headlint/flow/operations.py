@@ -89,11 +89,28 @@ def apply(op: str, operands: tuple[Value, ...], text: str) -> Value:
     if sum(len(operand.inside) for operand in operands if isinstance(operand, Symbol)) > _MOST_SYMBOLS:
         return Unknown("an expression that grows out of hand")
     if all(_is_stable(operand) for operand in operands):
-        if op in ("!=", "not in", "is not"):
-            positive = {"!=": "==", "not in": "in", "is not": "is"}[op]
-            return Symbol("not", (Symbol(positive, operands, text),), text)
-        return Symbol(op, operands, text)
+        return _symbol(op, operands, text)
     return Unknown(f"'{text}' depends on something unknown")
+
+
+# The tests that are told as the opposite of another one.
+_OPPOSITES = {"!=": "==", "not in": "in", "is not": "is", ">=": "<", "<=": ">"}
+_MIRRORED = {"==": "==", "!=": "!=", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+
+
+def _symbol(op: str, operands: tuple[Value, ...], text: str) -> Symbol:
+    """An operation as a symbol; tests that mean the same become the same, with a constant behind."""
+    if op in _MIRRORED and isinstance(operands[0], Constant) and not isinstance(operands[1], Constant):
+        op, operands = _MIRRORED[op], (operands[1], operands[0])
+    opposite = _OPPOSITES.get(op)
+    if opposite is None or (op in (">=", "<=") and not _is_number(operands[1])):
+        return Symbol(op, operands, text)
+    return Symbol("not", (Symbol(opposite, operands, text.replace(op, opposite, 1)),), text)
+
+
+def _is_number(value: Value) -> bool:
+    """Whether a value is a number, which has an order with all that it can be compared with."""
+    return isinstance(value, Constant) and type(value.value) in (int, float) and value.value == value.value
 
 
 def compute(op: str, left: Any, right: Any) -> Any:

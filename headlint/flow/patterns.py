@@ -27,7 +27,7 @@ from headlint.flow.value import (
     Unknown,
     Value,
 )
-from headlint.source.nodes import descend, text_of
+from headlint.source.nodes import descend, statements_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ Ways = list[tuple[State, bool]]
 
 def match_statement(run: Interpreter, node: cst.Match, state: State) -> list[State]:
     """`match subject: case ...`."""
-    from headlint.flow.statements import body_of, tested
+    from headlint.flow.statements import tested
 
     done: list[State] = []
     subjects = [
@@ -55,11 +55,11 @@ def match_statement(run: Interpreter, node: cst.Match, state: State) -> list[Sta
                 if truth and case.guard is not None:
                     for guarded, holds in tested(run, way, case.guard):
                         if holds:
-                            done.extend(run.block(body_of(case.body), [guarded]))
+                            done.extend(run.block(statements_of(case.body), [guarded]))
                         else:
                             unmatched.append((guarded, subject))
                 elif truth:
-                    done.extend(run.block(body_of(case.body), [way]))
+                    done.extend(run.block(statements_of(case.body), [way]))
                 else:
                     unmatched.append((way, subject))
         subjects = unmatched

@@ -9,7 +9,7 @@ import libcst as cst
 from headlint.flow import modules
 from headlint.flow.items import iterate, slice_bounds
 from headlint.flow.state import State
-from headlint.flow.value import NONE, Constant, Module, Slice, Value
+from headlint.flow.value import NONE, Constant, Module, Slice, Unknown, Value
 from headlint.history import DeleteModule
 from headlint.source.nodes import text_of
 
@@ -72,6 +72,19 @@ def change(
         _delete(state, target.ref, positions[0], site)
         return modules.as_value(state, popped)
     return None
+
+
+def joined(state: State, left: Module, right: Module, site: cst.CSTNode) -> Value:
+    """`left + right` of two Sequentials or two ModuleLists: a new one with the modules of both."""
+    kinds = {modules.container_kind(state, left.ref), modules.container_kind(state, right.ref)}
+    if (
+        len(kinds) > 1
+        or not kinds <= modules.LIST_CONTAINERS
+        or not state.escaped.keys().isdisjoint({left.ref.object, right.ref.object})
+    ):
+        return Unknown("a sum of modules")
+    inside = [child for side in (left, right) for _, child in modules.children_of(state, side.ref)]
+    return modules.make_container(state, kinds.pop(), tuple((str(i), child) for i, child in enumerate(inside)), site)
 
 
 def _insert(state: State, target: Module, key: Value, value: Value, site: cst.CSTNode) -> Value | None:

@@ -149,7 +149,8 @@ class State:
 
     `frames` maps a frame's number to its names, `parents` to the frame that encloses it. `spent` has how many items
     of an iterator were taken, None where that is not known. `uses` are what the code did with the outputs of models.
-    `called` are modules with how many events had come when they were last called.
+    `called` are modules with how many events had come when they were last called; `compiled` are those that
+    torch.compile was given.
     `steps` are the optimizers' steps, `moves` those of modules to other devices.
     `filters` are tests of parameters' names that caught too little.
     `undone` and `frozen_by_eval` are modules as in the next `Step`.
@@ -165,6 +166,7 @@ class State:
     flags: dict[ParameterRef, bool | None] = field(default_factory=dict)
     modes: dict[ModuleRef, bool | None] = field(default_factory=dict)
     called: dict[ModuleRef, int] = field(default_factory=dict)
+    compiled: dict[ModuleRef, None] = field(default_factory=dict)
     escaped: dict[int, str] = field(default_factory=dict)
     spent: dict[int, int | None] = field(default_factory=dict)
     uses: dict[Use, None] = field(default_factory=dict)
@@ -202,6 +204,7 @@ class State:
             dict(self.flags),
             dict(self.modes),
             dict(self.called),
+            dict(self.compiled),
             dict(self.escaped),
             dict(self.spent),
             dict(self.uses),
@@ -283,6 +286,7 @@ _PATH_FIELDS = (
     "flags",
     "modes",
     "called",
+    "compiled",
     "escaped",
     "spent",
     "uses",

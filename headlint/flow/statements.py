@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
+from headlint.flow import mappings, modules
 from headlint.flow.attributes import delete
 from headlint.flow.choice import Raised
-from headlint.flow.expressions import binary, evaluate_defaults, index_value
+from headlint.flow.definitions import define_class, define_function
+from headlint.flow.expressions import binary, index_value
 from headlint.flow.gradients import is_grad_mode, recording_in
 from headlint.flow.loops import for_loop, while_loop
 from headlint.flow.merge import merge
@@ -22,20 +23,16 @@ from headlint.flow.sequences import delete_items
 from headlint.flow.state import State
 from headlint.flow.value import (
     NONE,
-    Class,
     Constant,
     External,
-    Function,
     Iterator,
     ListRef,
-    Method,
     Module,
     Symbol,
     Tuple,
     Unknown,
-    Value,
 )
-from headlint.source.nodes import operator_text, text_of
+from headlint.source.nodes import operator_text, statements_of, text_of
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -89,6 +86,10 @@ def _augmented(run: Interpreter, state: State, node: cst.AugAssign) -> None:
     if isinstance(left, ListRef) and isinstance(right, (ListRef, Iterator, Tuple)) and op == "+":
         run.call_method(state, left, "extend", right, node)
         return
+    if isinstance(left, Module) and op == "+":
+        # Containers get longer, and the name stands for the same one.
+        run.call_method(state, left, "extend", right, node)
+        return
     if not isinstance(left, (Constant, Tuple)) and isinstance(right, (ListRef, Iterator, Tuple)):
         # A list out of sight, of an optimizer's group say, gets longer by these.
         run.hand_over(state, right, "added to something unknown", node)
@@ -130,8 +131,13 @@ def _del(run: Interpreter, state: State, node: cst.Del) -> None:
 
 def _delete_item(run: Interpreter, state: State, target: cst.Subscript, node: cst.Del) -> None:
     owner = run.evaluate(state, target.value)
-    if isinstance(owner, Module) and len(target.slice) == 1:
-        delete_items(run, state, owner, index_value(run, state, target.slice[0].slice), node)
+    key = index_value(run, state, target.slice[0].slice) if len(target.slice) == 1 else Unknown("several keys")
+    holder = mappings.holder_of(state, owner)
+    owner = modules.built_on(state, owner) or owner
+    if holder is not None:
+        mappings.drop(run, state, holder, key, node)
+    elif isinstance(owner, Module):
+        delete_items(run, state, owner, key, node)
     else:
         run.hand_over(state, owner, "an item is deleted", node)
 
@@ -166,11 +172,6 @@ def _import_from(run: Interpreter, state: State, node: cst.ImportFrom) -> None:
 # -- compound statements -----------------------------------------------------------------------------------------
 
 
-def body_of(suite: cst.BaseSuite) -> Any:
-    """The statements of a block, indented or behind the colon."""
-    return suite.body
-
-
 def tested(run: Interpreter, state: State, test: cst.BaseExpression) -> list[tuple[State, bool]]:
     """The paths behind a condition with its truth on each."""
     ways: list[tuple[State, bool]] = []
@@ -189,11 +190,11 @@ def _if(run: Interpreter, node: cst.If, state: State) -> list[State]:
     paths: list[State] = []
     for path, truth in tested(run, state, node.test):
         if truth:
-            paths.extend(run.block(body_of(node.body), [path]))
+            paths.extend(run.block(statements_of(node.body), [path]))
         elif isinstance(node.orelse, cst.If):
             paths.extend(_if(run, node.orelse, path))
         elif node.orelse is not None:
-            paths.extend(run.block(body_of(node.orelse.body), [path]))
+            paths.extend(run.block(statements_of(node.orelse.body), [path]))
         else:
             paths.append(path)
     return paths
@@ -213,7 +214,7 @@ def _with(run: Interpreter, node: cst.With, state: State) -> list[State]:
     expects = not _EXPECTING.isdisjoint(names)
     for path in entered:
         path.guarded += expects
-    behind = run.block(body_of(node.body), entered)
+    behind = run.block(statements_of(node.body), entered)
     for path in behind:
         path.guarded -= expects
         path.recording = recording
@@ -243,7 +244,7 @@ def _try(run: Interpreter, node: cst.Try | cst.TryStar, state: State) -> list[St
     before = state.fork()
     if node.handlers:
         state.guarded += 1
-    tried = run.block(body_of(node.body), [state])
+    tried = run.block(statements_of(node.body), [state])
     for path in tried:
         path.guarded = before.guarded
     raised = [path for path in tried if path.completion == "raise"]
@@ -251,7 +252,7 @@ def _try(run: Interpreter, node: cst.Try | cst.TryStar, state: State) -> list[St
     if node.orelse is not None:
         normal = [path for path in going_on if path.completion is None]
         rest = [path for path in going_on if path.completion is not None]
-        going_on = rest + run.block(body_of(node.orelse.body), normal)
+        going_on = rest + run.block(statements_of(node.orelse.body), normal)
     for handler in node.handlers:
         entry = before.fork()
         # Where nothing is known to raise, a handler may never be entered: what raises in it is no mistake.
@@ -276,7 +277,7 @@ def _handle(run: Interpreter, handler: Any, before: State, tried: list[State]) -
         entry = run.join(entry, completed)
     if handler.name is not None:
         bind_target(run, entry, handler.name.name, Unknown("an exception"), handler)
-    return run.block(body_of(handler.body), [entry])
+    return run.block(statements_of(handler.body), [entry])
 
 
 def _finally(run: Interpreter, node: cst.Finally, paths: list[State]) -> list[State]:
@@ -284,73 +285,11 @@ def _finally(run: Interpreter, node: cst.Finally, paths: list[State]) -> list[St
     for path in paths:
         completion, returned = path.completion, path.returned
         path.completion = None
-        for out in run.block(body_of(node.body), [path]):
+        for out in run.block(statements_of(node.body), [path]):
             if out.completion is None:
                 out.completion, out.returned = completion, returned
             behind.append(out)
     return behind
-
-
-def _function(run: Interpreter, node: cst.FunctionDef, state: State) -> list[State]:
-    if not node.decorators:
-        return [path for path, _ in run.ways(state, node.params, lambda s: _define(run, s, node))]
-    return [path for path, _ in run.ways(state, node, lambda s: _define(run, s, node))]
-
-
-def _define(run: Interpreter, state: State, node: cst.FunctionDef) -> None:
-    """Bind a function, or what its decorators make of it."""
-    defined = Function(node, state.frame, evaluate_defaults(run, state, node.params))
-    run.functions.setdefault(id(node), defined)
-    function: Value = defined
-    for decorator in reversed(node.decorators):
-        if text_of(decorator.decorator) in ("property", "staticmethod", "classmethod"):
-            continue
-        wrapper = run.evaluate(state, decorator.decorator)
-        if isinstance(function, Function) and is_grad_mode(wrapper):
-            assert isinstance(wrapper, (External, Symbol))
-            function = replace(function, mode=wrapper)
-        elif isinstance(wrapper, (Function, Method)):
-            function = run.call(state, wrapper, (function,), decorator.decorator)
-        elif isinstance(function, Function) and not _is_transparent(decorator.decorator, wrapper):
-            function = replace(function, wrapped=True)
-    bind(state, node.name.value, function)
-
-
-def _is_transparent(decorator: cst.BaseExpression, value: Value) -> bool:
-    """Whether a decorator leaves a function's arguments and result as they are."""
-    written = decorator.func if isinstance(decorator, cst.Call) else decorator
-    name = value.name if isinstance(value, External) else text_of(written)
-    return name.rpartition(".")[2] in _TRANSPARENT
-
-
-_TRANSPARENT = frozenset(
-    """
-    abstractmethod cache cached_property deprecated final inference_mode lru_cache no_grad override profile property
-    rank_zero_only record setter staticmethod time_it timeit timer typechecked classmethod wraps enable_grad
-    """.split()
-)
-
-
-def _class(run: Interpreter, node: cst.ClassDef, state: State) -> list[State]:
-    bases = tuple(run.evaluate(state, base.value) for base in node.bases)
-    number = state.identity()
-    outer = state.frame
-    state.frames[number] = {}
-    state.parents[number] = outer
-    state.frame = number
-    paths = run.block(body_of(node.body), [state])
-    for path in paths:
-        path.frame = outer
-        owner = Class(node, number, bases)
-        names = path.frames[number]
-        for name, value in names.items():
-            if isinstance(value, Function) and value.owner is None:
-                run.methods.add(id(value.node))
-                # Methods do not see the names of the class body.
-                names[name] = replace(value, frame=outer, owner=owner)
-        run.classes.setdefault(id(node), owner)
-        bind(path, node.name.value, owner)
-    return paths
 
 
 _SMALL: dict[type[cst.CSTNode], Callable[[Interpreter, State, Any], None]] = {
@@ -376,7 +315,7 @@ _COMPOUND: dict[type[cst.CSTNode], Callable[[Interpreter, Any, State], list[Stat
     cst.With: _with,
     cst.Try: _try,
     cst.TryStar: _try,
-    cst.FunctionDef: _function,
-    cst.ClassDef: _class,
+    cst.FunctionDef: define_function,
+    cst.ClassDef: define_class,
     cst.Match: match_statement,
 }

@@ -138,7 +138,8 @@ class Function:
     """A function or lambda of this file, with the frame it was defined in and its evaluated defaults.
 
     `wrapped` says that a decorator out of sight stands between its callers and it, `mode` is the decorator that
-    switches autograd for it.
+    switches autograd for it, `cache` the dict in the heap that keeps what it gave, if it is called once for each
+    choice of arguments.
     """
 
     node: cst.FunctionDef | cst.Lambda
@@ -147,6 +148,16 @@ class Function:
     owner: Class | None = None
     wrapped: bool = False
     mode: External | Symbol | None = None
+    cache: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A property of a class of this file; one that is `kept` is worked out once for each instance."""
+
+    getter: Function
+    setter: Function | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +210,13 @@ class Module:
 
 
 @dataclass(frozen=True, slots=True)
+class Submodules:
+    """The dict `_modules` of a module: what stands directly in it, by name."""
+
+    owner: Module | Instance
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """A parameter of such a module."""
 
@@ -230,12 +248,14 @@ Value: TypeAlias = (
     | DictRef
     | External
     | Function
+    | Property
     | Class
     | Instance
     | Super
     | Method
     | Partial
     | Module
+    | Submodules
     | Parameter
     | Optimizer
     | Tensor

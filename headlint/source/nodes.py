@@ -69,6 +69,11 @@ def descend(roots: Iterable[cst.CSTNode], past: frozenset[type] = _INSIDE_OTHERS
             pending += parts(here)
 
 
+def statements_of(suite: cst.BaseSuite) -> Any:
+    """The statements of a block, indented or behind the colon."""
+    return suite.body
+
+
 def count_statements(body: Sequence[cst.CSTNode]) -> int:
     """How many statements there are in a block and in the blocks inside it, roughly: lines of small ones count once."""
     total = 0
