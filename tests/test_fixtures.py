@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from expectations import Mark, MarkerFault, expected, found
+from probe_helpers import PYTHON
 
 from headlint.lint import Linter, Settings
 from headlint.rulebook import default_codes
@@ -25,7 +26,7 @@ def title(program: Path) -> str:
 
 @pytest.fixture(scope="module")
 def linter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linter]:
-    with Linter(Settings(cache_directory=str(tmp_path_factory.mktemp("cache")))) as one:
+    with Linter(Settings(python=PYTHON, cache_directory=str(tmp_path_factory.mktemp("cache")))) as one:
         yield one
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 from expectations import expected, found, without_markers
+from probe_helpers import PYTHON
 
 from headlint.lint import Linter, Settings
 from headlint.rewrite import fix_text
@@ -21,8 +22,8 @@ BLOCKS = [
 def linters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[bool, Linter]]:
     """A linter with the rules that are on by default, under True, and one with all rules, under False."""
     cache = str(tmp_path_factory.mktemp("cache"))
-    everything = Settings(cache_directory=cache, select=frozenset(rule.code for rule in rules()))
-    with Linter(Settings(cache_directory=cache)) as usual, Linter(everything) as every:
+    everything = Settings(python=PYTHON, cache_directory=cache, select=frozenset(rule.code for rule in rules()))
+    with Linter(Settings(python=PYTHON, cache_directory=cache)) as usual, Linter(everything) as every:
         yield {True: usual, False: every}
 
 
