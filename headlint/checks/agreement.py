@@ -8,15 +8,14 @@ comes to it, or if every path by which the code in question is reached is wrong 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headlint.checks.candidate import Candidate
 from headlint.checks.mentions import is_named, reads_of
+from headlint.checks.paths import Paths
 from headlint.claims import NeverUsed, ReadRaises
-from headlint.flow import modules
 from headlint.flow.histories import Analysis, ModelHistory
-from headlint.flow.state import InstanceRecord
 from headlint.history import SetModule
 from headlint.source.program import Program
 
@@ -31,7 +30,7 @@ class Suspicion:
 
 def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program) -> list[list[Suspicion]]:
     """Suspicions grouped by mistake, without those that the rest of the program speaks against."""
-    histories = analysis.histories
+    paths = Paths(analysis.histories)
     groups: dict[tuple[object, ...], list[Suspicion]] = {}
     for suspicion in suspicions:
         if isinstance(suspicion.candidate.claim, NeverUsed) and _is_called_by_hand(suspicion, analysis, program):
@@ -45,12 +44,12 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
         if suspicion.candidate.unless_right and id(suspicion.candidate.event_site) in analysis.may_be_right:
             continue
         if _runs_own_forward(suspicion) and (
-            suspicion.history.forward_replaced or _runs_parts_only(suspicion.history, histories)
+            suspicion.history.forward_replaced or paths.runs_parts_only(suspicion.history)
         ):
             continue
         key = (suspicion.candidate.code, id(suspicion.candidate.site))
         groups.setdefault(key, []).append(suspicion)
-    kept = ([one for one in group if _holds(one, group, analysis)] for group in groups.values())
+    kept = (_standing(group, analysis, paths) for group in groups.values())
     return [group for group in kept if group]
 
 
@@ -61,20 +60,26 @@ def _runs_own_forward(suspicion: Suspicion) -> bool:
     return own and suspicion.candidate.claim.needs_forward
 
 
-def _holds(suspicion: Suspicion, group: Sequence[Suspicion], analysis: Analysis) -> bool:
-    site = suspicion.candidate.event_site
-    histories = analysis.histories
-    wrong = {id(other.history) for other in group}
-    reached_and_right = [h for h in histories if id(h) not in wrong and _reaches(h, site)]
-    if not reached_and_right and id(site) not in analysis.may_be_right:
-        return True
-    # A read that raises ends its path: there every other path of the model counts, finished or not.
-    ended = isinstance(suspicion.candidate.claim, ReadRaises)
-    same_model = [h for h in histories if _same_build(h, suspicion.history) and (h.complete or ended)]
-    if _is_use(suspicion.history, site):
+def _standing(group: Sequence[Suspicion], analysis: Analysis, paths: Paths) -> list[Suspicion]:
+    """The suspicions of one mistake that no path which is right there speaks against."""
+    wrong = {id(one.history) for one in group}
+
+    def holds(suspicion: Suspicion) -> bool:
+        site = suspicion.candidate.event_site
+        reached_and_right = any(id(history) not in wrong for history in paths.reaching(site))
+        if not reached_and_right and id(site) not in analysis.may_be_right:
+            return True
+        # A read that raises ends its path: there every other path of the model counts, finished or not.
+        ended = isinstance(suspicion.candidate.claim, ReadRaises)
         # What is used elsewhere, or not at all, says nothing about this use.
-        same_model = [h for h in same_model if _is_use(h, site)]
-    return all(id(h) in wrong for h in same_model)
+        is_use = paths.use(suspicion.history, site)
+        return all(
+            id(other) in wrong
+            for other in paths.same_build(suspicion.history)
+            if (other.complete or ended) and (not is_use or paths.use(other, site))
+        )
+
+    return [suspicion for suspicion in group if holds(suspicion)]
 
 
 def condition_of(group: Sequence[Suspicion]) -> str:
@@ -84,40 +89,6 @@ def condition_of(group: Sequence[Suspicion]) -> str:
         if truth and symbol.op in ("==", "in") and all((symbol, truth) in conditions for conditions in others):
             return symbol.text
     return ""
-
-
-def _reaches(history: ModelHistory, site: object) -> bool:
-    return any(event.site is site for event in history.events) or _is_use(history, site)
-
-
-def _is_use(history: ModelHistory, site: object) -> bool:
-    return any(use.site is site for use in history.uses)
-
-
-def _same_build(left: ModelHistory, right: ModelHistory) -> bool:
-    """Whether two paths make their model by the same code in the same way; its number may differ."""
-    one, other = left.build, right.build
-    if one.site is not other.site or (one.builder, one.arguments) != (other.builder, other.arguments):
-        return False
-    return left.occurrence == right.occurrence
-
-
-def _runs_parts_only(history: ModelHistory, histories: Sequence[ModelHistory]) -> bool:
-    """Whether the program calls modules inside the model itself and never the model: its forward is not used."""
-    called = {path for other in histories if _same_build(other, history) for path in _called_places(other)}
-    return bool(called) and "" not in called
-
-
-def _called_places(history: ModelHistory) -> Iterator[str]:
-    """The places of the model, as its builder made it, that the path calls: themselves or inside something else."""
-    number = history.build.object
-    for ref in history.state.called:
-        if ref.object == number:
-            yield ref.path
-        elif not isinstance(history.state.heap.get(ref.object), InstanceRecord):
-            # What an object of the user's own class calls is code of this file, and has been followed.
-            inside = (module for _, module in modules.walk(history.state, ref))
-            yield from (module.path for module in inside if module.object == number)
 
 
 def _is_called_by_hand(suspicion: Suspicion, analysis: Analysis, program: Program) -> bool:

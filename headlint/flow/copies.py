@@ -31,6 +31,9 @@ from headlint.source.nodes import text_of
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
 
+# A copy of copies has twice as many objects each time.
+MOST_COPIED = 1_000
+
 
 def deep_copy(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     """`copy.deepcopy`: a model whose making is known is made once more; anything else is not followed."""
@@ -78,7 +81,7 @@ def _new_numbers(state: State, ref: ModuleRef) -> dict[int, int] | None:
         touched = set(modules_of(event))
         if isinstance(event, (SetModule, MakeContainer)) and not touched.isdisjoint(together):
             together |= touched
-    if not all(isinstance(state.heap.get(number), followed) for number in together):
+    if len(together) > MOST_COPIED or not all(isinstance(state.heap.get(number), followed) for number in together):
         return None
     return {number: state.identity() for number in sorted(together)}
 

@@ -164,7 +164,7 @@ def _sequence_item(state: State, owner: Value, key: Value) -> Value:
 
 
 def slice_bounds(key: Value) -> slice | None:
-    """A slice of known whole numbers as Python's own."""
+    """A slice of known whole numbers as Python's own; None also for one with a step of 0, which raises."""
     if not isinstance(key, Slice):
         return None
     bounds: list[int | None] = []
@@ -172,7 +172,7 @@ def slice_bounds(key: Value) -> slice | None:
         if not isinstance(bound, Constant) or not (bound.value is None or isinstance(bound.value, int)):
             return None
         bounds.append(bound.value)
-    return slice(*bounds)
+    return None if bounds[-1] == 0 else slice(*bounds)
 
 
 def _dict_item(run: Interpreter, state: State, owner: DictRef, key: Value, node: cst.CSTNode) -> Value:
