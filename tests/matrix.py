@@ -96,7 +96,7 @@ def run_in(environment: Environment, directory: Path) -> bool:
     show = "import sys, torch, torchvision as v; print(sys.version.split()[0], torch.__version__, v.__version__)"
     subprocess.run([worker, "-W", "ignore", "-c", show], check=False)
     settings = {"XDG_CACHE_HOME": str(directory / "cache"), "HEADLINT_TEST_PYTHON": str(worker)}
-    command = [linter, "-m", "pytest", "-q", *environment.tests]
+    command = [str(linter), "-m", "pytest", "-q", *environment.tests]
     return subprocess.run(command, cwd=ROOT, env={**plain(), **settings}, check=False).returncode == 0
 
 
@@ -107,7 +107,7 @@ def made(directory: Path, version: str, packages: tuple[str, ...]) -> Path:
         raise FileNotFoundError(f"there is no python{version}")
     subprocess.run([python, "-m", "venv", directory], check=True, env=plain())
     interpreter = directory / "bin" / "python"
-    install = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
+    install = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
     subprocess.run(install, check=True, cwd=ROOT, env=plain())
     return interpreter
 

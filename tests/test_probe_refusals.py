@@ -58,10 +58,11 @@ def listener() -> Iterator[tuple[int, list[bytes]]]:
 def worker(tmp_path_factory: pytest.TempPathFactory, listener: tuple[int, list[bytes]]) -> Iterator[Prober]:
     """The real worker, in which some builders misbehave."""
     driver = tmp_path_factory.mktemp("driver") / "driver.py"
+    outside = driver.with_name("outside")
     driver.write_text(
         f"""
 {LOAD_WORKER}
-import signal, socket, subprocess, urllib.request
+import shutil, signal, socket, subprocess, urllib.request
 from headlint_worker import serving
 from headlint_worker.libraries import Libraries
 
@@ -83,6 +84,19 @@ def noisy():
     return libraries.nn.Identity()
 def listing():
     raise ValueError(repr((os.listdir("."), os.environ.get("TORCH_HOME", "").startswith(os.getcwd()))))
+def written(): open({str(outside)!r}, "w")
+def appended(): os.close(os.open({str(outside)!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT))
+def directory(): os.makedirs({str(outside)!r})
+def renamed():
+    open("inside", "w").close()
+    try: os.rename("inside", {str(outside)!r})
+    finally: os.remove("inside")
+def removed(): os.remove(__file__)
+def linked(): os.symlink("/etc", {str(outside)!r})
+def kept():
+    os.makedirs("torch/hub"); open("torch/hub/weights", "w").close(); open(os.devnull, "w").close()
+    shutil.rmtree("torch")
+    return libraries.nn.Identity()
 def compiled(): raise RuntimeError("operator torchvision::nms does not exist")
 
 original = serving.import_libraries
@@ -91,7 +105,8 @@ def with_misbehaving_builders():
     libraries = original()
     builders = libraries.torchvision.models._api.BUILTIN_MODELS
     network = (request, connect, resolve, swallowed)
-    for function in (*network, program, killed, ended, hung, greedy, noisy, listing, compiled):
+    files = (written, appended, directory, renamed, removed, linked, kept)
+    for function in (*network, *files, program, killed, ended, hung, greedy, noisy, listing, compiled):
         builders[function.__name__] = function
     return Libraries(libraries.torch, libraries.torchvision)
 serving.import_libraries = with_misbehaving_builders
@@ -109,6 +124,21 @@ def test_the_network_is_out_of_reach(worker: Prober, listener: tuple[int, list[b
     assert "which is not allowed" in failure.reason
     assert ("socket." in failure.reason) or ("urllib.Request" in failure.reason)
     assert listener[1] == []
+
+
+@pytest.mark.parametrize("builder", ["written", "appended", "directory", "renamed", "removed", "linked"])
+def test_nothing_outside_the_temporary_directory_is_changed(worker: Prober, builder: str) -> None:
+    driver = worker._worker_file  # noqa: SLF001
+    before = driver.read_bytes()
+    failure = failed(worker.observe(recipe(build(builder))))
+    assert failure.kind == "environment"
+    assert "which is not allowed" in failure.reason
+    assert [path.name for path in driver.parent.iterdir()] == ["driver.py"]
+    assert driver.read_bytes() == before
+
+
+def test_in_the_temporary_directory_files_may_be_made(worker: Prober) -> None:
+    assert seen(worker.observe(recipe(build("kept"))))["events"] == [None]
 
 
 def test_no_other_program_is_started(worker: Prober) -> None:

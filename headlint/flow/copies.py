@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
 
 # A copy of copies has twice as many objects each time.
-MOST_COPIED = 1_000
+MOST_COPIED = 200
 
 
 def deep_copy(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:

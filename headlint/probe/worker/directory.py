@@ -6,6 +6,8 @@ import os
 import shutil
 import tempfile
 
+from .guard import GUARD
+
 
 def enter_directory(given: str | None) -> None:
     """Work in an empty temporary directory, which is also where torch looks for downloads.
@@ -21,6 +23,7 @@ def enter_directory(given: str | None) -> None:
 
 def leave_directory() -> None:
     """Remove the temporary directory."""
+    GUARD.experiments_are_over()
     directory = os.getcwd()
     os.chdir(os.path.dirname(directory))
     shutil.rmtree(directory, ignore_errors=True)

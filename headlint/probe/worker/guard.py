@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 from .refusal import NoObservation, gigabytes
@@ -26,17 +29,54 @@ BLOCKED_ONCE_IMPORTED = frozenset(
 )
 
 
+# Each with how many paths it takes.
+CHANGES = {
+    **dict.fromkeys(("os.mkdir", "os.remove", "os.rmdir", "os.truncate", "os.chmod", "os.chown", "os.utime"), 1),
+    **dict.fromkeys(("os.rename", "os.link", "os.symlink"), 2),
+}
+
+
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
 class Guard:
-    """The audit hook: no network ever, and no other programs once the libraries are in."""
+    """The audit hook: no network ever; once the libraries are in, no other programs and no changes to files outside."""
 
     def __init__(self) -> None:
         self.attempt: str | None = None
         self.blocked = BLOCKED_FROM_THE_START
+        self.directory: str | None = None
 
     def __call__(self, event: str, arguments: Any) -> None:
-        if event in self.blocked:
+        if event in self.blocked or (self.directory is not None and self.changes_outside(event, arguments)):
             self.attempt = event
             raise PermissionError("headlint's worker does not allow " + event)
+
+    def libraries_are_in(self, directory: str) -> None:
+        """From now on experiments run, which may write in this directory alone."""
+        self.blocked = BLOCKED_FROM_THE_START | BLOCKED_ONCE_IMPORTED
+        self.directory = directory
+        sys.dont_write_bytecode = True
+
+    def experiments_are_over(self) -> None:
+        """What is left to do is to remove the temporary directory."""
+        self.directory = None
+
+    def changes_outside(self, event: str, arguments: Any) -> bool:
+        """Whether the event changes a file that is not in the worker's directory."""
+        paths: Sequence[Any] = ()
+        if event == "open":
+            path, _, flags = arguments
+            paths = (path,) if isinstance(flags, int) and flags & WRITING and path != os.devnull else ()
+        elif event in CHANGES:
+            paths = arguments[: CHANGES[event]]
+        return not all(map(self.is_inside, paths))
+
+    def is_inside(self, path: Any) -> bool:
+        """Whether a path, or the file behind a descriptor that is open already, may be written to."""
+        if isinstance(path, int):
+            return True
+        return os.path.abspath(os.fsdecode(path)).startswith(os.path.join(str(self.directory), ""))
 
 
 GUARD = Guard()

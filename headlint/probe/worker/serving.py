@@ -17,7 +17,7 @@ from . import WORKER_VERSION
 from .building import ZeroPool
 from .directory import enter_directory, leave_directory
 from .experiment import Experiment
-from .guard import BLOCKED_FROM_THE_START, BLOCKED_ONCE_IMPORTED, GUARD
+from .guard import GUARD
 from .importing import append_user_site, import_libraries
 from .libraries import Libraries
 from .refusal import NoObservation, gigabytes, one_line
@@ -187,7 +187,7 @@ def main(arguments: Sequence[str]) -> None:
         except NoObservation as none:
             write_all(answers, encoded({"unavailable": none.reason}))
             return
-        GUARD.blocked = BLOCKED_FROM_THE_START | BLOCKED_ONCE_IMPORTED
+        GUARD.libraries_are_in(os.getcwd())
         gc.collect()
         gc.freeze()
         server.serve(forks)
