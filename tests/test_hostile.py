@@ -49,9 +49,11 @@ class Trap:
             package_path = self.tree / ".venv" / "lib" / "python3.11" / "site-packages" / name
             package_path.mkdir(parents=True)
             (package_path / "__init__.py").write_text(self.code)
-        (self.tree / "pyproject.toml").write_text('[tool.headlint]\npython = "./python"\n')
-        for name in ("headlint.toml", ".headlint", "headlint.cfg"):
-            (self.tree / name).write_text("[headlint]\npython = ./python\n")
+        # A configuration below the current directory may say what is checked, not what runs.
+        (self.tree / "below").mkdir()
+        (self.tree / "below" / "train.py").write_text(MISTAKE)
+        (self.tree / "below" / "pyproject.toml").write_text('[tool.headlint]\npython = "../python"\n')
+        (self.tree / "below" / "tox.ini").write_text("[flake8]\nheadlint-python = ../python\n")
 
     def script(self, path: Path) -> None:
         """A program that leaves a mark."""
