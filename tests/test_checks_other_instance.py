@@ -51,3 +51,23 @@ def test_who_has_a_use_for_both_is_right(text: str) -> None:
 def test_an_argument_or_an_attribute_of_the_same_name_is_no_mention() -> None:
     more = "def call(**options):\n    return options\ncall(first=1).first\n"
     assert len(messages("HL108", HEADER + CHANGED + USED + more)) == 1
+
+
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [
+        ("def show(first):\n    return first(x)\n", 1),
+        ("def show():\n    first = load()\n    return first\n", 1),
+        ("def show():\n    global first\n    print(first)\n    first = None\n", 0),
+        ("def show():\n    return [first(x)]\n", 0),
+    ],
+)
+def test_a_variable_of_another_function_is_no_mention(other: str, found: int) -> None:
+    assert len(messages("HL108", HEADER + other + CHANGED + USED)) == found
+
+
+def test_a_local_variable_is_looked_for_in_its_function() -> None:
+    inside = "".join(f"    {line}\n" for line in (CHANGED + USED).splitlines())
+    text = f"{HEADER}def train():\n{inside}"
+    assert len(messages("HL108", f"{text}first = load()\nprint(first)\n")) == 1
+    assert messages("HL108", f"{text}    def show():\n        print(first)\n    show()\n") == []

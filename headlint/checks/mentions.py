@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from headlint.source.nodes import descend, holds, parts
+from headlint.source.nodes import descend, holds, names_assigned, parts
 
 
 def reads_of(node: cst.CSTNode, name: str, receiver: str | None) -> Iterator[cst.CSTNode]:
@@ -44,14 +44,16 @@ def reads_of(node: cst.CSTNode, name: str, receiver: str | None) -> Iterator[cst
 def is_named(tree: cst.Module, name: str, site: cst.CSTNode) -> bool:
     """Whether a model's name may be read where it means the model: behind the site, elsewhere or as a whole.
 
-    Before the site, in the same body, it may be bound and asked for its parts.
+    Before the site, in the same body, it may be bound and asked for its parts. Functions with a variable of their
+    own by this name mean something else.
     """
     functions = (node for node in descend((tree,)) if isinstance(node, cst.FunctionDef) and holds(node, site))
     # The inner ones come last.
     around = [tree, *functions][-1]
+    root = around if isinstance(around, cst.FunctionDef) and _owns(around, name) else tree
     behind = False
     # Nodes in the order of the source, each with what stands around it.
-    pending: list[tuple[cst.CSTNode, cst.CSTNode | None, bool]] = [(tree, None, around is tree)]
+    pending: list[tuple[cst.CSTNode, cst.CSTNode | None, bool]] = [(root, None, around is root)]
     while pending:
         here, outer, inside = pending.pop()
         if isinstance(here, cst.Name) and here.value == name and not _is_label(here, outer):
@@ -61,10 +63,28 @@ def is_named(tree: cst.Module, name: str, site: cst.CSTNode) -> bool:
         if here is site:
             behind = True
             continue
-        if isinstance(here, (cst.FunctionDef, cst.Lambda)):
+        inner = parts(here)
+        if isinstance(here, (cst.FunctionDef, cst.Lambda)) and here is not root:
             inside = here is around
-        pending.extend((part, here, inside) for part in reversed(parts(here)))
+            if isinstance(here, cst.FunctionDef) and not holds(here, site) and _owns(here, name):
+                inner = [part for part in inner if part is not here.body and part is not here.params]
+        pending.extend((part, here, inside) for part in reversed(inner))
     return False
+
+
+def _owns(function: cst.FunctionDef, name: str) -> bool:
+    """Whether a name is a variable of this very function."""
+    listed = function.params
+    given = (*listed.posonly_params, *listed.params, *listed.kwonly_params, listed.star_arg, listed.star_kwarg)
+    if any(isinstance(one, cst.Param) and one.name.value == name for one in given):
+        return True
+    elsewhere = (cst.Global, cst.Nonlocal)
+    if any(
+        isinstance(node, elsewhere) and any(item.name.value == name for item in node.names)
+        for node in descend((function.body,))
+    ):
+        return False
+    return name in names_assigned([function.body])
 
 
 def _is_label(node: cst.Name, outer: cst.CSTNode | None) -> bool:
