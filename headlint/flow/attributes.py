@@ -39,6 +39,7 @@ from headlint.flow.value import (
 from headlint.history import DeleteModule, ModuleRef, ParameterRef
 from headlint.source.nodes import attributes_assigned, text_of
 from headlint.torchlib.names import CONSTANTS, LIGHTNING_NOTES, MODULE_CLASSES, MODULE_METHODS
+from headlint.zoo import head_names
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -79,8 +80,8 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
             if name == "shape":
                 return Symbol("tensor_shape", (Constant(owner.number),), "shape")
             return Method(owner, name)
-        case Symbol(op="type", operands=(Module() as instance,)) if name == "__name__":
-            return _class_name(state, instance)
+        case Symbol(op="type", operands=(Constant() as kind,)) if name == "__name__":
+            return kind
         case Symbol():
             if owner.op == "output":
                 note(state, owner, "attribute", name, node)
@@ -107,7 +108,7 @@ def _read_module(run: Interpreter, state: State, owner: Module, name: str, node:
     if name in MODULE_METHODS and (owner.ref, name) not in state.attributes:
         return Method(owner, name)
     if name == "__class__":
-        return Symbol("type", (owner,), f"type({text_of(node)})")
+        return modules.class_of(state, owner.ref, text_of(node))
     if name == "_orig_mod" and owner.ref in state.compiled:
         return owner
     if name == "_modules":
@@ -116,6 +117,8 @@ def _read_module(run: Interpreter, state: State, owner: Module, name: str, node:
         return _special(owner, name, node)
     found = modules.read_attribute(state, owner.ref, name)
     if isinstance(found, modules.Missing):
+        if _may_have_been_given(run, owner.ref, name):
+            return Symbol("name", ("given", owner.ref.object, name), text_of(node))
         run.raises_reading(state, owner.ref, name, site=node)
     run.may_be_right.add(id(node))
     record = state.heap.get(owner.ref.object)
@@ -140,9 +143,9 @@ def owner_of_dict(value: Value) -> Module | Instance | None:
     return None
 
 
-def _class_name(state: State, owner: Module) -> Value:
-    kind = modules.kind_of(state, owner.ref)
-    return Constant(kind) if kind else Unknown("the class of a module that is not known")
+def _may_have_been_given(run: Interpreter, ref: ModuleRef, name: str) -> bool:
+    """Whether the caller out of sight may have put an attribute of its own on a model that it can reach."""
+    return ref.object < run.first_own and not ref.path and name not in head_names()
 
 
 def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, node: cst.CSTNode) -> Value:

@@ -12,7 +12,6 @@ from headlint.flow import tensors
 from headlint.flow.assume import simplify
 from headlint.flow.attributes import read
 from headlint.flow.calls import YIELDED, as_list, as_set, call, evaluate_arguments
-from headlint.flow.introspection import is_class
 from headlint.flow.items import item, iterate
 from headlint.flow.mappings import holder_of
 from headlint.flow.operations import apply
@@ -198,11 +197,7 @@ def _comparison(run: Interpreter, state: State, node: cst.Comparison) -> Value:
             return outcome
         right = run.settle(state, evaluate(run, state, target.comparator), may_stay_open=True)
         op = operator_text(target.operator)
-        same = is_class(state, op, left, frozen(state, right))
-        if same is None:
-            outcome = apply(op, (frozen(state, left), frozen(state, right)), text_of(node))
-        else:
-            outcome = Constant(same)
+        outcome = apply(op, (frozen(state, left), frozen(state, right)), text_of(node))
         left = right
     return simplify(state, outcome)
 

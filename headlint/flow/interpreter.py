@@ -86,6 +86,8 @@ class Interpreter:
         self.name_tests: dict[int, tuple[tuple[cst.BaseExpression, bool], ...]] = {}
         self.assigned: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
         self.numbers: dict[ModuleRef | ParameterRef, int] = {}
+        # Objects with smaller numbers were there when somebody outside made the call that is followed.
+        self.first_own = 0
         self.deepest_call = DEEPEST_CALL
         self._may_choose: dict[int, bool] = {}
 
@@ -188,7 +190,9 @@ class Interpreter:
     ) -> list[tuple[State, Value]]:
         """The paths behind a call from outside the file, which may give anything it likes."""
         given = calls.Arguments(tuple(arguments), (), complete=False, outside=True)
+        self.first_own = state.next_identity
         ways = self.ways_of(state, lambda s: calls.call(self, s, function, given, node))
+        self.first_own = 0
         return [(path, value) for path, value in ways if path.completion is None and value is not None]
 
     def may_choose(self, node: cst.CSTNode) -> bool:

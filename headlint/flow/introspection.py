@@ -10,6 +10,7 @@ from headlint.flow import modules
 from headlint.flow.attributes import delete, read, write
 from headlint.flow.calls import Arguments, Handler
 from headlint.flow.items import iterate
+from headlint.flow.operations import class_name
 from headlint.flow.state import InstanceRecord, State
 from headlint.flow.value import (
     FALSE,
@@ -62,6 +63,9 @@ def is_instance(state: State, value: Value, kind: Value) -> bool | None:
         node = modules.node_of(state, value.ref)
         bases = node.bases if node is not None else ()
         return is_kind(modules.kind_of(state, value.ref), bases, kind.name)
+    if isinstance(value, Module) and (wanted := class_name(kind)):
+        node = modules.node_of(state, value.ref)
+        return is_kind(modules.kind_of(state, value.ref), node.bases if node is not None else (), f"torch.{wanted}")
     if isinstance(value, (Constant, ListRef, DictRef, Tuple)) and isinstance(kind, External):
         return _is_plain_instance(value, kind.name)
     if isinstance(value, Module) and isinstance(kind, Class):
@@ -99,29 +103,6 @@ def _is_plain_instance(value: Value, name: str) -> bool | None:
     if name == "builtins.tuple":
         return isinstance(value, Tuple)
     return None
-
-
-def is_class(state: State, op: str, left: Value, right: Value) -> bool | None:
-    """What `type(module) is SomeClass` and the like give, None where that is not known or something else is asked."""
-    if not isinstance(left, Symbol) or left.op != "type" or op not in ("is", "is not", "==", "!=", "in", "not in"):
-        return None
-    asked = right.items if isinstance(right, Tuple) and op in ("in", "not in") else (right,)
-    module = left.operands[0]
-    kind = modules.kind_of(state, module.ref) if isinstance(module, Module) else ""
-    answers = [_is_exactly(kind, one) for one in asked]
-    if not kind or (None in answers and True not in answers):
-        return None
-    return (True in answers) is not (op in ("is not", "!=", "not in"))
-
-
-def _is_exactly(kind: str, wanted: Value) -> bool | None:
-    if isinstance(wanted, Class):
-        return False
-    if not isinstance(wanted, External):
-        return None
-    if wanted.name.rpartition(".")[2] != kind:
-        return False
-    return True if wanted.name.startswith(("torch.", "torchvision.")) else None
 
 
 def _hasattr(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
@@ -189,7 +170,7 @@ def _delattr(run: Interpreter, state: State, arguments: Arguments, node: cst.CST
 
 def _type(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     if len(arguments.positional) == 1 and isinstance(arguments.positional[0], Module):
-        return Symbol("type", (arguments.positional[0],), text_of(node))
+        return modules.class_of(state, arguments.positional[0].ref, text_of(node))
     return state.origin(node, text_of(node))
 
 

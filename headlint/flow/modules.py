@@ -96,6 +96,12 @@ def kind_of(state: State, ref: ModuleRef) -> str:
     return ""
 
 
+def class_of(state: State, ref: ModuleRef, text: str) -> Value:
+    """What `type(module)` gives, as `text` asks for it; two modules of one class have one value."""
+    kind = kind_of(state, ref)
+    return Symbol("type", (Constant(kind),), text) if kind else Unknown("the class of a module that is not known")
+
+
 def container_kind(state: State, ref: ModuleRef) -> str:
     """ "Sequential", "ModuleList" or "ModuleDict" for these and the classes built on them, "" for all others."""
     kind = kind_of(state, ref)

@@ -23,6 +23,7 @@ from headlint.flow.value import (
     Unknown,
     Value,
 )
+from headlint.torchlib.kinds import is_class
 
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -238,7 +239,31 @@ def _equal(left: Value, right: Value) -> bool | None:
         return left == right
     if isinstance(left, (External, Class, Function)) and isinstance(right, (External, Class, Function)):
         return True if left == right else None
-    return None
+    return _is_same_class(class_name(left), right) if class_name(left) else _is_same_class(class_name(right), left)
+
+
+def class_name(value: object) -> str:
+    """The name of the class that `type(module)` gave, "" for all other values."""
+    match value:
+        case Symbol(op="type", operands=(Constant(value=str(kind)),)):
+            return kind
+    return ""
+
+
+def _is_same_class(kind: str, other: Value) -> bool | None:
+    if kind and class_name(other):
+        return kind == class_name(other)
+    if kind and isinstance(other, Class):
+        return False
+    return is_class(kind, other.name) if kind and isinstance(other, External) else None
+
+
+def _is_in_text_of_class(part: object, whole: Symbol) -> bool | None:
+    """Whether `part` stands in `str(type(module))`, which names the modules of the class in small letters."""
+    kind = class_name(whole.operands[0]) if whole.op == "str" else ""
+    if not kind or not isinstance(part, str):
+        return None
+    return True if part in kind else (False if part != part.lower() else None)
 
 
 def _test(op: str, left: Value, right: Value) -> bool | None:
@@ -253,7 +278,11 @@ def _test(op: str, left: Value, right: Value) -> bool | None:
                 truth = left == right
         elif isinstance(left, (Module, Parameter, Class, Function)) and type(left) is type(right):
             truth = left == right
+        elif class_name(left) or class_name(right):
+            truth = _equal(left, right)
     elif isinstance(right, Tuple):
         answers = [_equal(left, item) for item in right.items]
         truth = True if True in answers else (False if answers and None not in answers else None)
+    elif isinstance(left, Constant) and isinstance(right, Symbol):
+        truth = _is_in_text_of_class(left.value, right)
     return None if truth is None else truth is not negative

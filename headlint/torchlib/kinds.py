@@ -23,3 +23,10 @@ def is_kind(kind: str, bases: tuple[str, ...], wanted: str) -> bool | None:
         return True if wanted.startswith(("torch.", "torchvision.")) else None
     # The classes of a model that torchvision has built are torchvision's own and torch's.
     return False
+
+
+def is_class(kind: str, wanted: str) -> bool | None:
+    """Whether the class `kind` itself is the class `wanted` (a dotted name), as `type(m) == wanted` asks."""
+    if wanted.rpartition(".")[2] != kind:
+        return False
+    return True if wanted.startswith(("torch.", "torchvision.")) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headlint.zoo.builders import Builder, Head, builder_at, builder_names, find_builder, nearest
+from headlint.zoo.builders import Builder, Head, builder_at, builder_names, find_builder, head_names, nearest
 from headlint.zoo.trees import Multiple, Node, Tree
 from headlint.zoo.variants import tree
 
@@ -15,6 +15,7 @@ __all__ = [
     "builder_at",
     "builder_names",
     "find_builder",
+    "head_names",
     "nearest",
     "tree",
 ]

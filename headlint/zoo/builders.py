@@ -99,6 +99,13 @@ def builder_at(qualified_name: str) -> Builder | None:
     return None
 
 
+@cache
+def head_names() -> frozenset[str]:
+    """The names on the way to the heads of all models: `fc`, `classifier`, `heads` and their like."""
+    heads = [head for name in builder_names() if (builder := find_builder(name)) for head in builder.heads]
+    return frozenset(name for head in heads for name in head.place.split(".") if not name.isdigit())
+
+
 def nearest(name: str) -> tuple[str, ...]:
     """Up to three registered names that `name` may have meant, the likeliest first."""
     import difflib  # costs 3 ms, and is needed for a message to a person only
