@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+
+import libcst as cst
 
 from headlint.checks import name_filter
 from headlint.checks.candidate import Candidate
@@ -12,6 +15,10 @@ from headlint.claims import StaysFrozen
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.history import ModuleRef, ParameterRef, SetFlag, SetModule
+from headlint.mends.mend import Insert, Mend
+from headlint.mends.order import moves, pairs
+from headlint.mends.places import target_of
+from headlint.mends.scene import Scene
 
 CODE = "HL301"
 
@@ -43,7 +50,21 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             hint,
             StaysFrozen(event.value, name),
             speculative=False,
+            mends=partial(_mends, freeze=freeze.site, placed=event.site),
         )
+
+
+def _mends(scene: Scene, freeze: cst.CSTNode, placed: cst.CSTNode | None) -> Iterator[Mend]:
+    """Freeze before the head comes, else give the head its flags back."""
+    if placed is None:
+        return
+    yield from moves(scene, freeze, placed, "freeze before the head is replaced", "safe", behind=False)
+    target = target_of(placed)
+    for pair in pairs(scene, freeze, placed):
+        statement = pair.block[pair.moving]
+        if target is not None and scene.holds(pair.block[pair.past], placed) and pair.past < pair.moving:
+            code = f"{scene.text(target)}.requires_grad_(True)"
+            yield Mend("unfreeze the head again", "safe", (Insert(code, statement, behind=True),))
 
 
 def _fresh_parameters(history: ModelHistory, head: ModuleRef) -> list[ParameterRef]:

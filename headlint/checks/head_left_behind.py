@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import libcst as cst
 
@@ -13,6 +14,9 @@ from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import ContainerObject, LayerObject, Moved, PartObject
 from headlint.history import AnyEvent, Escape, MakeLayer, ModuleRef
+from headlint.mends.mend import Mend, Prefix
+from headlint.mends.order import moves
+from headlint.mends.scene import Scene
 from headlint.source.nodes import text_of
 
 CODE = "HL309"
@@ -46,9 +50,21 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         )
         hint = "move the model behind the replacement"
         claim = LeftBehind(own, ((following, history.model, moved.device),))
-        yield Candidate(
-            CODE, event.site, event.site, f"{message}; {hint}", hint, claim, speculative=False, unless_read=_DEFAULTS
-        )
+        mends = partial(_mends, moved=moved.site, placed=event.site)
+        text = f"{message}; {hint}"
+        yield Candidate(CODE, event.site, event.site, text, hint, claim, False, unless_read=_DEFAULTS, mends=mends)
+
+
+def _mends(scene: Scene, moved: cst.CSTNode, placed: cst.CSTNode) -> Iterator[Mend]:
+    """Move the model when the layer is in it, else the layer as well."""
+    yield from moves(scene, moved, placed, "move the model behind the replacement", "safe", behind=True)
+    layer = placed.value if isinstance(placed, cst.Assign) else None
+    if not isinstance(layer, cst.Call) or not isinstance(moved, cst.Call) or not isinstance(moved.func, cst.Attribute):
+        return
+    if scene.function(moved) is scene.function(placed):
+        arguments = ", ".join(scene.text(argument) for argument in moved.args)
+        code = f".{moved.func.attr.value}({arguments})"
+        yield Mend("move the new layer too", "safe", (Prefix(layer, code, behind=True),))
 
 
 def _moved_before(history: ModelHistory, position: int) -> Moved | None:

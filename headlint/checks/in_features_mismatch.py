@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.places import first_mismatch, joined, place_of, site_in, spelled
+from headlint.checks.mending import call_that_makes
+from headlint.checks.places import Mismatch, first_mismatch, joined, place_of, site_in, spelled
 from headlint.checks.regions import Region, regions
 from headlint.claims import ForwardRaises, TrainingForwardRaises
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import ZooObject
-from headlint.history import ModuleRef
+from headlint.history import ModuleRef, SetModule
+from headlint.mends.layers import first_size
+from headlint.mends.mend import Mend, Replace
+from headlint.mends.places import target_of
+from headlint.mends.scene import Scene
 
 CODE = "HL201"
 
@@ -42,4 +48,24 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         message = f"{history.builder.name} feeds {given} features into '{place}', the new layer takes {wanted}"
         hint = f"build it with {given} inputs, or read the width off the model before replacing '{place}'"
         claim = (TrainingForwardRaises if region.in_training else ForwardRaises)((found.layer,))
-        yield Candidate(CODE, site, event.site, message, hint, claim, speculative=not region.certain)
+        mends = partial(_mends, history=history, event=event, found=found)
+        yield Candidate(CODE, site, event.site, message, hint, claim, not region.certain, mends=mends)
+
+
+def _mends(scene: Scene, history: ModelHistory, event: SetModule, found: Mismatch) -> Iterator[Mend]:
+    """The right width: read off the head that is replaced where that can be, else as a number."""
+    kind, given = modules.kind_of(history.state, found.layer), found.refused.given
+    size = first_size(call_that_makes(history, found.layer), kind)
+    if size is None:
+        return
+    replaced, target = event.replaced, target_of(event.site)
+    old = (
+        None
+        if replaced is None or replaced.object != history.build.object
+        else modules.node_of(history.state, replaced)
+    )
+    if old is not None and old.type == kind == "Linear" and target is not None and scene.holds(event.site, size):
+        yield Mend(
+            f"read the width off {scene.code(target)}", "safe", (Replace(size, f"{scene.text(target)}.in_features"),)
+        )
+    yield Mend(f"take {given} features", "safe", (Replace(size, str(given)),))

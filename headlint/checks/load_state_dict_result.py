@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+
+import libcst as cst
 
 from headlint.checks.candidate import Candidate
 from headlint.claims import ReadRaises
 from headlint.flow.histories import ModelHistory
 from headlint.history import LoadState, UseKeys
+from headlint.mends.mend import Change, Insert, Mend, Replace
+from headlint.mends.places import target_of
+from headlint.mends.scene import Scene
 
 CODE = "HL404"
 
@@ -26,4 +32,25 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         f" {used} later and raises; call load_state_dict without assigning its result"
     )
     hint = "call load_state_dict without assigning its result"
-    yield Candidate(CODE, loads[-1].site, last.site, message, hint, ReadRaises(), speculative=False)
+    mends = partial(_mends, call=loads[-1].site)
+    yield Candidate(CODE, loads[-1].site, last.site, message, hint, ReadRaises(), speculative=False, mends=mends)
+
+
+def _mends(scene: Scene, call: cst.CSTNode) -> Iterator[Mend]:
+    """The call alone; behind it, the model where its result was to be the model under another name, or returned."""
+    statement = scene.statement(call)
+    if not isinstance(statement, (cst.Assign, cst.Return)) or statement.value is not call:
+        return
+    if not isinstance(call, cst.Call) or not isinstance(call.func, cst.Attribute):
+        return
+    loaded, target = call.func.value, target_of(statement)
+    changes: tuple[Change, ...] = (Replace(statement, scene.text(call)),)
+    if not isinstance(loaded, (cst.Name, cst.Attribute)):
+        return
+    if isinstance(statement, cst.Return):
+        changes = (*changes, Insert(f"return {scene.text(loaded)}", statement, behind=True))
+    elif target is None:
+        return
+    elif scene.code(loaded) != scene.code(target):
+        changes = (*changes, Insert(f"{scene.text(target)} = {scene.text(loaded)}", statement, behind=True))
+    yield Mend("do not use the result", "safe", changes)

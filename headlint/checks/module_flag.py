@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import libcst as cst
 
@@ -13,6 +14,7 @@ from headlint.claims import FlagsKept
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.history import Escape, ModuleRef, SetAttribute
+from headlint.mends.attributes import called
 from headlint.source.nodes import text_of
 
 CODE = "HL303"
@@ -52,7 +54,8 @@ def _candidate(
     message = f"{what}: {outcome(history, [ref for _, ref, _ in outermost], wanted)}; write {call}"
     watched = tuple((ref, count) for _, ref, count in outermost)
     claim = FlagsKept(watched[:MOST_WATCHED], "attribute", name, wanted)
-    return Candidate(CODE, site, site, message, f"write {call}", claim, speculative=False)
+    mends = partial(called, site=site, method="requires_grad_")
+    return Candidate(CODE, site, site, message, f"write {call}", claim, speculative=False, mends=mends)
 
 
 def _is_inside(ref: ModuleRef, other: ModuleRef) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+
+import libcst as cst
 
 from headlint.checks.candidate import Candidate
 from headlint.checks.optimizers import Stepping, beside, held, in_sight, left_alone, stepping
@@ -11,6 +14,9 @@ from headlint.claims import NotInOptimizer
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.history import ModuleRef, ParameterRef, SetModule
+from headlint.mends.mend import Mend
+from headlint.mends.order import moves
+from headlint.mends.scene import Scene
 
 CODE = "HL305"
 
@@ -45,7 +51,14 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
                 speculative=False,
                 # Whoever reads gradients may train by hand.
                 unless_read=("grad",),
+                mends=partial(_mends, optimizer=optimizer.event.site, placed=event.site),
             )
+
+
+def _mends(scene: Scene, optimizer: cst.CSTNode, placed: cst.CSTNode) -> Iterator[Mend]:
+    """The optimizer behind the replacement, or the replacement before the optimizer."""
+    yield from moves(scene, optimizer, placed, "build the optimizer behind the replacement", "safe", behind=True)
+    yield from moves(scene, placed, optimizer, "replace before the optimizer is built", "safe", behind=False)
 
 
 def _fresh(history: ModelHistory, optimizer: Stepping, event: SetModule) -> list[ParameterRef]:

@@ -5,14 +5,15 @@ What cannot be written as edits, such as a loop that would have to share a line,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import libcst as cst
 
 from headlint.finding import Edit
-from headlint.mends.mend import Change, Delete, Insert, Mend, Move, Replace
+from headlint.mends.mend import Change, Delete, Insert, Mend, Move, Prefix, Remove, Replace
 from headlint.mends.scene import Scene
 from headlint.source.nodes import descend
 
@@ -38,6 +39,12 @@ def _edits(scene: Scene, change: Change) -> Iterator[Edit]:
     match change:
         case Replace():
             yield Edit(scene.program.span(change.node), change.code)
+        case Prefix():
+            start, end = scene.offsets.of_span(scene.program.span(change.node))
+            where = end if change.behind else start
+            yield Edit(scene.offsets.span(where, where), change.code)
+        case Remove():
+            yield _removal(scene, change.item)
         case Insert():
             yield _insertion(scene, change.at, [change.code], behind=change.behind)
         case Delete():
@@ -109,6 +116,36 @@ def _deletion(scene: Scene, statement: cst.CSTNode, comments: list[str]) -> Edit
         return Edit(offsets.span(start, end), "pass")
     start = offsets.of(offsets.place(own.start)[0] - len(comments), 0)
     return Edit(offsets.span(start, offsets.line_end(own.end)[1]), "")
+
+
+def _removal(scene: Scene, item: cst.CSTNode) -> Edit:
+    """Take an argument or an item out: its lines, or all up to the next one, or from the end of the one before it."""
+    around = scene.parent(item)
+    items: Sequence[cst.CSTNode] = ()
+    if isinstance(around, cst.Call):
+        items = around.args
+    elif isinstance(around, (cst.List, cst.Tuple)):
+        items = around.elements
+    number = next((i for i, other in enumerate(items) if other is item), None)
+    if number is None:
+        raise _Impossible
+    spans = [scene.offsets.of_span(scene.program.span(other)) for other in items]
+    start, end = spans[number]
+    text, offsets = scene.program.text, scene.offsets
+    line_end = offsets.line_end(end)
+    if not text[offsets.line_start(start) : start].strip() and _RESIDUE.fullmatch(text, end, line_end[0]):
+        return Edit(offsets.span(offsets.line_start(start), line_end[1]), "")
+    if number + 1 < len(items):
+        end = spans[number + 1][0]
+    elif number:
+        start = spans[number - 1][1]
+    if "#" in text[start:end]:
+        raise _Impossible
+    return Edit(offsets.span(start, end), "")
+
+
+# What may stand behind an item that has its lines for itself.
+_RESIDUE = re.compile(r"\s*,?\s*(#.*)?")
 
 
 def _comments_above(scene: Scene, statement: cst.CSTNode) -> list[str]:

@@ -23,6 +23,22 @@ class Replace:
 
 
 @dataclass(frozen=True, slots=True)
+class Prefix:
+    """Write `code` directly before `node`, or `behind` it, within parentheses around it."""
+
+    node: cst.CSTNode
+    code: str
+    behind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Take an argument, or an item of a list or tuple, out with its comma."""
+
+    item: cst.CSTNode
+
+
+@dataclass(frozen=True, slots=True)
 class Insert:
     """Write the statement `code`, one line, before or `behind` the statement `at`."""
 
@@ -47,7 +63,7 @@ class Move:
     behind: bool
 
 
-Change: TypeAlias = Replace | Insert | Delete | Move
+Change: TypeAlias = Replace | Prefix | Remove | Insert | Delete | Move
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,10 @@ class Scene:
         """The same with them."""
         return f"({self.text(node)})" if node.lpar else self.text(node)
 
+    def holds(self, around: cst.CSTNode | None, node: cst.CSTNode) -> bool:
+        """Whether a node stands in another one, or is it."""
+        return any(here is around for here in self.around(node))
+
     # -- statements ----------------------------------------------------------------------------------------------
 
     def statement(self, node: cst.CSTNode) -> Statement:
