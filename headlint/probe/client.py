@@ -95,6 +95,20 @@ class Prober:
             key = self._key(text, versions)
             return self._remembered(key) or self._experiment(choice, text, key)
 
+    def recall(self, recipe: dict[str, Any]) -> Observation | Failure | None:
+        """What is kept of an earlier replay of this recipe, None if nothing is; never starts a worker."""
+        with self._guard():
+            choice = self.choice()
+            if isinstance(choice, Failure):
+                return choice
+            return self._remembered(self._key(canonical(recipe), choice.installed)) if choice.installed else None
+
+    def interrupt(self) -> None:
+        """End the worker, from any thread: an experiment that runs in it fails."""
+        worker = self._worker
+        if worker is not None:
+            worker.stop()
+
     def versions(self) -> Versions | Failure:
         """The versions of the worker's Python, torch and torchvision; starts it to be sure."""
         with self._guard():

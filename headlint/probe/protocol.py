@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeGuard
 WORKER_VERSION = 1
 """The version of the worker's lines that this client speaks."""
 
-FailureKind = Literal["python", "start", "refused", "memory", "time", "crash", "environment"]
+FailureKind = Literal["python", "start", "refused", "memory", "time", "crash", "environment", "pending"]
 
 
 @dataclass(frozen=True, slots=True)

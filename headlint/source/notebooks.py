@@ -9,6 +9,7 @@ import ast
 import json
 import re
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 from headlint.source.decoding import DecodingFailure
@@ -24,14 +25,17 @@ def read_notebook(data: bytes) -> Source:
     Cells are counted from 1, those without code included. One that is no Python is left out with a note, and a
     notebook in another language is an empty program.
     """
-    cells = _cells(data)
+    numbered = enumerate(_cells(data), start=1)
+    code = [(n, source_of(cell)) for n, cell in numbered if isinstance(cell, dict) and cell.get("cell_type") == "code"]
+    return program_of(code)
+
+
+def program_of(cells: Iterable[tuple[int, str]]) -> Source:
+    r"""The program that the code in these cells makes, each given with its number; lines end in `\n` alone."""
     lines: list[str] = []
     segments: list[Segment] = []
     notes: list[str] = []
-    for number, cell in enumerate(cells, start=1):
-        if not isinstance(cell, dict) or cell.get("cell_type") != "code":
-            continue
-        text = source_of(cell)
+    for number, text in cells:
         python = as_python(text)
         if python is None:
             notes.append(f"cell {number}:1:1: is no Python and is left out")

@@ -40,6 +40,14 @@ class Program:
         """Where a statement stands with its decorators and all of its blocks."""
         return self._positions.extent(statement)
 
+    def at(self, line: int, column: int) -> list[cst.CSTNode]:
+        """The nodes around a place in the text, from the innermost statement inward.
+
+        Of a compound statement only what stands in its head. Empty where there is no statement, or where the places
+        of statements are not known.
+        """
+        return self._positions.at(line, column)
+
     @cached_property
     def lines(self) -> list[str]:
         """The lines of the text without their ends, as Python counts lines."""
@@ -61,11 +69,11 @@ def parse(text: str, name: str, python_tree: ast.AST | None = None, source: Sour
     Raises `libcst.ParserSyntaxError` where it is no Python that libcst knows, and RecursionError where it is nested
     deeper than Python itself can follow: libcst would take very long over it, or crash.
     """
-    known = python_tree if isinstance(python_tree, ast.Module) else _python_tree(text)
+    known = python_tree if isinstance(python_tree, ast.Module) else python_tree_of(text)
     return Program(name, text, python_tree=known, tree=cst.parse_module(text), source=source or Source(text))
 
 
-def _python_tree(text: str) -> ast.Module | None:
+def python_tree_of(text: str) -> ast.Module | None:
     """Python's own tree, None where this version of Python does not know the syntax."""
     try:
         with warnings.catch_warnings():
@@ -122,6 +130,23 @@ class _Positions:
         """A column of Python's tree, which counts bytes, in code points."""
         return len(self.lines[line - 1].encode()[:count].decode(errors="replace"))
 
+    def at(self, line: int, column: int) -> list[cst.CSTNode]:
+        found: cst.CSTNode | None = None
+        for statement in self.statements:
+            place, _ = self.places[id(statement)]
+            if place.lineno > line:
+                break
+            begun = place.lineno < line or self._column(line, place.col_offset) <= column
+            if begun and line <= (place.end_lineno or line):
+                found = statement
+        if found is None:
+            return []
+        self.span(found)
+        inside = [
+            node for node in descend((_head(found),), past=_SUITES) if _covers(self.spans.get(id(node)), line, column)
+        ]
+        return sorted(inside, key=lambda node: _extent(self.spans[id(node)]), reverse=True)
+
     def _lay_out(self, statement: cst.CSTNode) -> None:
         """Work out the places of everything in one statement, or in the head of a compound one."""
         place, indent = self.places[id(statement)]
@@ -155,10 +180,22 @@ class _AllPositions(_Positions):
     def extent(self, statement: cst.CSTNode) -> Span:
         return self.spans[id(statement)]
 
+    def at(self, line: int, column: int) -> list[cst.CSTNode]:
+        return []
+
 
 def _indent(lines: list[str], node: ast.expr | ast.stmt) -> str:
     line = lines[node.lineno - 1]
     return line[: len(line) - len(line.lstrip())]
+
+
+def _covers(span: Span | None, line: int, column: int) -> bool:
+    return span is not None and (span.line, span.column) <= (line, column) <= (span.end_line, span.end_column)
+
+
+def _extent(span: Span) -> tuple[int, int]:
+    """How large a span is, for those that lie in one another."""
+    return span.end_line - span.line, span.end_column - (span.column if span.end_line == span.line else 0)
 
 
 def _statements(body: Sequence[cst.CSTNode], indent: str) -> Iterator[tuple[cst.CSTNode, str]]:

@@ -1,0 +1,1 @@
+"""The language server: diagnostics while one types, and the proof when it arrives. Needs the extra `headlint[lsp]`."""

@@ -1,0 +1,159 @@
+"""The documents that are open, what is known of each, and the work on it that is under way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from pygls.workspace import Workspace
+
+from headlint.lsp.documents import Document, document_at
+from headlint.lsp.lanes import Lane
+from headlint.lsp.looks import Reader, Result, judged
+from headlint.lsp.settings import Options
+from headlint.lsp.workers import Worker, Workers
+from headlint.relevance import concerns
+
+# Between two reports of verdicts on one document, in seconds.
+REPORT_INTERVAL = 0.2
+
+
+class _Look:
+    """Work on one version of a document, until the next one comes; `read` is done when there is a first result."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.read: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.task: asyncio.Task[None] | None = None
+
+    def end(self) -> None:
+        """Let go of it, wherever it is."""
+        self.stop.set()
+        self.read.cancel()
+        if self.task is not None:
+            self.task.cancel()
+
+
+class Desk:
+    """Looks at documents when they change, and tells every result to `tell`, with whether it is the first one.
+
+    `starting` is told of a worker that is about to start, and waits until it has.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        options_of: Callable[[str], tuple[str, Options]],
+        tell: Callable[[Result, bool], None],
+        starting: Callable[[Worker], Coroutine[Any, Any, None]],
+    ) -> None:
+        self._workspace = workspace
+        self._options_of = options_of
+        self._tell = tell
+        self._starting = starting
+        self._readers: dict[str, Reader] = {}
+        self._looks: dict[str, _Look] = {}
+        self.results: dict[str, Result] = {}
+        self.reading = Lane("headlint-reader")
+        self.workers = Workers()
+
+    def worker_for(self, uri: str, options: Options) -> Worker | None:
+        """Who confirms the findings of a document, None if nobody is to."""
+        if options.settings.confirm == "off":
+            return None
+        return self.workers.of(self._options_of(uri)[0], options.settings)
+
+    def look(self, uri: str, delay: float = 0.0) -> None:
+        """Look at a document as it is in `delay` seconds; a look that is under way is ended."""
+        self._end(uri)
+        look = self._looks[uri] = _Look()
+        look.task = asyncio.get_running_loop().create_task(self._look(uri, look, delay))
+
+    def look_at_all(self) -> None:
+        """Look again at everything that is open: it may be judged otherwise now."""
+        for uri in list(self._looks):
+            self.look(uri)
+
+    def close(self, uri: str) -> Result | None:
+        """Forget a document; what was last known of it."""
+        self._end(uri)
+        self._looks.pop(uri, None)
+        self._readers.pop(uri, None)
+        return self.results.pop(uri, None)
+
+    def end(self) -> None:
+        """End all work and every worker."""
+        for look in self._looks.values():
+            look.end()
+        self.workers.close()
+
+    def _end(self, uri: str) -> None:
+        look = self._looks.get(uri)
+        if look is not None:
+            look.end()
+
+    async def newest(self, uri: str) -> Result | None:
+        """What is known of a document as it is now, waiting for it to be read; None if it is not open."""
+        while True:
+            look = self._looks.get(uri)
+            if look is None:
+                return None
+            try:
+                # Whoever waits may be cancelled without ending the look.
+                await asyncio.shield(look.read)
+                return self.results.get(uri)
+            except asyncio.CancelledError:
+                if not look.read.cancelled() or look is self._looks.get(uri):
+                    raise
+
+    async def _look(self, uri: str, look: _Look, delay: float) -> None:
+        try:
+            await self._look_unguarded(uri, look, delay)
+        except Exception:
+            logging.getLogger(__name__).exception("headlint failed on %s", uri)
+            if not look.read.done():
+                look.read.set_result(None)
+
+    async def _look_unguarded(self, uri: str, look: _Look, delay: float) -> None:
+        if delay:
+            await asyncio.sleep(delay)
+        document = document_at(self._workspace, uri)
+        result = None if document is None else await self._read(document, look)
+        if result is not None:
+            self.results[uri] = result
+        if not look.read.done():
+            look.read.set_result(None)
+        if result is None:
+            return
+        self._tell(result, True)
+        worker = self.worker_for(uri, result.options)
+        if worker is not None and worker.available and concerns(result.document.source.text):
+            await self._confirm(result, worker)
+
+    async def _read(self, document: Document, look: _Look) -> Result:
+        options = self._options_of(document.uri)[1]
+        worker = self.worker_for(document.uri, options)
+        if not concerns(document.source.text):
+            return Result(document, options)
+        reader = self._readers.setdefault(document.uri, Reader())
+        return await self.reading.run(lambda: reader.read(document, options, worker, look.stop))
+
+    async def _confirm(self, result: Result, worker: Worker) -> None:
+        """Ask for the verdicts that are not known yet, and tell them as they come."""
+        if not worker.running:
+            await self._starting(worker)
+        loop = asyncio.get_running_loop()
+        while result.pending:
+            told = loop.time()
+            for recipe in result.pending:
+                await worker.ask(recipe)
+                if loop.time() - told > REPORT_INTERVAL:
+                    break
+            before = result
+            result = await self.reading.run(lambda r=before: judged(r, worker))  # type: ignore[misc]
+            self.results[result.document.uri] = result
+            if result.findings != before.findings:
+                self._tell(result, False)

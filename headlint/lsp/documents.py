@@ -1,0 +1,103 @@
+"""What a client has open, as the programs that the analysis reads: a file, or the cells of a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lsprotocol import types
+from pygls.uris import to_fs_path
+from pygls.workspace import Workspace
+
+from headlint.finding import Span
+from headlint.lsp.positions import from_client, to_client
+from headlint.source.decoding import split_lines
+from headlint.source.notebooks import program_of
+from headlint.source.segments import Source
+
+
+@dataclass(frozen=True)
+class Part:
+    """One text of the client's, a file or a cell, which begins at a line (from 1) of the program."""
+
+    uri: str
+    version: int | None
+    first_line: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """One program as the client had it at some moment; `uri` names the file or the notebook."""
+
+    uri: str
+    source: Source
+    parts: tuple[Part, ...]
+    encoding: str
+
+    @property
+    def name(self) -> str:
+        """The path of the file, or what names it where it is none."""
+        return to_fs_path(self.uri) or self.uri
+
+    def located(self, span: Span) -> types.Location:
+        """A stretch of the program as the client counts."""
+        part = next(part for part in reversed(self.parts) if part.first_line <= span.line or part is self.parts[0])
+        start = self._position(part, span.line, span.column)
+        return types.Location(part.uri, types.Range(start, self._position(part, span.end_line, span.end_column)))
+
+    def _position(self, part: Part, line: int, column: int) -> types.Position:
+        number = line - part.first_line
+        text = part.lines[number] if number < len(part.lines) else ""
+        return types.Position(number, to_client(text, column, self.encoding))
+
+    def place(self, uri: str, position: types.Position) -> tuple[int, int] | None:
+        """The line (from 1) and column of the program at a place of the client's, None outside of it."""
+        part = next((part for part in self.parts if part.uri == uri), None)
+        if part is None:
+            return None
+        text = part.lines[position.line] if position.line < len(part.lines) else ""
+        return part.first_line + position.line, from_client(text, position.character, self.encoding)
+
+    def edited(self, edits: Iterator[tuple[Span, str]]) -> types.WorkspaceEdit:
+        """The edit of the client's texts that puts each text under its span of the program."""
+        changes: dict[str, list[types.TextEdit]] = {}
+        for span, text in edits:
+            location = self.located(span)
+            changes.setdefault(location.uri, []).append(types.TextEdit(location.range, text))
+        return types.WorkspaceEdit(changes=changes)
+
+
+def owner_of(workspace: Workspace, uri: str) -> str:
+    """The document that a text of the client's belongs to: the notebook of a cell, else the text itself."""
+    notebook = workspace.get_notebook_document(cell_uri=uri)
+    return uri if notebook is None else notebook.uri
+
+
+def document_at(workspace: Workspace, uri: str) -> Document | None:
+    """The document as it is now, None if it is not open; `uri` is that of a file or a notebook."""
+    encoding = str(workspace.position_encoding)
+    notebook = workspace.get_notebook_document(notebook_uri=uri)
+    if notebook is not None:
+        return _notebook(workspace, notebook, encoding)
+    text = workspace.text_documents.get(uri)
+    if text is None or text.language_id not in ("python", "", None):
+        return None
+    lines = split_lines(text.source)
+    part = Part(uri, text.version, 1, tuple(line.rstrip("\n") for line in lines))
+    return Document(uri, Source("".join(lines)), (part,), encoding)
+
+
+def _notebook(workspace: Workspace, notebook: types.NotebookDocument, encoding: str) -> Document:
+    cells = [cell.document for cell in notebook.cells if cell.kind == types.NotebookCellKind.Code]
+    texts = {number: workspace.get_text_document(uri) for number, uri in enumerate(cells, start=1)}
+    python = {number: text for number, text in texts.items() if text.language_id in ("python", "", None)}
+    lines = {number: "".join(split_lines(text.source)).split("\n") for number, text in python.items()}
+    source = program_of((number, "\n".join(lines[number])) for number in python)
+    begins = {segment.cell: segment.first_line for segment in source.segments}
+    parts = tuple(
+        Part(text.uri, text.version, begins[number], tuple(lines[number]))
+        for number, text in python.items()
+        if number in begins
+    )
+    return Document(notebook.uri, source, parts, encoding)
