@@ -170,7 +170,7 @@ def test_files_that_are_named_exist() -> None:
 # -- layers ------------------------------------------------------------------------------------------------------
 
 (LAYERS,) = [line.strip().split(" ← ") for line in CONTRIBUTING.splitlines() if line.startswith("    finding ← ")]
-FRONT_ENDS = {"api", "cli", "commands", "flake8_plugin", "output", "rewrite", "run", "__main__"}
+FRONT_ENDS = {"api", "cli", "commands", "flake8_plugin", "lsp", "output", "rewrite", "run", "__main__"}
 PIPELINE = {"lint", "proof", "verdicts"}
 BESIDE = {"__init__", "relevance", "rulebook", "rulepages"}
 
