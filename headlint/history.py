@@ -7,7 +7,7 @@ stood at `fc` when object 0 was made, wherever it was put or replaced later.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
@@ -339,11 +339,12 @@ def choose_witnesses(events: Iterable[AnyEvent]) -> Witnesses:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A history as plain JSON: everything the worker needs, nothing executable."""
+    """A history as plain JSON: everything the worker needs, nothing executable; `steps` are the events in it."""
 
     body: dict[str, Json]
     numbers: Mapping[int, int]
     witnesses: Witnesses
+    steps: tuple[AnyEvent, ...] = ()
 
     def key(self, module: ModuleRef) -> str:
         """Under what the observation has the facts of a watched module."""
@@ -364,6 +365,8 @@ def recipe(
     uses: Iterable[tuple[str, str]] = (),
     named: ModuleRef | None = None,
     arrivals: Iterable[tuple[ModuleRef, ModuleRef]] = (),
+    looks: Iterable[tuple[int, ...]] = (),
+    describe: bool = False,
 ) -> Recipe:
     """What the worker needs to replay `events`, with object numbers from 0.
 
@@ -373,21 +376,27 @@ def recipe(
     where tensors of two devices meet. With `no_grad` autograd does not record the forward of the training step.
     `uses` are tried on what forward returns: a loss, a function of torch or an attribute, and its name. Of `named`
     all parameters are told by name, with their flags. For `arrivals` each first module is run, to see what arrives
-    at the second. Events that change nothing in such a replay are left out.
+    at the second. Of the inputs `looks` one is run behind every statement that changes the model. With `describe` the
+    whole model is told, and what a training step keeps. Events that change nothing in such a replay are left out.
     """
     write = _Writer(witnesses)
-    steps: list[Json] = []
+    steps: list[dict[str, Json]] = []
+    done: list[AnyEvent] = []
     for event in events:
-        if isinstance(event, SetMode) and training_shape is None:
+        if isinstance(event, SetMode) and training_shape is None and not describe:
             continue
         if isinstance(event, Move) and not devices:
             continue
         step = write.making(event) or write.changing(event)
         if step is not None:
             steps.append(step)
+            done.append(event)
+    inputs: list[Json] = [list(shape) for shape in looks]
+    for number in _worth_a_look(done) if inputs else ():
+        steps[number]["look"] = True
     result: dict[str, Json] = {
         "format": RECIPE_FORMAT,
-        "events": steps,
+        "events": [*steps],
         "model": write.ref(model),
         "watch": write.refs(watch),
     }
@@ -395,17 +404,36 @@ def recipe(
         result["input"] = list(input_shape)
     if training_shape is not None:
         result.update(train=True, train_input=list(training_shape))
-    flags = {"values": values, "devices": devices, "no_grad": no_grad}
+    flags = {"values": values, "devices": devices, "no_grad": no_grad, "describe": describe}
     result.update({name: True for name, asked in flags.items() if asked})
     asked: list[Json] = [[write.ref(runs), write.ref(at)] for runs, at in arrivals]
     if asked:
         result["arrivals"] = asked
     if named is not None:
         result["named"] = write.ref(named)
+    if inputs:
+        result["looks"] = inputs
     tried: list[Json] = [list(use) for use in uses]
     if tried:
         result["uses"] = tried
-    return Recipe(result, write.numbering, witnesses)
+    return Recipe(result, write.numbering, witnesses, tuple(done))
+
+
+# Statements behind which one recipe has forward run, the last of more.
+MOST_LOOKS = 16
+
+
+def _worth_a_look(steps: Sequence[AnyEvent]) -> list[int]:
+    """The numbers of the last steps of all statements that change what forward may do."""
+    changing = (Build, SetModule, DeleteModule, SetAttribute, Define)
+    numbers = [number for number, step in enumerate(steps) if isinstance(step, changing)]
+    following = [*numbers[1:], None]
+    last = [
+        number
+        for number, other in zip(numbers, following, strict=True)
+        if other is None or steps[other].site is not steps[number].site
+    ]
+    return last[-MOST_LOOKS:]
 
 
 class _Writer:

@@ -169,12 +169,18 @@ class Linter:
         findings: list[Finding] = []
         refuted: list[str] = []
         hidden = 0
-        for group in draft.groups:
+        told: set[int] = set()
+        # What no rule foresaw comes last: it is for models of which none has told.
+        for group in sorted(draft.groups, key=lambda group: group[0].candidate.unforeseen):
+            histories = {id(suspicion.history) for suspicion in group}
+            if group[0].candidate.unforeseen and not told.isdisjoint(histories):
+                continue
             finding = decide(draft.program, group, observe)
             if finding is None:
                 # Of a speculative candidate nobody knows whether the model refuted it or was never asked.
                 refuted += [suspicion.candidate.code for suspicion in group if not suspicion.candidate.speculative][:1]
                 continue
+            told |= histories
             if finding.verdict.kind == "unconfirmed" and self.settings.confirm == "require":
                 hidden += 1
                 continue

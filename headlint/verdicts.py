@@ -8,13 +8,16 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from headlint.checks.agreement import condition_of
+from headlint.checks.paths import build_key
 from headlint.checks.recipes import recipes
-from headlint.claims import Judgement
+from headlint.claims import Judgement, RaisesFrom
+from headlint.claims.surgery import holds
 from headlint.finding import Evidence, Finding, Verdict
 from headlint.probe.protocol import Failure, canonical
 
 if TYPE_CHECKING:
     from headlint.checks.agreement import Suspicion
+    from headlint.flow.histories import ModelHistory
     from headlint.history import Recipe
     from headlint.probe.protocol import Observation, Observer
     from headlint.source.program import Program
@@ -28,6 +31,8 @@ def decide(program: Program, group: Sequence[Suspicion], observe: Observe | None
     `observe` says what the worker sees when it replays a recipe; without it nobody is asked.
     """
     unconfirmed: tuple[Suspicion, Judgement] | None = None
+    if group[0].candidate.unforeseen:
+        return _decide_unforeseen(program, group, observe)
     for suspicion in group:
         judgement, evidence = _judge(suspicion, observe)
         if judgement.verdict.kind == "confirmed":
@@ -35,6 +40,38 @@ def decide(program: Program, group: Sequence[Suspicion], observe: Observe | None
         if judgement.verdict.kind == "unconfirmed" and not suspicion.candidate.speculative:
             unconfirmed = unconfirmed or (suspicion, judgement)
     return None if unconfirmed is None else _finding(program, *unconfirmed, None, condition_of(group))
+
+
+def _decide_unforeseen(program: Program, group: Sequence[Suspicion], observe: Observe | None) -> Finding | None:
+    """The finding if every path confirms it."""
+    judged = [_judge(suspicion, observe) for suspicion in group]
+    if any(judgement.verdict.kind != "confirmed" for judgement, _ in judged):
+        return None
+    return _finding(program, group[0], *judged[0], condition_of(group))
+
+
+def forward_passes(
+    histories: Sequence[ModelHistory], groups: Sequence[Sequence[Suspicion]], observe: Observe
+) -> tuple[int, int]:
+    """How many models run at the end of every path that makes them, and how many could not be run or do not."""
+    asked = {
+        id(suspicion.history): suspicion
+        for group in groups
+        for suspicion in group
+        if isinstance(suspicion.candidate.claim, RaisesFrom)
+    }
+    models: dict[object, bool] = {}
+    for history in histories:
+        key = build_key(history)
+        models[key] = models.get(key, True) and _runs(asked.get(id(history)), observe)
+    return sum(models.values()), len(models) - sum(models.values())
+
+
+def _runs(suspicion: Suspicion | None, observe: Observe) -> bool:
+    if suspicion is None:
+        return False
+    answer = observe(next(recipes(suspicion.history, suspicion.candidate.claim, suspicion.candidate.model)))
+    return not isinstance(answer, Failure) and holds(answer.data)
 
 
 def _judge(suspicion: Suspicion, observe: Observe | None) -> tuple[Judgement, Evidence | None]:

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headlint.checks.candidate import Candidate
+from headlint.checks.doubts import reckons_with_it
 from headlint.checks.mentions import is_named, reads_of
-from headlint.checks.paths import Paths
+from headlint.checks.paths import Paths, build_key
 from headlint.claims import NeverUsed, ReadRaises
 from headlint.flow.histories import Analysis, ModelHistory
 from headlint.history import SetModule
@@ -47,8 +48,12 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
             suspicion.history.forward_replaced or paths.runs_parts_only(suspicion.history)
         ):
             continue
-        key = (suspicion.candidate.code, id(suspicion.candidate.site))
+        key: tuple[object, ...] = (suspicion.candidate.code, id(suspicion.candidate.site))
+        if suspicion.candidate.unforeseen:
+            key += build_key(suspicion.history)
         groups.setdefault(key, []).append(suspicion)
+    if any(group[0].candidate.unforeseen for group in groups.values()) and reckons_with_it(program.tree, program.text):
+        groups = {key: group for key, group in groups.items() if not group[0].candidate.unforeseen}
     kept = (_standing(group, analysis, paths) for group in groups.values())
     return [group for group in kept if group]
 
@@ -65,6 +70,8 @@ def _standing(group: Sequence[Suspicion], analysis: Analysis, paths: Paths) -> l
     wrong = {id(one.history) for one in group}
 
     def holds(suspicion: Suspicion) -> bool:
+        if suspicion.candidate.unforeseen:
+            return all(id(other) in wrong for other in paths.same_build(suspicion.history))
         site = suspicion.candidate.event_site
         reached_and_right = any(id(history) not in wrong for history in paths.reaching(site))
         if not reached_and_right and id(site) not in analysis.may_be_right:

@@ -25,8 +25,10 @@ class Candidate:
     `model` is what forward is run on, None for the model of the history itself. `unless_read` are attributes that
     code may mean for themselves: if the file reads one anywhere, nothing is said. With `unless_right` nothing is said
     if the same code does what it means for any other model. `unless_named` is a name for the model: if it stands
-    anywhere behind `site`, in another function or for the model as a whole, nothing is said. `mends` are asked for
-    when fixes are wanted.
+    anywhere behind `site`, in another function or for the model as a whole, nothing is said. `unforeseen` ones are what
+    no rule is about: they count only if every path by which the same model is made comes to them and is wrong, if
+    nothing in the file could catch what is raised or change how forward runs, and if no rule has told of the model.
+    `mends` are asked for when fixes are wanted.
     """
 
     code: str
@@ -40,6 +42,7 @@ class Candidate:
     unless_read: tuple[str, ...] = ()
     unless_right: bool = False
     unless_named: str = ""
+    unforeseen: bool = False
     mends: Mends = field(default=no_mends, compare=False, repr=False)
 
 

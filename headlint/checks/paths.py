@@ -18,7 +18,7 @@ class Paths:
         self._using = _by_site((history, _use_sites(history)) for history in histories)
         self._same_build: defaultdict[object, list[ModelHistory]] = defaultdict(list)
         for history in histories:
-            self._same_build[_build_key(history)].append(history)
+            self._same_build[build_key(history)].append(history)
         self._parts_only: dict[object, bool] = {}
 
     def reaching(self, site: object) -> Iterator[ModelHistory]:
@@ -32,11 +32,11 @@ class Paths:
 
     def same_build(self, history: ModelHistory) -> Sequence[ModelHistory]:
         """Those that make their model by the same code in the same way; its number may differ."""
-        return self._same_build[_build_key(history)]
+        return self._same_build[build_key(history)]
 
     def runs_parts_only(self, history: ModelHistory) -> bool:
         """Whether the program calls modules inside the model itself and never the model: its forward is not used."""
-        key = _build_key(history)
+        key = build_key(history)
         if key not in self._parts_only:
             called = {path for other in self.same_build(history) for path in _called_places(other)}
             self._parts_only[key] = bool(called) and "" not in called
@@ -59,7 +59,8 @@ def _use_sites(history: ModelHistory) -> Iterator[object]:
     return (use.site for use in history.uses)
 
 
-def _build_key(history: ModelHistory) -> object:
+def build_key(history: ModelHistory) -> tuple[object, ...]:
+    """What tells a model from the others of its program."""
     build = history.build
     return id(build.site), build.builder, build.arguments, history.occurrence
 

@@ -43,7 +43,7 @@ def recipes(history: ModelHistory, claim: Claim, model: ModuleRef | None) -> Ite
     # A read that is known to raise is the last thing on its path: whatever the claim, forward never runs.
     forward = not (history.events and isinstance(history.events[-1], Read))
     # What only one claim asks for is no reason to run forward, which others share.
-    forward = forward and (claim.needs_forward or claim.named is None)
+    forward = forward and (claim.needs_forward or claim.named is None) and not claim.looks
     events = _with_moves(history, claim)
     yield _recipe(history, events, claim, model, watch, forward=forward)
     fewer = tuple(_events_about(history, events, claim.watch))
@@ -80,6 +80,7 @@ def _recipe(
         uses=claim.uses,
         named=claim.named,
         arrivals=claim.arrivals,
+        looks=claim.looks,
     )
 
 

@@ -16,6 +16,7 @@ from headlint.claims.outputs import (
 )
 from headlint.claims.raises import BuilderRaises, ReadRaises
 from headlint.claims.sizes import ClassesKept, CountIgnored, KeywordIgnored, SizeIgnored
+from headlint.claims.surgery import RaisesFrom
 from headlint.claims.training import NothingRecorded, StatisticsMove, StepsChange
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "OutputConstant",
     "OutputRefused",
     "OutputsNormalised",
+    "RaisesFrom",
     "ReadRaises",
     "ReluLost",
     "RunsThrough",

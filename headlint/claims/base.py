@@ -59,6 +59,11 @@ class Claim(ABC):
         return ()
 
     @property
+    def looks(self) -> tuple[tuple[int, ...], ...]:
+        """The inputs of which one has to go through, behind every statement that changes the model."""
+        return ()
+
+    @property
     def named(self) -> ModuleRef | None:
         """The module whose parameters have to be told by name, with their flags."""
         return None

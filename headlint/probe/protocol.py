@@ -46,6 +46,17 @@ class Observation:
     - `model`: the same four counts for the whole model; null if an event ended the replay before it was made;
     - `arrivals`, if they were asked for and no event ended the replay: for each of them null if nothing arrived, else
       `shape` and `least`, the least number in it;
+    - `looks`, if they were asked for: one item for every event behind which forward was run, with the number of the
+      event (`behind`), the `input` that went through (a shape, null if none did), `output`, `stopped` (`"opaque"`,
+      `"not made"` or null), what the first input `raised` if none went through (as for forward, with the shape that the
+      module was `given`, and in `givens` those of all inputs), and the shapes that `arrived` at watched modules;
+    - `description`, if it was asked for and the model was made: its `modules` in the order of `named_modules`, each
+      once, with `place`, `type`, `says` (what torch prints between the brackets), `origin` (`[object, path]` or null),
+      `calls`, the shapes that `arrived` and that it `returned`, and of its own parameters how many numbers there are
+      (`parameters`), train (`trainable`), are `held` by an optimizer, are `used` and are `reached` by a gradient, and
+      their `bytes` and `trainable_bytes`; the same sums over the whole model, and its `buffer_bytes`;
+    - `training_memory`, beside it if there was an input: the `input` and `output` (nested shapes) of a forward in train
+      mode, the bytes that autograd has `kept` for backward, or why it `failed`;
     - `names`, if they were asked for and no event ended the replay: the flag of every parameter by its name;
     - `training`, if a step was asked for and no event ended the replay: `output`, `raised` (with `phase`: forward,
       loss, backward or step) and `stopped` as for forward but in train mode, `loss`, and for `model` and by name in
@@ -102,6 +113,7 @@ def parse_answer(data: object, versions: Versions) -> Observation | Failure | No
 
 COUNTS = {"parameters", "trainable", "used", "reached"}
 FACTS = COUNTS | {"calls", "arrived", "inside", "modules_called", "held", "weight"}
+SUMS = {"parameters", "trainable", "held", "used", "reached", "bytes", "trainable_bytes"}
 STEP = {"with_gradient", "stepped", "buffers", "buffers_moved", "statistics", "statistics_moved", "largest_gradient"}
 
 
@@ -118,6 +130,9 @@ def is_observation(data: object) -> TypeGuard[dict[str, Any]]:
         and isinstance(data.get("watch"), dict)
         and all(has(item, FACTS) for item in data["watch"].values())
         and ("arrivals" not in data or all_are(is_arrival, data["arrivals"]))
+        and ("looks" not in data or all_are(is_look, data["looks"]))
+        and ("description" not in data or is_description(data["description"]))
+        and ("training_memory" not in data or has(data["training_memory"], {"input", "output", "kept", "failed"}))
         and ("names" not in data or (isinstance(data["names"], dict) and all_are(is_flag, [*data["names"].values()])))
         and ("training" not in data or is_training(data["training"]))
     )
@@ -143,6 +158,20 @@ def is_event(data: object) -> bool:
 def is_arrival(data: object) -> bool:
     """Whether this is what arrived at a module."""
     return data is None or (has(data, {"shape", "least"}) and isinstance(data["least"], (int, float)))  # type: ignore[index]
+
+
+def is_look(data: object) -> bool:
+    """Whether this is what forward did behind an event."""
+    names = {"behind", "input", "output", "stopped", "arrived", "givens"}
+    return is_run(data, names) and isinstance(data["arrived"], dict)  # type: ignore[index]
+
+
+def is_description(data: object) -> bool:
+    """Whether this is a model from top to bottom."""
+    if not has(data, {"modules", "buffer_bytes"} | SUMS):
+        return False
+    names = {"place", "type", "says", "origin", "calls", "arrived", "returned"} | SUMS
+    return all_are(lambda module: has(module, names), data["modules"])  # type: ignore[index]
 
 
 def is_flag(data: object) -> bool:

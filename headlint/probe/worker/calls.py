@@ -16,7 +16,9 @@ class Calls:
         self.handles: list[Any] = []
         self.counts: dict[int, int] = {}
         self.arrived: dict[int, list[int] | None] = {}
+        self.returned: dict[int, list[int] | None] = {}
         self.open: list[Any] = []
+        self.given: list[list[int] | None] = []
 
     def __enter__(self) -> Calls:
         self.handles = [
@@ -34,12 +36,20 @@ class Calls:
         self.open.append(module)
         key = id(module)
         self.counts[key] = self.counts.get(key, 0) + 1
-        if key not in self.arrived:
-            self.arrived[key] = next((list(tensor.shape) for tensor in tensors_in(inputs)), None)
+        shape = first_shape(inputs)
+        self.given.append(shape)
+        self.arrived.setdefault(key, shape)
 
     def after(self, module: Any, inputs: Any, output: Any) -> None:
         """A call has returned."""
         self.open.pop()
+        self.given.pop()
+        self.returned.setdefault(id(module), first_shape(output))
+
+
+def first_shape(value: Any) -> list[int] | None:
+    """The shape of the first tensor in nested ones."""
+    return next((list(tensor.shape) for tensor in tensors_in(value)), None)
 
 
 def one_device(torch: Any, labels: dict[int, tuple[Any, str]]) -> Any:

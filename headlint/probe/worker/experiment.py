@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .calls import Calls, one_device
+from .description import Sums, describe, training_memory
 from .graph import never_unpacked, plain_checkpoints, used_parameters
 from .guard import GUARD, judge
+from .looks import look
 from .programs import Program
 from .recipe import Recipe
 from .refusal import NoObservation
@@ -36,9 +38,12 @@ class Experiment:
     def observe(self) -> dict[str, Any]:
         """Replay, run forward, look; then take a training step, if one is asked for."""
         self.torch.default_generator.manual_seed(0)
-        events = self.replay.run()
+        looks: list[dict[str, Any]] = []
+        events = self.replay.run(lambda index: looks.append(look(self, index)))
         ended = bool(events) and events[-1] is not None
         observation: dict[str, Any] = {"events": events}
+        if self.recipe.looks:
+            observation["looks"] = looks
         model = self.replay.module(self.recipe.model, missing=ended)
         watched = {f"{ref[0]}:{ref[1]}": self.replay.module(ref, missing=ended) for ref in self.recipe.watch}
         watched = {name: module for name, module in watched.items() if module is not None}
@@ -86,6 +91,10 @@ class Experiment:
             for name, module in watched.items()
         }
         observation["model"] = None if model is None else counts(model)
+        if self.recipe.describe and model is not None:
+            observation["description"] = describe(self, model, calls, Sums(trainable, used, held))
+            if self.recipe.input is not None and not ended:
+                observation["training_memory"] = training_memory(self, model, trainable)
         if self.recipe.train and not ended:
             for key, parameter in parameters.items():
                 parameter.requires_grad = key in trainable

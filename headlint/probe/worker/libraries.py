@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from .operators import substitute_operators
@@ -24,6 +26,16 @@ class Libraries:
         spare_compiler(torch)
         self.opaque = opaque_class(torch)
         self.wrappers = {name: wrapper_class(torch, name) for name in ("DataParallel", "DistributedDataParallel")}
+
+    @contextlib.contextmanager
+    def regions_for_backward(self) -> Iterator[None]:
+        """Within, detection models run an RoIAlign that backward can run through."""
+        switch = self.regions or (lambda backward: None)
+        switch(True)
+        try:
+            yield
+        finally:
+            switch(False)
 
 
 RANDOM_INITS = (

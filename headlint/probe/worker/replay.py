@@ -46,10 +46,13 @@ class Replay:
         self.modes: list[tuple[Any, bool]] = []
         self.devices: dict[int, tuple[Any, str]] = {}
 
-    def run(self) -> list[dict[str, Any] | None]:
-        """Replay every event, up to the first that raises or would download something."""
+    def run(self, look: Callable[[int], None]) -> list[dict[str, Any] | None]:
+        """Replay every event, up to the first that raises or would download something.
+
+        `look` is called with the number of each event that the recipe wants looked at, when it has been replayed.
+        """
         seen: list[dict[str, Any] | None] = []
-        for event in self.recipe.events:
+        for index, event in enumerate(self.recipe.events):
             try:
                 self.ACTIONS[event["do"]](self, event)
                 if GUARD.attempt is not None:
@@ -65,6 +68,8 @@ class Replay:
                 seen.append({"raised": judge(error)})
                 break
             seen.append(None)
+            if event.get("look"):
+                look(index)
         return seen
 
     def plan(self, size: int) -> None:

@@ -82,16 +82,10 @@ class TrainingStep:
     @contextlib.contextmanager
     def real_backward(self) -> Iterator[None]:
         """Within, forward keeps what backward needs, as far as that fits."""
-        torch, regions = self.torch, self.experiment.libraries.regions
+        torch = self.torch
         kept = torch.autograd.graph.saved_tensors_hooks(self.keep, lambda tensor: tensor)
-        if regions is not None:
-            regions(True)
-        try:
-            with kept, torch.enable_grad(), plain_checkpoints(torch):
-                yield
-        finally:
-            if regions is not None:
-                regions(False)
+        with kept, torch.enable_grad(), plain_checkpoints(torch), self.experiment.libraries.regions_for_backward():
+            yield
 
     def keep(self, tensor: Any) -> Any:
         """Take into account what is saved for backward; it must not hold on to the node that saves it."""

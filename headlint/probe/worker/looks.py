@@ -1,0 +1,77 @@
+"""How forward fares while the events go by: one run behind every event that the recipe wants looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .calls import Calls
+from .graph import plain_checkpoints
+from .guard import judge
+from .refusal import NoObservation
+from .standins import OpaqueReached
+from .tensors import shapes_in
+
+if TYPE_CHECKING:
+    from .experiment import Experiment
+
+
+def look(experiment: Experiment, index: int) -> dict[str, Any]:
+    """What forward does when event number `index` has been replayed; the model is left in the modes it was in.
+
+    The inputs of the recipe are tried in turn, until one goes through; what the first one raises is told if none does.
+    """
+    result: dict[str, Any] = {
+        "behind": index,
+        "input": None,
+        "output": None,
+        "raised": None,
+        "stopped": None,
+        "arrived": {},
+        "givens": [],
+    }
+    model = experiment.replay.module(experiment.recipe.model, missing=True)
+    if model is None:
+        result["stopped"] = "not made"
+        return result
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        for shape in experiment.recipe.looks:
+            calls = Calls(experiment.torch)
+            raised = _run(experiment, model, shape, calls, result)
+            if raised is None:
+                result.update(
+                    input=None if result["stopped"] else shape, raised=None, arrived=_arrived(experiment, calls)
+                )
+                break
+            result["raised"] = result["raised"] or raised
+            result["givens"].append(raised["given"])
+    finally:
+        for module, training in modes:
+            module.training = training
+    return result
+
+
+def _run(
+    experiment: Experiment, model: Any, shape: list[int], calls: Calls, result: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Run forward once; what it raises."""
+    model.eval()
+    inputs = experiment.inputs(model, shape, training=False)
+    with calls, experiment.torch.no_grad(), plain_checkpoints(experiment.torch):
+        try:
+            result["output"] = shapes_in(model(*inputs))
+        except NoObservation:
+            raise
+        except OpaqueReached:
+            result["stopped"] = "opaque"
+        except Exception as error:
+            raised: dict[str, Any] = {**judge(error), **experiment.where(model, calls)}
+            raised["given"] = calls.given[-1] if calls.open else None
+            return raised
+    return None
+
+
+def _arrived(experiment: Experiment, calls: Calls) -> dict[str, Any]:
+    """The shapes that arrived at the watched modules which forward has called."""
+    watched = {f"{ref[0]}:{ref[1]}": experiment.replay.module(ref, missing=True) for ref in experiment.recipe.watch}
+    return {name: calls.arrived[id(module)] for name, module in watched.items() if id(module) in calls.arrived}
