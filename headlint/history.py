@@ -366,6 +366,7 @@ def recipe(
     named: ModuleRef | None = None,
     arrivals: Iterable[tuple[ModuleRef, ModuleRef]] = (),
     looks: Iterable[tuple[int, ...]] = (),
+    inner: ModuleRef | None = None,
     describe: bool = False,
 ) -> Recipe:
     """What the worker needs to replay `events`, with object numbers from 0.
@@ -376,7 +377,8 @@ def recipe(
     where tensors of two devices meet. With `no_grad` autograd does not record the forward of the training step.
     `uses` are tried on what forward returns: a loss, a function of torch or an attribute, and its name. Of `named`
     all parameters are told by name, with their flags. For `arrivals` each first module is run, to see what arrives
-    at the second. Of the inputs `looks` one is run behind every statement that changes the model. With `describe` the
+    at the second. Of the inputs `looks` one is run behind every statement that changes the model, through
+    `inner` until `model` is made and understood. With `describe` the
     whole model is told, and what a training step keeps. Events that change nothing in such a replay are left out.
     """
     write = _Writer(witnesses)
@@ -392,7 +394,7 @@ def recipe(
             steps.append(step)
             done.append(event)
     inputs: list[Json] = [list(shape) for shape in looks]
-    for number in _worth_a_look(done) if inputs else ():
+    for number in _worth_a_look(done, model) if inputs else ():
         steps[number]["look"] = True
     result: dict[str, Json] = {
         "format": RECIPE_FORMAT,
@@ -412,7 +414,7 @@ def recipe(
     if named is not None:
         result["named"] = write.ref(named)
     if inputs:
-        result["looks"] = inputs
+        result.update(looks=inputs, inner=write.ref(inner or model))
     tried: list[Json] = [list(use) for use in uses]
     if tried:
         result["uses"] = tried
@@ -423,10 +425,14 @@ def recipe(
 MOST_LOOKS = 16
 
 
-def _worth_a_look(steps: Sequence[AnyEvent]) -> list[int]:
+def _worth_a_look(steps: Sequence[AnyEvent], model: ModuleRef) -> list[int]:
     """The numbers of the last steps of all statements that change what forward may do."""
     changing = (Build, SetModule, DeleteModule, SetAttribute, Define)
-    numbers = [number for number, step in enumerate(steps) if isinstance(step, changing)]
+    numbers = [
+        number
+        for number, step in enumerate(steps)
+        if isinstance(step, changing) or (isinstance(step, MakeContainer) and step.object == model.object)
+    ]
     following = [*numbers[1:], None]
     last = [
         number

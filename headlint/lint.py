@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from headlint.source.program import Program
     from headlint.verdicts import Observe
 
+# The rule that replays every history, also where nothing is suspected.
+VERIFYING = "HL200"
+
 Confirm = Literal["auto", "require", "off"]
 
 
@@ -50,13 +53,16 @@ class Report:
     """What there is to say about one file.
 
     `notes` are one-line texts on what went wrong with it, `hidden` counts findings that were left out because they
-    could not be confirmed, and `refuted` has the code of each that the real model refuted.
+    could not be confirmed, and `refuted` has the code of each that the real model refuted. Where HL200 is selected,
+    `verified` counts the models whose forward ran at the end of every path, and `unverified` all others.
     """
 
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
     hidden: int
     refuted: tuple[str, ...] = ()
+    verified: int = 0
+    unverified: int = 0
 
 
 @dataclass(frozen=True)
@@ -162,9 +168,9 @@ class Linter:
         return Draft(program, analysis.histories, tuple(groups), notes)
 
     def _settled(self, draft: Draft, observe: Observe | None, fixes: bool) -> Report:
-        if draft.program is None or not draft.groups:
+        if draft.program is None or not (draft.groups or self._selects(VERIFYING)):
             return Report((), draft.notes, 0)
-        from headlint.verdicts import decide
+        from headlint.verdicts import decide, forward_passes
 
         findings: list[Finding] = []
         refuted: list[str] = []
@@ -186,7 +192,10 @@ class Linter:
                 continue
             findings.append(self._with_fix(draft, finding, group, observe) if fixes else finding)
         findings.sort(key=lambda finding: (finding.span, finding.code, finding.message))
-        return Report(tuple(findings), draft.notes, hidden, tuple(refuted))
+        passes = (0, 0)
+        if observe is not None and self._selects(VERIFYING):
+            passes = forward_passes(draft.histories, draft.groups, observe)
+        return Report(tuple(findings), draft.notes, hidden, tuple(refuted), *passes)
 
     def _with_fix(self, draft: Draft, finding: Finding, group: Sequence[Suspicion], observe: Observe | None) -> Finding:
         from headlint.proof import fix_of

@@ -81,6 +81,7 @@ def _recipe(
         named=claim.named,
         arrivals=claim.arrivals,
         looks=claim.looks,
+        inner=history.model,
     )
 
 

@@ -29,10 +29,17 @@ def look(experiment: Experiment, index: int) -> dict[str, Any]:
         "arrived": {},
         "givens": [],
     }
-    model = experiment.replay.module(experiment.recipe.model, missing=True)
-    if model is None:
-        result["stopped"] = "not made"
-        return result
+    result["stopped"] = "not made"
+    for ref in dict.fromkeys((experiment.recipe.model, experiment.recipe.inner)):
+        model = experiment.replay.module(ref, missing=True)
+        if model is not None and result["stopped"]:
+            result["stopped"] = None
+            _look(experiment, model, result)
+    return result
+
+
+def _look(experiment: Experiment, model: Any, result: dict[str, Any]) -> None:
+    """The same of one module, written into the result."""
     modes = [(module, module.training) for module in model.modules()]
     try:
         for shape in experiment.recipe.looks:
@@ -48,7 +55,6 @@ def look(experiment: Experiment, index: int) -> dict[str, Any]:
     finally:
         for module, training in modes:
             module.training = training
-    return result
 
 
 def _run(

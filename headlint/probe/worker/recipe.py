@@ -84,6 +84,7 @@ class Recipe:
         self.train, self.values, self.devices = (data.get(name) is True for name in ("train", "values", "devices"))
         self.describe = data.get("describe") is True
         self.looks = [self.shape(item) or [] for item in self.list_of(data.get("looks", []), "looks")]
+        self.inner = self.ref(data.get("inner", data.get("model")))
         self.no_grad = data.get("no_grad") is True
         self.arrivals = [self.pair(item) for item in self.list_of(data.get("arrivals", []), "arrivals")]
         self.named = None if data.get("named") is None else self.ref(data["named"])
