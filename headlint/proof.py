@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
+import libcst as cst
+
 from headlint.checks.recipes import recipes
 from headlint.claims import RunsThrough, Trains
 from headlint.finding import Edit, Finding, Fix
 from headlint.flow.histories import ModelHistory
+from headlint.history import Define, MakeContainer, ModuleRef
 from headlint.mends.edits import edits_of
 from headlint.mends.scene import Scene
 from headlint.probe.protocol import Failure, canonical
@@ -119,8 +122,8 @@ def _runs(program: Program, after: _Linted, group: Sequence[Suspicion], shift: S
     """Whether all models that the finding is about run through as the edited program changes them."""
     claim = Trains() if group[0].candidate.claim.needs_training else RunsThrough()
     asked: set[str] = set()
-    for history in _same_models(program, after, group, shift):
-        recipe = next(recipes(history, claim, None))
+    for history, model in _same_models(program, after, group, shift):
+        recipe = next(recipes(history, claim, model))
         key = canonical(recipe.body)
         if key in asked:
             continue
@@ -135,16 +138,42 @@ def _runs(program: Program, after: _Linted, group: Sequence[Suspicion], shift: S
     return "proven" if asked else "disproven"
 
 
-def _same_models(program: Program, after: _Linted, group: Sequence[Suspicion], shift: Shift) -> Iterator[ModelHistory]:
-    """The histories of the edited program whose model is made by the same call as one that the finding is about."""
+def _same_models(
+    program: Program, after: _Linted, group: Sequence[Suspicion], shift: Shift
+) -> Iterator[tuple[ModelHistory, ModuleRef | None]]:
+    """The histories of the edited program whose model is made by the same call as one that the finding is about.
+
+    Each comes with what is to be run, where that is something around the model.
+    """
     assert after.program is not None
     old, new = Offsets(program.text), Offsets(after.program.text)
-    wanted: set[tuple[int, str]] = set()
+    wanted: dict[tuple[int, str], set[int]] = {}
     for suspicion in group:
         site = suspicion.history.build.site
         if site is not None:
-            wanted.add((shift.moved(old.of_span(program.span(site))[0]), suspicion.history.builder.name))
+            built = shift.moved(old.of_span(program.span(site))[0]), suspicion.history.builder.name
+            around = _maker(suspicion.history, suspicion.candidate.model)
+            starts = wanted.setdefault(built, set())
+            if around is not None:
+                starts.add(shift.moved(old.of_span(program.span(around))[0]))
     for history in after.histories:
         site = history.build.site
-        if site is not None and (new.of_span(after.program.span(site))[0], history.builder.name) in wanted:
-            yield history
+        built = (-1 if site is None else new.of_span(after.program.span(site))[0]), history.builder.name
+        if built not in wanted:
+            continue
+        found = [
+            ModuleRef(event.object, "")
+            for event in history.events
+            if isinstance(event, (Define, MakeContainer))
+            and event.site is not None
+            and new.of_span(after.program.span(event.site))[0] in wanted[built]
+        ]
+        yield from ((history, model) for model in found or (None,))
+
+
+def _maker(history: ModelHistory, model: ModuleRef | None) -> cst.CSTNode | None:
+    """The code that makes what stands around the model, if that is what is run."""
+    if model is None or model == history.model or model in history.wrappers:
+        return None
+    made = (event for event in history.events if isinstance(event, (Define, MakeContainer)))
+    return next((event.site for event in made if event.object == model.object), None)

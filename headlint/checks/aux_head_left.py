@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.outputs import hands_through, last_step
-from headlint.checks.places import is_about_head, place_of, placements, sizes_of, spelled
+from headlint.checks.mending import owner_of
+from headlint.checks.outputs import Last, hands_through, last_step
+from headlint.checks.places import is_about_head, joined, place_of, placements, sizes_of, spelled
 from headlint.claims import WidthsDiffer
+from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.outputs import Use
-from headlint.history import Argument, ModuleRef, SymbolicSize
+from headlint.history import Argument, ModuleRef, SetModule, SymbolicSize
+from headlint.mends.layers import argument, new_layer
+from headlint.mends.mend import Insert, Mend
+from headlint.mends.places import at, target_of
+from headlint.mends.scene import Scene
 
 CODE = "HL105"
 
@@ -49,7 +56,25 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         )
         claim = WidthsDiffer(use.target, part)
         site = replaced[-1].site
-        yield Candidate(CODE, site, use.site, message, hint, claim, speculative=False, model=use.target)
+        mends = partial(_mends, history=history, head=head, left=left, placed=replaced[-1])
+        yield Candidate(CODE, site, use.site, message, hint, claim, False, use.target, mends=mends)
+
+
+def _mends(scene: Scene, history: ModelHistory, head: Last, left: ModuleRef, placed: SetModule) -> Iterator[Mend]:
+    """The auxiliary head with the same classes, behind the main one."""
+    target, width = target_of(placed.site), _width(head.sizes)
+    given = argument(head.site, 1, "out_features" if "out_features" in head.sizes else "out_channels")
+    place = place_of(history, placed.target)
+    base = None if target is None or place is None else owner_of(scene.code(target), joined(place, placed.name))
+    if base is None or placed.site is None:
+        return
+    classes = scene.text(given.value) if given is not None else str(getattr(width, "text", width))
+    layer, kind = at(base, spelled(left.path)), modules.kind_of(history.state, left)
+    taken, told = ("in_channels", "out_channels") if kind == "Conv2d" else ("in_features", "out_features")
+    codes = {taken: f"{layer}.{taken}", told: classes}
+    code, imports = new_layer(scene, kind, dict(sizes_of(history, left)), codes)
+    insert = Insert(f"{layer} = {code}", scene.statement(placed.site), behind=True)
+    yield Mend(f"replace {spelled(left.path)} as well", "safe", (insert, *imports))
 
 
 def _part(history: ModelHistory, use: Use) -> tuple[str, str]:

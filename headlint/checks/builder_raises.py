@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from functools import partial
 
 from headlint.checks.candidate import Candidate
 from headlint.checks.places import spelled
@@ -11,6 +12,9 @@ from headlint.claims import BuilderRaises, KeywordIgnored
 from headlint.flow.histories import ModelHistory
 from headlint.flow.refusals import Refusal, ignored, means_num_classes, refusal
 from headlint.history import Argument, Build, SymbolicSize, WeightsMember
+from headlint.mends.arguments import Behind, keyword, renamed, replacements, split
+from headlint.mends.mend import Mend, Remove, Replace
+from headlint.mends.scene import Scene
 from headlint.zoo import Builder
 
 CODE = "HL106"
@@ -29,7 +33,9 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             message, hint = _told(builder, build, refused)
             # A newer torchvision may know a name that this one does not.
             newer = refused.kind in ("keyword", "member")
-            yield Candidate(CODE, site, site, f"{message}; {hint}", hint, BuilderRaises(), speculative=newer)
+            mends = partial(_mends, builder=builder, build=build, refused=refused)
+            text = f"{message}; {hint}"
+            yield Candidate(CODE, site, site, text, hint, BuilderRaises(), speculative=newer, mends=mends)
         return
     if "num_classes" in arguments or builder.task not in ("classification", "segmentation"):
         return
@@ -38,7 +44,44 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         if value not in (None, builder.classes) and not isinstance(value, (bool, str)):
             message = f"{builder.name} takes '{name}', which nothing reads, and makes {builder.classes} classes"
             claim = KeywordIgnored(history.model, name, value)
-            yield Candidate(CODE, site, site, f"{message}; write num_classes", "write num_classes", claim, False)
+            text, hint = f"{message}; write num_classes", "write num_classes"
+            mends = partial(renamed, call=site, name=name, right="num_classes")
+            yield Candidate(CODE, site, site, text, hint, claim, False, mends=mends)
+
+
+def _mends(scene: Scene, builder: Builder, build: Build, refused: Refusal) -> Iterator[Mend]:
+    """Build with what the builder takes, and do the rest behind it."""
+    site, name = build.site, refused.name
+    given = keyword(site, name)
+    if given is None or site is None:
+        return
+    match refused.kind:
+        case "classes":
+            heads = [(spelled(head.place), head.kind) for head in builder.heads if not head.auxiliary]
+            classes = scene.whole_text(given.value)
+            yield from split(scene, site, given, lambda base: replacements(scene, base, heads, classes))
+        case "fixed" if name == "aux_logits" and builder.root_type == "GoogLeNet":
+            yield Mend(f"leave out {name}", "safe", (Remove(given),))
+        case "fixed" if name in _SWITCHED_OFF:
+            yield from split(scene, site, given, lambda base: Behind((f"{base}.{_SWITCHED_OFF[name]}",)))
+        case "keyword":
+            near = _nearest_keyword(builder, name)
+            if near:
+                yield from renamed(scene, site, name, near)
+        case "member":
+            yield Mend("use the default weights", "unsafe", (Replace(given.value, '"DEFAULT"'),))
+        case "enum":
+            member = scene.code(given.value).rpartition(".")[2]
+            right = member if member in builder.weights else "DEFAULT"
+            yield Mend(f"use its own weights {right}", "safe", (Replace(given.value, f'"{right}"'),))
+
+
+_SWITCHED_OFF = {"aux_logits": "aux_logits = False", "aux_loss": "aux_classifier = None"}
+
+
+def _nearest_keyword(builder: Builder, name: str) -> str:
+    near = difflib.get_close_matches(name, builder.parameters, 1, 0.7)
+    return near[0] if near else "num_classes" if means_num_classes(name) else ""
 
 
 def _told(builder: Builder, build: Build, refused: Refusal) -> tuple[str, str]:
@@ -57,9 +100,8 @@ def _told(builder: Builder, build: Build, refused: Refusal) -> tuple[str, str]:
                 return what, "leave it out, which drops the auxiliary heads all the same"
             return what, _AFTERWARDS.get(name, "leave it out")
         case "keyword":
-            near = difflib.get_close_matches(name, builder.parameters, 1, 0.7)
-            near = near or (["num_classes"] if means_num_classes(name) else [])
-            hint = f"write {near[0]}" if near else "leave it out"
+            near = _nearest_keyword(builder, name)
+            hint = f"write {near}" if near else "leave it out"
             return f"{builder.name} has no argument '{name}'", hint
         case "member":
             there = ", ".join(builder.weights) or "no weights"

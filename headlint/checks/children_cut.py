@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from headlint.checks.candidate import Candidate
+from headlint.checks.mending import call_that_makes
 from headlint.checks.places import head_places, spelled
 from headlint.claims import CutRaises, ReluLost
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.history import Define, MakeContainer, ModuleRef
+from headlint.mends.imports import written
+from headlint.mends.mend import Mend
+from headlint.mends.scene import Scene
+from headlint.mends.steps import before_item
 
 CODE = "HL203"
 
@@ -102,7 +108,8 @@ def _raising(history: ModelHistory, cut: _Cut) -> Iterator[Candidate]:
         kind = modules.kind_of(history.state, layer)
         message = f"the children of {name} do not flatten what they return, as its forward does: {kind} is given a map"
         claim = CutRaises(history.build.object, layer)
-        yield Candidate(CODE, site, site, f"{message}; {hint}", hint, claim, speculative=True, model=cut.ref)
+        mends = partial(_mends, history=history, layer=layer, steps=_FLATTENING)
+        yield Candidate(CODE, site, site, f"{message}; {hint}", hint, claim, True, cut.ref, mends=mends)
     elif len(cut.own) > 1 and (cut.behind or cut.ref in history.state.called or _calls(history, cut.ref)):
         heads = " and ".join(f"'{spelled(place)}'" for place in head_places(history))
         hint = f"keep the model and replace {heads}"
@@ -138,7 +145,30 @@ def _silent(history: ModelHistory, cut: _Cut) -> Iterator[Candidate]:
     message = f"the children of {name} lack the ReLU that its forward applies to their output; {hint}"
     claim = ReluLost(history.model, ModuleRef(history.build.object, heads[0]), around, layer)
     site = cut.event.site
-    yield Candidate(CODE, site, site, message, hint, claim, speculative=True, model=around)
+    first = next((ref for ref in cut.behind), layer)
+    mends = partial(_mends, history=history, layer=first, steps=(("ReLU()",),))
+    yield Candidate(CODE, site, site, message, hint, claim, True, around, mends=mends)
+
+
+# What may be lost before a layer that takes features, the least first.
+_FLATTENING = (
+    ("Flatten()",),
+    ("AdaptiveAvgPool2d(1)", "Flatten()"),
+    ("ReLU()", "AdaptiveAvgPool2d(1)", "Flatten()"),
+)
+
+
+def _mends(scene: Scene, history: ModelHistory, layer: ModuleRef, steps: tuple[tuple[str, ...], ...]) -> Iterator[Mend]:
+    """The steps that are lost, before the layer that needs them."""
+    call = call_that_makes(history, layer)
+    if call is None:
+        return
+    prefix = written(scene, "torch.nn.Module")[0].removesuffix("Module")
+    for names in steps if prefix else ():
+        codes = [prefix + name for name in names]
+        change = before_item(scene, call, codes)
+        if change is not None:
+            yield Mend(f"put {' and '.join(codes)} before it", "safe", (change,))
 
 
 def _next_layer(history: ModelHistory, cut: _Cut) -> tuple[ModuleRef, ModuleRef] | None:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+
+import libcst as cst
 
 from headlint.checks.candidate import Candidate
 from headlint.checks.composition import Composed, first_refusal
-from headlint.checks.places import head_places
+from headlint.checks.mending import call_that_makes, only_head
+from headlint.checks.places import head_places, spelled
 from headlint.claims import ForwardRaises
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.history import Define, ModuleRef
+from headlint.mends.imports import written
+from headlint.mends.layers import first_size
+from headlint.mends.mend import Insert, Mend, Prefix, Replace
+from headlint.mends.places import at, target_of
+from headlint.mends.scene import Scene
 
 CODE = "HL205"
 
@@ -37,7 +46,29 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             )
         claim = ForwardRaises((found.layer,))
         model = ModuleRef(event.object, "")
-        yield Candidate(CODE, found.operation.site, event.site, f"{message}; {hint}", hint, claim, True, model)
+        mends = partial(_mends, history=history, define=event, found=found)
+        text = f"{message}; {hint}"
+        yield Candidate(CODE, found.operation.site, event.site, text, hint, claim, True, model, mends=mends)
+
+
+def _mends(scene: Scene, history: ModelHistory, define: Define, found: Composed) -> Iterator[Mend]:
+    """Flatten the map, take the old head off, or give the layer the right width."""
+    call, kind = found.operation.site, modules.kind_of(history.state, found.layer)
+    if len(found.given) > 1 and kind == "Linear":
+        if isinstance(call, cst.Call) and len(call.args) == 1:
+            yield Mend("flatten it first", "safe", (Prefix(call.args[0].value, ".flatten(1)", behind=True),))
+        return
+    head, build = only_head(history), history.build.site
+    if _is_whole(history, define, found) and head is not None and head.in_features == found.refused.wanted:
+        statement = None if build is None else scene.statement(build)
+        target = target_of(statement)
+        if target is not None and statement is not None:
+            identity, imports = written(scene, "torch.nn.Identity")
+            code = f"{at(scene.text(target), spelled(head.place))} = {identity}()"
+            yield Mend("take the old head off", "safe", (Insert(code, statement, behind=True), *imports))
+    size = first_size(call_that_makes(history, found.layer), kind)
+    if size is not None and isinstance(found.refused.given, int):
+        yield Mend(f"take {found.refused.given} features", "safe", (Replace(size, str(found.refused.given)),))
 
 
 def _runs(history: ModelHistory, define: Define) -> bool:

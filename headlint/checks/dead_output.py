@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+
+import libcst as cst
 
 from headlint.checks.candidate import Candidate
 from headlint.checks.outputs import Last, hands_through, steps_back
 from headlint.claims import OutputConstant
 from headlint.flow.histories import ModelHistory
 from headlint.history import ModuleRef
+from headlint.mends.imports import written
+from headlint.mends.mend import Mend, Replace
+from headlint.mends.scene import Scene
+from headlint.mends.steps import left_out, operand
 
 CODE = "HL206"
 
@@ -28,13 +35,31 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         if not hands_through(history, model) and not any(use.target == model for use in history.uses):
             continue
         last = list(_last_steps(history, model))
-        found = _softmax_of_one(history, last) or _cut_to_zero(history, last)
+        single = _softmax_of_one(history, last)
+        found = single or _cut_to_zero(history, last)
         if found is None or found[0].site is None:
             continue
         step, message, hint = found
         assert step.site is not None
         claim = OutputConstant(model)
-        yield Candidate(CODE, step.site, step.site, f"{message}; {hint}", hint, claim, speculative=False, model=model)
+        mends = partial(_mends, step=step, single=single is not None)
+        yield Candidate(CODE, step.site, step.site, f"{message}; {hint}", hint, claim, False, model, mends=mends)
+
+
+def _mends(scene: Scene, step: Last, single: bool) -> Iterator[Mend]:
+    """A sigmoid for the softmax of one number; other steps are left out."""
+    call = step.site
+    if not isinstance(call, cst.Call):
+        return
+    if not single:
+        yield Mend(f"leave out the {step.kind}", "unsafe", left_out(scene, call, layer=step.layer is not None))
+    elif step.layer is not None:
+        name, imports = written(scene, f"torch.nn.{'LogSigmoid' if step.kind == 'LogSoftmax' else 'Sigmoid'}")
+        yield Mend("use a sigmoid", "unsafe", (Replace(call, f"{name}()"), *imports))
+    elif step.kind == "softmax":
+        given = operand(scene, call)
+        if given is not None:
+            yield Mend("use a sigmoid", "unsafe", (Replace(call, f"{scene.whole_text(given)}.sigmoid()"),))
 
 
 def _last_steps(history: ModelHistory, model: ModuleRef) -> Iterator[Last]:

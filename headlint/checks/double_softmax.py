@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.outputs import last_step, losses
+from headlint.checks.outputs import Last, last_step, losses
 from headlint.claims import OutputsNormalised
 from headlint.flow.histories import ModelHistory
+from headlint.mends.mend import Mend
+from headlint.mends.scene import Scene
+from headlint.mends.steps import left_out
 
 CODE = "HL401"
 
@@ -35,4 +39,12 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         given = f"outputs that already went through {last.kind}"
         message = f"the loss {use.name} applies {applied} itself, to {given}; {hint}"
         claim = OutputsNormalised(use.target, summed)
-        yield Candidate(CODE, last.site, use.site, message, hint, claim, speculative=False, model=use.target)
+        mends = partial(_mends, last=last)
+        yield Candidate(CODE, last.site, use.site, message, hint, claim, False, use.target, mends=mends)
+
+
+def _mends(scene: Scene, last: Last) -> Iterator[Mend]:
+    """Raw scores: unsafe, since other code may want what the model returns to be probabilities."""
+    changes = () if last.site is None else left_out(scene, last.site, layer=last.layer is not None)
+    if changes:
+        yield Mend(f"leave out the {last.kind}", "unsafe", changes)

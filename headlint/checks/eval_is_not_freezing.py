@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import libcst as cst
 
@@ -13,6 +14,8 @@ from headlint.claims import StepsChange
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import OptimizerRecord
 from headlint.history import ModuleRef, ParameterRef, SetFlag
+from headlint.mends.mend import Insert, Mend
+from headlint.mends.scene import Scene
 
 CODE = "HL312"
 
@@ -45,4 +48,12 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             f"'{name}' puts {where} into eval mode, which freezes nothing: all {sum(count for _, count in found)}"
             f" parameters are in the optimizer and train; {hint}"
         )
-        yield Candidate(CODE, site, site, message, hint, StepsChange(ref), speculative=False)
+        mends = partial(_mends, site=site)
+        yield Candidate(CODE, site, site, message, hint, StepsChange(ref), speculative=False, mends=mends)
+
+
+def _mends(scene: Scene, site: cst.CSTNode) -> Iterator[Mend]:
+    """The flags as well: unsafe, since the function may only be called wrongly."""
+    if isinstance(site, cst.Call) and isinstance(site.func, cst.Attribute):
+        code = f"{scene.whole_text(site.func.value)}.requires_grad_(False)"
+        yield Mend("freeze it", "unsafe", (Insert(code, scene.statement(site), behind=True),))

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+
+import libcst as cst
 
 from headlint.checks.candidate import Candidate
+from headlint.checks.mending import owner_of
 from headlint.checks.places import joined, place_of, spelled
 from headlint.checks.training import was_trained_between
 from headlint.claims import NothingFrozen
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.history import ModuleRef, ParameterRef, SetFlag, SetModule
+from headlint.mends.mend import Mend, Replace
+from headlint.mends.order import pairs
+from headlint.mends.places import is_place, target_of
+from headlint.mends.scene import Scene
+from headlint.source.nodes import descend
 
 CODE = "HL302"
 
@@ -39,9 +48,23 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         )
         hint = "freeze the layers that stay in the model"
         refs = tuple(event.replaced for event in replaced if event.replaced is not None)
-        yield Candidate(
-            CODE, freeze.site, freeze.site, f"{message}; {hint}", hint, NothingFrozen(refs), speculative=False
-        )
+        text, claim = f"{message}; {hint}", NothingFrozen(refs)
+        mends = partial(_mends, freeze=freeze.site, placed=replaced[0].site, place=place)
+        yield Candidate(CODE, freeze.site, freeze.site, text, hint, claim, speculative=False, mends=mends)
+
+
+def _mends(scene: Scene, freeze: cst.CSTNode, placed: cst.CSTNode | None, place: str) -> Iterator[Mend]:
+    """Freeze the whole model where only the layer was named: unsafe, since a part of it may be meant."""
+    target = target_of(placed)
+    layer = None if target is None else scene.code(target)
+    base = None if layer is None else owner_of(layer, place)
+    if placed is None or base is None:
+        return
+    for pair in pairs(scene, freeze, placed):
+        frozen = descend((pair.block[pair.moving],))
+        changes = tuple(Replace(node, base) for node in frozen if is_place(node) and scene.code(node) == layer)
+        if pair.moving < pair.past and changes:
+            yield Mend(f"freeze all of {base}", "unsafe", changes)
 
 
 def _replaced_after(history: ModelHistory, index: int, parameters: tuple[ParameterRef, ...]) -> list[SetModule]:

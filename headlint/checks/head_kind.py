@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+
+import libcst as cst
 
 from headlint.checks.candidate import Candidate
+from headlint.checks.mending import as_convolution, call_that_makes, fitted, in_module, only_head
 from headlint.checks.places import head_places, place_of, site_in_container, sizes_of, spelled
-from headlint.checks.regions import regions
+from headlint.checks.regions import Region, regions
 from headlint.claims import ForwardRaises, TrainingForwardRaises
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.history import ModuleRef
+from headlint.mends.imports import written
+from headlint.mends.layers import argument, new_layer
+from headlint.mends.mend import Mend, Replace
+from headlint.mends.places import at, replaced, step_of, target_of
+from headlint.mends.scene import Scene
+from headlint.mends.steps import before_item, item_of, left_out
 from headlint.torchlib.shapes import Refused, Shape, behind
 
 CODE = "HL204"
@@ -36,7 +46,43 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         name = spelled(place_of(history, layer) or region.place)
         message = f"{history.builder.name} gives {shape} to '{name}', and a {kind} takes {what}; {hint}"
         claim = (TrainingForwardRaises if region.in_training else ForwardRaises)((layer,))
-        yield Candidate(CODE, site, event.site, message, hint, claim, speculative=True)
+        mends = partial(_mends, history=history, region=region, layer=layer, given=given)
+        yield Candidate(CODE, site, event.site, message, hint, claim, speculative=True, mends=mends)
+
+
+def _mends(scene: Scene, history: ModelHistory, region: Region, layer: ModuleRef, given: Shape) -> Iterator[Mend]:
+    """A layer of the kind that can stand there, only the head, or what flattens before it."""
+    event, call = region.events[-1], call_that_makes(history, layer)
+    kind, head = modules.kind_of(history.state, layer), only_head(history)
+    step = step_of(target_of(event.site))
+    if call is None or event.site is None:
+        return
+    if kind == "Linear" and head is not None and head.kind == "Conv2d" and isinstance(given[0], int):
+        for changes in as_convolution(scene, history, layer, given[0]):
+            yield Mend("make it a convolution", "safe", changes)
+    elif kind == "Linear":
+        inside = None if head is None or step is None else in_module(head.place.removeprefix(f"{region.place}."))
+        if head is not None and step is not None and inside and head.place.startswith(f"{region.place}."):
+            place = at(step[1], inside)
+            renamed = replaced(scene, [event.site], scene.code(step[0]), step[1], place)
+            for changes in fitted(scene, history, layer, head, at(scene.text(step[0]), place)):
+                yield Mend(f"replace {spelled(head.place)} only", "safe", (*renamed, *changes))
+        flatten, imports = written(scene, "torch.nn.Flatten")
+        change = before_item(scene, call, [f"{flatten}()"])
+        if change is not None:
+            yield Mend("flatten before it", "safe", (change, *imports))
+    elif kind == "Conv2d" and item_of(scene, call) is None:
+        yield from _as_linear(scene, call)
+    else:
+        yield Mend(f"take the {kind} out", "safe", left_out(scene, call, layer=True))
+
+
+def _as_linear(scene: Scene, call: cst.CSTNode) -> Iterator[Mend]:
+    taken, told = argument(call, 0, "in_channels"), argument(call, 1, "out_channels")
+    if taken is not None and told is not None:
+        codes = {"in_features": scene.text(taken.value), "out_features": scene.text(told.value)}
+        code, imports = new_layer(scene, "Linear", {}, codes)
+        yield Mend("make it a Linear", "safe", (Replace(call, code), *imports))
 
 
 def _wrong_kind(history: ModelHistory, ref: ModuleRef, arriving: Shape) -> tuple[ModuleRef, Shape] | None:

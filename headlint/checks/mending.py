@@ -48,6 +48,12 @@ def head_inside(head: Head, target: ModuleRef, history: ModelHistory) -> str | N
     return None if steps == head.place else in_module(steps)
 
 
+def owner_of(code: str, place: str) -> str | None:
+    """What code for a place in a model writes before it; None if it does not end with that place."""
+    owner = code.removesuffix(spelled(place))
+    return None if owner == code or not owner.endswith(".") else owner[:-1]
+
+
 def in_module(steps: str) -> str:
     """A place as code writes it behind the module that it stands in: `[6]`, `fc`, `[1].fc`."""
     first, _, rest = steps.partition(".")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+
+import libcst as cst
 
 from headlint.checks.candidate import Candidate
+from headlint.checks.mending import only_head
 from headlint.checks.places import head_places, spelled
 from headlint.claims import NamesCaught
 from headlint.flow import modules
@@ -12,7 +16,10 @@ from headlint.flow.filters import NameFilter
 from headlint.flow.histories import ModelHistory
 from headlint.flow.modes import is_batch_norm
 from headlint.history import ModuleRef, ParameterRef
-from headlint.source.nodes import text_of
+from headlint.mends.mend import Mend, Replace
+from headlint.mends.scene import Scene
+from headlint.source.nodes import descend, text_of
+from headlint.zoo import Head
 
 CODE = "HL308"
 
@@ -34,7 +41,32 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             claim = NamesCaught(one.owner, one.names, one.matched, against, flag)
             text = f"{message}; {hint}"
             elsewhere = len(one.matched) in (0, len(now))
-            yield Candidate(CODE, one.site, one.site, text, hint, claim, speculative=False, unless_right=elsewhere)
+            mends = partial(_mends, history=history, one=one)
+            yield Candidate(CODE, one.site, one.site, text, hint, claim, False, unless_right=elsewhere, mends=mends)
+
+
+def _mends(scene: Scene, history: ModelHistory, one: NameFilter) -> Iterator[Mend]:
+    """The head's own name, where the test has the name of other models' heads."""
+    head = only_head(history)
+    standing = None if head is None else _standing(history, head)
+    places = [path for path, ref in modules.walk(history.state, one.owner) if ref == standing]
+    strings = [node for node in descend((one.site,)) if isinstance(node, cst.SimpleString)]
+    wrong = [node for node in strings if str(node.evaluated_value).strip("._").lower() in _HEADS]
+    for place in places if wrong else ():
+        changes = tuple(Replace(node, _renamed(node, place)) for node in wrong)
+        yield Mend(f"test for {place}", "safe", changes)
+
+
+def _standing(history: ModelHistory, head: Head) -> ModuleRef | None:
+    """What stands where the builder put its head."""
+    return next((ref for ref, place in history.places.items() if place == head.place), None)
+
+
+def _renamed(node: cst.SimpleString, place: str) -> str:
+    """A string with another name between the dots around it."""
+    value = str(node.evaluated_value)
+    name = value.strip(".")
+    return f"{node.prefix}{node.quote}{value.replace(name, place)}{node.quote}"
 
 
 Told = tuple[str, str, frozenset[str], bool]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 from headlint.checks.candidate import Candidate
 from headlint.checks.flags import described, module_around
 from headlint.claims import OptimizerRaises
 from headlint.flow.histories import ModelHistory
 from headlint.history import MakeOptimizer
+from headlint.mends.groups import disjoint_groups, kept_in_list
 
 CODE = "HL313"
 
@@ -27,7 +29,9 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         if told:
             message, hint = told
             text = f"{message}: {event.kind} raises; {hint}"
-            yield Candidate(CODE, event.site, event.site, text, hint, OptimizerRaises(position), speculative=False)
+            mends = partial(kept_in_list if event.exhausted else disjoint_groups, call=event.site)
+            claim = OptimizerRaises(position)
+            yield Candidate(CODE, event.site, event.site, text, hint, claim, speculative=False, mends=mends)
 
 
 def _exhausted(event: MakeOptimizer) -> tuple[str, str] | None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+
+import libcst as cst
 
 from headlint.checks.candidate import Candidate
 from headlint.checks.outputs import hands_through
 from headlint.claims import OutputRefused, TrainingOutputRefused
+from headlint.finding import Applicability
 from headlint.flow.histories import ModelHistory
 from headlint.flow.outputs import Use
 from headlint.flow.state import ZooObject
 from headlint.history import ModuleRef
+from headlint.mends.mend import Mend, Prefix
+from headlint.mends.scene import Scene
+from headlint.mends.steps import calls_behind, output_of
 
 CODE = "HL403"
 
@@ -56,7 +63,22 @@ def _candidate(history: ModelHistory, use: Use) -> Candidate:
     else:
         hint = "unpack it, or take its '.logits'"
         message = f"{name} returns a tuple with its auxiliary outputs in train mode, and {what} wants a tensor; {hint}"
-    return Candidate(CODE, use.site, use.site, message, hint, claim, speculative=False, model=use.target)
+    segmentation = history.builder.task == "segmentation"
+    mends = partial(_mends, site=use.site, part='["out"]' if segmentation else ".logits", always=segmentation)
+    return Candidate(CODE, use.site, use.site, message, hint, claim, False, use.target, mends=mends)
+
+
+def _mends(scene: Scene, site: cst.CSTNode, part: str, always: bool) -> Iterator[Mend]:
+    """The main output, where the model is called or where it is used.
+
+    Unsafe if the model returns a tensor in eval mode.
+    """
+    used = output_of(scene, site)
+    if used is None:
+        return
+    applicability: Applicability = "safe" if always else "unsafe"
+    for call in (*calls_behind(scene, used), used):
+        yield Mend(f"take {part}", applicability, (Prefix(call, part, behind=True),))
 
 
 def _wants_tensor(use: Use) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import libcst as cst
 
@@ -13,6 +14,11 @@ from headlint.checks.recipes import MOST_WATCHED
 from headlint.claims import NotInOptimizer
 from headlint.flow.histories import ModelHistory
 from headlint.history import ModuleRef, ParameterRef, SetFlag
+from headlint.mends.flags import parameters_in
+from headlint.mends.mend import Insert, Mend
+from headlint.mends.order import places_of
+from headlint.mends.places import target_of
+from headlint.mends.scene import Scene
 
 CODE = "HL307"
 
@@ -71,4 +77,17 @@ def _candidate(
     )
     hint = f"build {kind} again behind it, or call add_param_group"
     claim = NotInOptimizer(tuple(refs), beside(history))
-    return Candidate(CODE, site, site, message, hint, claim, speculative=False, unless_read=("grad",))
+    mends = partial(_mends, unfreezing=site, optimizer=optimizer.event.site)
+    return Candidate(CODE, site, site, message, hint, claim, False, unless_read=("grad",), mends=mends)
+
+
+def _mends(scene: Scene, unfreezing: cst.CSTNode, optimizer: cst.CSTNode | None) -> Iterator[Mend]:
+    """A group of its own in the optimizer: unsafe, since its learning rate may be meant to be another one."""
+    name = None if optimizer is None else target_of(scene.statement(optimizer))
+    if optimizer is None or name is None:
+        return
+    for site in places_of(scene, unfreezing):
+        statement, parameters = parameters_in(scene, site)
+        if parameters and scene.function(site) is scene.function(optimizer):
+            code = f'{scene.text(name)}.add_param_group({{"params": {parameters}}})'
+            yield Mend("add a parameter group", "unsafe", (Insert(code, statement, behind=True),))

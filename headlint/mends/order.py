@@ -30,7 +30,7 @@ class Pair:
 
 def pairs(scene: Scene, moving: cst.CSTNode, past: cst.CSTNode) -> Iterator[Pair]:
     """The statements of one block in which two places stand, or calls of the functions in which they do."""
-    for one, other in product(_stand_ins(scene, moving), _stand_ins(scene, past)):
+    for one, other in product(places_of(scene, moving), places_of(scene, past)):
         for around in scene.around(one):
             if isinstance(around, _FUNCTIONS):
                 break
@@ -56,7 +56,8 @@ def _statement_of(scene: Scene, block: Sequence[cst.CSTNode], node: cst.CSTNode)
     return None
 
 
-def _stand_ins(scene: Scene, node: cst.CSTNode) -> list[cst.CSTNode]:
+def places_of(scene: Scene, node: cst.CSTNode) -> list[cst.CSTNode]:
+    """A place in the code, and the calls of the function in which it stands."""
     function = next((here for here in scene.around(node) if isinstance(here, cst.FunctionDef)), None)
     if function is None:
         return [node]

@@ -25,6 +25,11 @@ def target_of(site: cst.CSTNode | None) -> cst.BaseExpression | None:
     return site.target if isinstance(site, cst.AnnAssign) else None
 
 
+def is_place(node: cst.CSTNode) -> bool:
+    """Whether an expression may stand for a place in something: `x.y`, `x[0]`."""
+    return isinstance(node, (cst.Attribute, cst.Subscript))
+
+
 def step_of(node: cst.CSTNode | None) -> tuple[cst.BaseExpression, str] | None:
     """What `x.name` or `x[3]` reads from, and the name or index; None for other expressions."""
     if isinstance(node, cst.Attribute):
