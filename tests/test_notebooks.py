@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headlint import lint_paths
+from headlint.source.cells import Unchangeable
 from headlint.source.decoding import DecodingFailure
-from headlint.source.notebooks import as_python, read_notebook
+from headlint.source.notebooks import as_python, read_notebook, rewritten_notebook
 from headlint.source.segments import Segment, Source
 
 
@@ -68,12 +69,13 @@ def test_a_cell_that_is_taken_is_python_with_as_many_lines(lines: list[str]) -> 
 
 def test_cells_are_one_program() -> None:
     source = read_notebook(notebook(["import torch\n", "x = 1"], "def f(:", "%%html\n<b>", "y = x\n"))
-    assert source.text == "import torch\nx = 1\n\n\ny = x\n\n"
-    assert source.segments == (Segment(1, 1), Segment(3, 3), Segment(4, 5))
+    marks = [f"# cell {number} of the notebook" for number in (1, 3, 4)]
+    assert source.text == f"{marks[0]}\nimport torch\nx = 1\n{marks[1]}\n\n\n{marks[2]}\ny = x\n\n"
+    assert source.segments == (Segment(1, 2, 3), Segment(3, 5, 6), Segment(4, 8, 9))
     assert source.notes == ("cell 2:1:1: is no Python and is left out",)
-    assert [source.spelled(line) for line in (1, 2, 3, 5, 6)] == ["1:1", "1:2", "3:1", "4:1", "4:2"]
-    assert source.lines_around(2) == ["import torch\n", "x = 1\n"]
-    assert source.lines_around(5) == ["y = x\n", "\n"]
+    assert [source.spelled(line) for line in (2, 3, 5, 8, 9)] == ["1:1", "1:2", "3:1", "4:1", "4:2"]
+    assert source.lines_around(3) == source.lines_of(1) == ["import torch\n", "x = 1\n"]
+    assert source.lines_around(8) == source.lines_of(4) == ["y = x\n", "\n"]
 
 
 def test_a_file_is_one_segment() -> None:
@@ -85,9 +87,9 @@ def test_a_file_is_one_segment() -> None:
 def test_other_cells_and_other_languages_are_no_code() -> None:
     assert read_notebook(notebook("import x", kind="markdown")).text == ""
     assert read_notebook(notebook("library(x)", kernelspec={"language": "R"})).text == ""
-    assert read_notebook(notebook("import x", language_info={"name": "python"})).text == "import x\n"
+    assert read_notebook(notebook("import x", language_info={"name": "python"})).text.endswith("\nimport x\n")
     old = {"worksheets": [{"cells": [{"cell_type": "code", "input": ["import x\n", "x"]}]}], "nbformat": 3}
-    assert read_notebook(json.dumps(old).encode()).text == "import x\nx\n"
+    assert read_notebook(json.dumps(old).encode()).text.endswith("\nimport x\nx\n")
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"cells": 3}', b"\xff\xfe", b"null"])
@@ -154,3 +156,91 @@ def test_percent_scripts_are_python(headlint: Run, tmp_path: Path) -> None:
     )
     result = headlint("check", "--output-format=concise", str(script))
     assert [line.split(" ")[0] for line in result.stdout.splitlines()] == [f"{script}:10:1:"]
+
+
+# -- writing them back ---------------------------------------------------------------------------------------------
+
+
+def spelled(cells: list[Any], style: dict[str, Any], end: str) -> bytes:
+    """A notebook as some tool or other writes it."""
+    made = [
+        {"cell_type": "code", "id": f"c{n}", "metadata": {"x": 1.0}, "outputs": [{"y": 1e5}], "source": cell}
+        for n, cell in enumerate(cells)
+    ]
+    made.insert(1, {"cell_type": "markdown", "source": ["# \u00e9\n", "text"], "metadata": {}})
+    return (json.dumps({"metadata": {"z": {}}, "nbformat": 4, "cells": made}, **style) + end).encode()
+
+
+STYLES = ({}, {"indent": 1, "ensure_ascii": False}, {"indent": 4, "sort_keys": True}, {"separators": (",", ":")})
+LINE = st.sampled_from(["x = 1", "y = 'é'", "z = '😀'", "%time f(1)", "!ls *.py", "", "pass", '"\\\\n\\t"', "# noqa"])
+
+
+def cut_up(lines: list[str], form: str, end: str) -> Any:
+    text = end.join(lines)
+    if form == "string":
+        return text
+    kept = text.splitlines(keepends=True) if form == "lines" else [text[:3], text[3:]]
+    return kept
+
+
+@given(
+    st.lists(st.lists(LINE, max_size=4), min_size=1, max_size=3),
+    st.sampled_from(["lines", "string", "odd"]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(STYLES),
+    st.sampled_from(["", "\n"]),
+    st.data(),
+)
+def test_only_the_source_of_an_edited_cell_changes(
+    cells: list[list[str]], form: str, line_end: str, style: dict[str, Any], end: str, data: st.DataObject
+) -> None:
+    written = spelled([cut_up(lines, form, line_end) for lines in cells], style, end)
+    program = read_notebook(written).text
+    assert rewritten_notebook(written, program) == written
+    lines = program.split("\n")
+    plain = [
+        n for n, line in enumerate(lines[:-1]) if line not in ("pass", "0;    f(1)") and not line.startswith("# c")
+    ]
+    if not plain:
+        return
+    at = data.draw(st.sampled_from(plain))
+    new = data.draw(st.sampled_from(["", "new = 'ü'", "a = 1\nb = 2", lines[at] + "  # noqa"]))
+    try:
+        rewritten = rewritten_notebook(written, "\n".join([*lines[:at], *new.split("\n"), *lines[at + 1 :]]))
+    except Unchangeable:
+        raise AssertionError("a plain line can be changed") from None
+    assert read_notebook(rewritten).text.split("\n") == [*lines[:at], *new.split("\n"), *lines[at + 1 :]]
+    before, after = json.loads(written), json.loads(rewritten)
+    changed = [n for n, cell in enumerate(before["cells"]) if cell != after["cells"][n]]
+    assert len(changed) <= 1
+    sources = [cell["source"] for cell in after["cells"] if cell["cell_type"] == "code"]
+    if form != "odd" and all(len(before["cells"][n]["source"]) > 1 and after["cells"][n]["source"] for n in changed):
+        # What wrote the notebook would have written the other one in just these bytes.
+        assert rewritten == spelled(sources, style, end)
+    for number in changed:
+        del before["cells"][number]["source"], after["cells"][number]["source"]
+    assert before == after
+
+
+def test_a_notebook_keeps_its_spelling_around_the_edited_line() -> None:
+    written = (
+        b'\xef\xbb\xbf{"cells": [\r\n {"source" : [\t"x = \\u0031\\n",  "y = 2 \\/ 1\\n"  ,\n\t"z = \\"\xc3\xa9\\"" ]\n,'
+        b' "cell_type":"code","outputs":[1.0, 1e5, -0, 1E+2]} ], "cells_":0}'
+    )
+    program = read_notebook(written).text
+    assert program.splitlines()[1:] == ["x = 1", "y = 2 / 1", 'z = "é"']
+    new = rewritten_notebook(written, program.replace("z =", "w ="))
+    assert new == written.replace(b'  ,\n\t"z =', b',  "w =').replace(b'"y = 2 \\/ 1\\n"', b'"y = 2 \\/ 1\\n"')
+    new = rewritten_notebook(written, program.replace("x = 1\n", ""))
+    assert b'"source" : [\t"y = 2 \\/ 1\\n",  "z = \\"\xc3\xa9\\"" ]' in new
+
+
+def test_code_behind_a_magic_is_edited_and_magics_are_not() -> None:
+    written = notebook("%time model = f(1)\n!ls\nx = 1", "y = 1")
+    program = read_notebook(written).text
+    assert b"%time model = f(2)\\n!ls\\nx = 1" in rewritten_notebook(written, program.replace("f(1)", "f(2)"))
+    for other in (program.replace("pass\n", ""), program.replace("0;  ", "1;  "), program.replace("pass", "pass; x")):
+        with pytest.raises(Unchangeable, match="no plain Python"):
+            rewritten_notebook(written, other)
+    with pytest.raises(Unchangeable, match="which cell"):
+        rewritten_notebook(written, program.replace("# cell 3", "# cell 2").replace("# cell 2 of", "# cell two of"))

@@ -39,3 +39,16 @@ def decode(data: bytes) -> str:
 def split_lines(text: str) -> list[str]:
     r"""The physical lines as Python counts them (`\n`, `\r\n` and `\r` end a line, form feeds do not), ends as `\n`."""
     return io.StringIO(text, newline=None).readlines()
+
+
+def encode(text: str, like: bytes) -> bytes:
+    """The bytes of a text in the encoding of another file's bytes, with its byte order mark; raises DecodingFailure."""
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(like).readline)
+    try:
+        data = text.encode(encoding)
+    except UnicodeEncodeError as failure:
+        name = encoding.removesuffix("-sig")
+        raise DecodingFailure(f"1:1: cannot be written as {name}: {failure.object[failure.start]!r}") from None
+    if decode(data) != text:
+        raise DecodingFailure("1:1: cannot be written back in its encoding")
+    return data

@@ -9,9 +9,11 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from typing import Any
 
+from headlint.source.cells import Unchangeable, merged, with_cells
 from headlint.source.decoding import DecodingFailure
 from headlint.source.segments import Segment, Source
 
@@ -23,11 +25,9 @@ def read_notebook(data: bytes) -> Source:
     """The program that a notebook's code cells make; raises DecodingFailure.
 
     Cells are counted from 1, those without code included. One that is no Python is left out with a note, and a
-    notebook in another language is an empty program.
+    notebook in another language is an empty program. A comment in front of each cell keeps them apart.
     """
-    numbered = enumerate(_cells(data), start=1)
-    code = [(n, source_of(cell)) for n, cell in numbered if isinstance(cell, dict) and cell.get("cell_type") == "code"]
-    return program_of(code)
+    return program_of(_code_cells(data))
 
 
 def program_of(cells: Iterable[tuple[int, str]]) -> Source:
@@ -40,9 +40,41 @@ def program_of(cells: Iterable[tuple[int, str]]) -> Source:
         if python is None:
             notes.append(f"cell {number}:1:1: is no Python and is left out")
             continue
-        segments.append(Segment(number, len(lines) + 1))
+        lines.append(_mark(number))
+        first = len(lines) + 1
         lines += python.split("\n")
+        segments.append(Segment(number, first, len(lines)))
     return Source("".join(f"{line}\n" for line in lines), tuple(segments) or (Segment(0, 1),), tuple(notes))
+
+
+def rewritten_notebook(data: bytes, text: str) -> bytes:
+    """A notebook whose program is `text`, an edited form of the one that was read from `data`; raises Unchangeable.
+
+    Only the sources of cells change whose program does.
+    """
+    changed: dict[int, list[int | str]] = {}
+    rest = text.split("\n")
+    cells = [(number, cell, python) for number, cell in _code_cells(data) if (python := as_python(cell)) is not None]
+    marks = [_mark(number) for number, _, _ in cells]
+    if [line for line in rest if line in set(marks)] != marks or rest[0] != marks[0]:
+        raise Unchangeable("it cannot be told which cell the new code belongs to")
+    for (number, cell, python), behind in zip_longest(cells, marks[1:]):
+        end = rest.index(behind) if behind is not None else len(rest) - 1
+        new, rest = rest[1:end], rest[end:]
+        if new != python.split("\n"):
+            changed[number] = merged(cell.split("\n"), python.split("\n"), new)
+    return with_cells(data, changed) if changed else data
+
+
+def _mark(number: int) -> str:
+    return f"# cell {number} of the notebook"
+
+
+def _code_cells(data: bytes) -> Iterator[tuple[int, str]]:
+    """The number and the text of each code cell; raises DecodingFailure."""
+    for number, cell in enumerate(_cells(data), start=1):
+        if isinstance(cell, dict) and cell.get("cell_type") == "code":
+            yield number, source_of(cell)
 
 
 def _cells(data: bytes) -> list[Any]:
