@@ -8,9 +8,10 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from headlint.api import lint_paths, lint_source
+    from headlint.api import fix_source, lint_paths, lint_source
     from headlint.finding import Edit, Evidence, Finding, Fix, Span, Verdict
     from headlint.lint import Linter, Report, Settings
+    from headlint.rewrite import Fixed
 
 __version__ = "0.1.0"
 
@@ -19,12 +20,14 @@ __all__ = [
     "Evidence",
     "Finding",
     "Fix",
+    "Fixed",
     "Linter",
     "Report",
     "Settings",
     "Span",
     "Verdict",
     "__version__",
+    "fix_source",
     "lint_paths",
     "lint_source",
 ]
@@ -36,7 +39,7 @@ if not TYPE_CHECKING:  # else type checkers would take every name for one of thi
         if name in __all__:
             from importlib import import_module
 
-            for module_name in ("headlint.finding", "headlint.lint", "headlint.api"):
+            for module_name in ("headlint.finding", "headlint.lint", "headlint.api", "headlint.rewrite"):
                 module = import_module(module_name)
                 if name in vars(module):
                     return globals().setdefault(name, vars(module)[name])

@@ -1,6 +1,7 @@
-"""The two functions for programs that use headlint: findings of a text, and of files and directories.
+"""The functions for programs that use headlint: findings of a text and of files and directories, and fixes.
 
-Both report every finding; `# noqa` is a matter of the front ends that people read.
+They go by the settings that they are given and read no configuration. They report every finding, and fix what a
+`# noqa` silences too: that is a matter of the front ends that people read.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headlint.lint import Linter, Report, Settings
+from headlint.rewrite import Fixed, fix_text
 from headlint.source.decoding import DecodingFailure
 from headlint.source.discovery import python_files
 from headlint.source.reading import read_source
@@ -23,6 +25,16 @@ def lint_source(text: str, name: str = "<string>", settings: Settings | None = N
     """The findings in `text`; `name` is only shown. Never raises: what went wrong stands in the report's notes."""
     with Linter(settings or Settings()) as linter:
         return linter.lint(text, name)
+
+
+def fix_source(text: str, name: str = "<string>", settings: Settings | None = None, *, unsafe: bool = False) -> Fixed:
+    """`text` with its safe fixes applied, the unsafe ones too if asked, and the findings that are gone and left.
+
+    Each fix has been proven: the edited program was linted again, and its models were run. Line ends stay as they
+    are. Never raises; a text that cannot be parsed comes back as it is.
+    """
+    with Linter(settings or Settings()) as linter:
+        return fix_text(linter, text, name, unsafe=unsafe)
 
 
 def lint_paths(paths: Iterable[str | PathLike[str]], settings: Settings | None = None) -> Iterator[tuple[Path, Report]]:

@@ -96,7 +96,7 @@ class Linter:
 
     def selecting(self, codes: frozenset[str]) -> Linter:
         """A linter that asks only these rules, over the same worker; close the one that it was made from."""
-        return Linter(replace(self.settings, select=codes), self._running_observer())
+        return Linter(replace(self.settings, select=codes), self.observer())
 
     def __enter__(self) -> Linter:
         return self
@@ -224,9 +224,10 @@ class Linter:
             return None
         from headlint.verdicts import Replays
 
-        return Replays(self._running_observer).observe
+        return Replays(self.observer).observe
 
-    def _running_observer(self) -> Observer:
+    def observer(self) -> Observer:
+        """What answers recipes: the one that was given, else one with a worker, which starts when it is needed."""
         if self._observer is not None:
             return self._observer
         if self._prober is None:

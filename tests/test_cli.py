@@ -111,13 +111,6 @@ def test_select(headlint: Run, project: Path) -> None:
     assert codes("--select=hl101, HL301") == {"HL101"}
 
 
-def test_a_rule_that_is_off_is_selected_by_its_whole_code() -> None:
-    from headlint.commands.check import _selected
-
-    assert "HL310" not in _selected("HL") | _selected("HL31")
-    assert _selected("HL310") == {"HL310"}
-
-
 def test_unconfirmed_findings_can_be_left_out(headlint: Run, project: Path) -> None:
     done = headlint("check", "--confirm=require", "--python=nowhere/python", "wrong.py", cwd=project)
     assert done.stdout == "No findings in 1 file; 1 unconfirmed not shown\n"
@@ -246,7 +239,6 @@ def test_a_missing_path_is_named_and_the_rest_is_checked(headlint: Run, project:
     "arguments",
     [
         (),
-        ("check",),
         ("check", "--confirm=perhaps", "."),
         ("check", "--timeout=0", "."),
         ("check", "--timeout=soon", "."),

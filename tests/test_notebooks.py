@@ -171,7 +171,12 @@ def spelled(cells: list[Any], style: dict[str, Any], end: str) -> bytes:
     return (json.dumps({"metadata": {"z": {}}, "nbformat": 4, "cells": made}, **style) + end).encode()
 
 
-STYLES = ({}, {"indent": 1, "ensure_ascii": False}, {"indent": 4, "sort_keys": True}, {"separators": (",", ":")})
+STYLES: tuple[dict[str, Any], ...] = (
+    {},
+    {"indent": 1, "ensure_ascii": False},
+    {"indent": 4, "sort_keys": True},
+    {"separators": (",", ":")},
+)
 LINE = st.sampled_from(["x = 1", "y = 'é'", "z = '😀'", "%time f(1)", "!ls *.py", "", "pass", '"\\\\n\\t"', "# noqa"])
 
 
@@ -179,8 +184,7 @@ def cut_up(lines: list[str], form: str, end: str) -> Any:
     text = end.join(lines)
     if form == "string":
         return text
-    kept = text.splitlines(keepends=True) if form == "lines" else [text[:3], text[3:]]
-    return kept
+    return text.splitlines(keepends=True) if form == "lines" else [text[:3], text[3:]]
 
 
 @given(
@@ -224,13 +228,14 @@ def test_only_the_source_of_an_edited_cell_changes(
 
 def test_a_notebook_keeps_its_spelling_around_the_edited_line() -> None:
     written = (
-        b'\xef\xbb\xbf{"cells": [\r\n {"source" : [\t"x = \\u0031\\n",  "y = 2 \\/ 1\\n"  ,\n\t"z = \\"\xc3\xa9\\"" ]\n,'
+        b'\xef\xbb\xbf{"cells": [\r\n {"source" : [\t"x = \\u0031\\n",  "y = 2 \\/ 1\\n"'
+        b'  ,\n\t"z = \\"\xc3\xa9\\"" ]\n,'
         b' "cell_type":"code","outputs":[1.0, 1e5, -0, 1E+2]} ], "cells_":0}'
     )
     program = read_notebook(written).text
     assert program.splitlines()[1:] == ["x = 1", "y = 2 / 1", 'z = "é"']
     new = rewritten_notebook(written, program.replace("z =", "w ="))
-    assert new == written.replace(b'  ,\n\t"z =', b',  "w =').replace(b'"y = 2 \\/ 1\\n"', b'"y = 2 \\/ 1\\n"')
+    assert new == written.replace(b'  ,\n\t"z =', b',  "w =')
     new = rewritten_notebook(written, program.replace("x = 1\n", ""))
     assert b'"source" : [\t"y = 2 \\/ 1\\n",  "z = \\"\xc3\xa9\\"" ]' in new
 

@@ -7,12 +7,16 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from conftest import Run
 
 import headlint as package
 from headlint.rulebook import rules
+
+if TYPE_CHECKING:
+    from typing_extensions import assert_type
 
 ROOT = Path(__file__).parent.parent
 
@@ -65,8 +69,9 @@ def test_an_unpacked_wheel_finds_its_pages_and_data(headlint: Run, wheel: Path, 
 
 def test_the_pre_commit_hook_names_a_command_that_exists() -> None:
     hook = (ROOT / ".pre-commit-hooks.yaml").read_text()
-    assert "entry: headlint check\n" in hook
-    assert "types_or: [python]\n" in hook
+    assert "entry: headlint check --force-exclude\n" in hook
+    assert "entry: headlint check --force-exclude --fix\n" in hook
+    assert hook.count("types_or: [python, jupyter]\n") == 2
 
 
 def test_public_names_are_all_there_and_typed() -> None:
@@ -96,6 +101,31 @@ def test_the_public_functions(tmp_path: Path) -> None:
     assert reports[tmp_path / "c.py"].notes == ("1:1: cannot be read: No such file or directory",)
     with pytest.raises(FileNotFoundError):
         package.lint_paths([tmp_path / "nowhere"])
+
+
+def test_the_function_that_fixes() -> None:
+    text = (
+        "from torchvision import models\nm = models.resnet18()\nfor p in m.parameters():\n    p.require_grad = False\n"
+    )
+    fixed = package.fix_source(text, settings=package.Settings(confirm="off"), unsafe=True)
+    assert [finding.code for finding in fixed.fixed] == ["HL304"]
+    assert (fixed.text, fixed.remaining) == (text.replace("require_grad", "requires_grad"), ())
+    broken = package.fix_source("from torchvision import models\ndef (:\n")
+    assert (broken.text, broken.fixed) == ("from torchvision import models\ndef (:\n", ())
+
+
+def types_of_the_public_surface() -> None:
+    """Never called: the type checker reads it."""
+    report = assert_type(package.lint_source("x = 1\n"), package.Report)
+    assert_type(report.findings, tuple[package.Finding, ...])
+    assert_type(package.fix_source("x = 1\n", unsafe=True), package.Fixed)
+    assert_type(package.fix_source("").remaining, tuple[package.Finding, ...])
+    for path, found in package.lint_paths(["a", Path("b")], package.Settings(confirm="off")):
+        assert_type(path, Path)
+        assert_type(found, package.Report)
+        for finding in found.findings:
+            assert_type(finding.fix, package.Fix | None)
+            assert_type(finding.verdict.kind, Literal["confirmed", "refuted", "unconfirmed"])
 
 
 def test_importing_the_package_loads_nothing_of_weight() -> None:

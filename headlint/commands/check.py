@@ -1,182 +1,243 @@
-"""`headlint check PATH...`: the findings in files and directories, as flake8 would report them."""
+"""`headlint check PATH...`: the findings in files and directories, as flake8 would report them, and their fixes."""
 
 from __future__ import annotations
 
 import argparse
-import ast
+import os
 import sys
-import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headlint.commands.options import add_confirmation_options
+from headlint.commands.check_options import add_options, given_configuration
+from headlint.output.formats import names
+from headlint.run.checked import CLEAN, FOUND, USAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from headlint.lint import Linter, Report
-    from headlint.source.segments import Source
+    from headlint.lint import Linter
+    from headlint.output.formats import Format, Look
+    from headlint.run.checked import Checked
+    from headlint.run.checking import Task
+    from headlint.run.plan import Plan
 
 STDIN = "-"
-CLEAN, FOUND, USAGE = 0, 1, 2
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Declare the command."""
     parser = commands.add_parser("check", help="check files and directories", description=__doc__)
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="files, directories, or - for standard input")
-    parser.add_argument(
-        "--stdin-filename", default="stdin", metavar="NAME", help="what to call standard input (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--output-format",
-        choices=("text", "concise"),
-        default="text",
-        help="text: with source line and hint; concise: a line per finding, as flake8 (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--select",
-        metavar="CODES",
-        help="only these codes or beginnings of codes, separated by commas (default: all that are on by default)",
-    )
-    parser.add_argument(
-        "--confirm",
-        choices=("auto", "require", "off"),
-        default="auto",
-        help="auto: confirm findings on the real model where torch is found; require: report only confirmed ones;"
-        " off: never start a worker (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--explain",
-        action="store_true",
-        help="print what was understood of every model too: its history on each path, and what was not known",
-    )
-    add_confirmation_options(parser)
+    add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Check everything; exit status 0 clean, 1 findings or files that are no Python, 2 for a wrong path or option."""
-    from headlint.lint import Linter, Settings
-    from headlint.rulebook import default_codes
+    from headlint.lint import Linter
 
+    options.paths = options.paths or [os.curdir]
     try:
-        select = default_codes() if options.select is None else _selected(options.select)
-    except ValueError as wrong:
-        print(f"headlint check: {wrong}", file=sys.stderr)
+        plan = plan_of(options)
+        _refuse_combinations(options, plan)
+    except (ValueError, OSError) as wrong:
+        reason = f"{options.config}: cannot be read: {wrong.strerror}" if isinstance(wrong, OSError) else wrong
+        print(f"headlint check: {reason}", file=sys.stderr)
         return USAGE
-    settings = Settings(
-        confirm=options.confirm,
-        python=options.python,
-        timeout=options.timeout,
-        cache_directory=options.cache_dir,
-        select=select,
-    )
-    with Linter(settings) as linter:
-        return _Run(linter, options).check(options.paths)
+    if options.show_settings:
+        return _show_settings(options, plan)
+    if options.watch:
+        from headlint.commands.watch import watch
+
+        return watch(options, plan)
+    with Linter(plan.settings) as linter:
+        return Run(options, plan, linter).check()
 
 
-class _Run:
+def plan_of(options: argparse.Namespace) -> Plan:
+    """What is to be done; raises ValueError for an option or a configuration that is wrong, and OSError."""
+    from headlint.run.plan import Plan
+
+    plan = Plan(given_configuration(options), file=options.config, isolated=options.isolated)
+    if plan.run.output_format not in names():
+        raise ValueError(f"{plan.base.file}: [tool.headlint] output-format: must be one of {', '.join(names())}")
+    return plan
+
+
+def _refuse_combinations(options: argparse.Namespace, plan: Plan) -> None:
+    """Options that do not go together; raises ValueError."""
+    for_people = plan.run.output_format in ("text", "concise")
+    for one, others in (
+        ("add_noqa", ("fix", "diff")),
+        ("statistics", ("fix", "diff", "add_noqa")),
+        ("watch", ("fix", "diff", "add_noqa", "output_file", "show_settings")),
+    ):
+        for other in others:
+            if getattr(options, one) and getattr(options, other):
+                raise ValueError(f"--{one} does not go with --{other}".replace("_", "-"))
+    if options.config and options.isolated:
+        raise ValueError("--config does not go with --isolated")
+    if not for_people and (options.explain or options.statistics):
+        raise ValueError("--explain and --statistics go with the formats text and concise only")
+    if STDIN in options.paths and options.watch:
+        raise ValueError("--watch does not go with standard input")
+
+
+def _show_settings(options: argparse.Namespace, plan: Plan) -> int:
+    from headlint.output.settings import settings_lines
+
+    paths = (os.path.join(path, "any.py") if os.path.isdir(path) else path for path in options.paths if path != STDIN)
+    for line in settings_lines(plan, paths):
+        print(line)
+    return CLEAN
+
+
+class Run:
     """One run over all paths: what is printed on the way, and the exit status at its end."""
 
-    def __init__(self, linter: Linter, options: argparse.Namespace) -> None:
-        from headlint.output.terminal import Progress, palette_for
-        from headlint.output.text import Tally
+    def __init__(self, options: argparse.Namespace, plan: Plan, linter: Linter) -> None:
+        from headlint.output.terminal import Progress
+        from headlint.run.checking import Checker
 
+        self._options = options
+        self._plan = plan
         self._linter = linter
-        self._stdin_name: str = options.stdin_filename
-        self._readable: bool = options.output_format == "text"
-        self._explain: bool = options.explain
-        self._palette = palette_for(sys.stdout)
-        self._tally = Tally()
+        self._task = _task(options, plan)
+        self._checker = Checker(self._task, linter)
         self._status = CLEAN
+        self._fixed = 0
+        self._changed = 0
         self._progress = Progress(0)
 
-    def check(self, paths: list[str]) -> int:
-        from headlint.output.terminal import Progress
-
-        files = list(dict.fromkeys(self._files(paths)))
-        named = {Path(path) for path in paths}
-        self._progress = Progress(len(files))
-        try:
-            for number, file in enumerate(files, start=1):
-                self._progress.show(number, self._name(file))
-                self._check_file(file, named=file in named)
-        finally:
-            self._progress.clear()
-        if self._readable and (files or self._status != 2):
-            print(self._tally.summary())
+    def check(self, check: Callable[[Path, bool], Checked] | None = None) -> int:
+        """Check all paths and report; `check` is what checks one file, if not this process or several."""
+        files = list(self._files())
+        for note in self._plan.notes:
+            self._complain(note, CLEAN)
+        self._report(self._watched(self._results(files, check), files))
+        if self._options.diff:
+            self._status = max(self._status, FOUND if self._changed else CLEAN)
+        if self._options.exit_zero and self._status == FOUND:
+            return CLEAN
         return self._status
 
-    def _files(self, paths: list[str]) -> Iterator[Path | None]:
-        """The files to check; None stands for standard input."""
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    def _files(self) -> Iterator[tuple[Path | None, bool]]:
+        """The files to check, and whether each was named; None stands for standard input."""
+        from headlint.source.configuration import ConfigurationFault
         from headlint.source.discovery import python_files
 
-        for path in paths:
-            if path == STDIN:
-                yield None
-                continue
-            try:
-                yield from python_files([path])
-            except OSError as missing:
-                self._complain(str(missing), USAGE)
-
-    def _name(self, file: Path | None) -> str:
-        return self._stdin_name if file is None else str(file)
-
-    def _check_file(self, file: Path | None, *, named: bool) -> None:
-        from headlint.source.decoding import DecodingFailure
-        from headlint.source.reading import read_source
-
-        name = self._name(file)
+        paths = [path for path in self._options.paths if path == STDIN or self._exists(path)]
+        named = {Path(path) for path in paths}
         try:
-            source = read_source(sys.stdin.buffer.read() if file is None else file.read_bytes(), name)
-        except OSError as unreadable:
-            self._tally.unchecked += 1
-            self._complain(f"{name}: cannot be read: {unreadable.strerror}", USAGE if named else FOUND)
-        except DecodingFailure as failure:
-            self._tally.unchecked += 1
-            self._complain(f"{name}:{failure}", FOUND)
-        else:
-            for note in source.notes:
-                self._complain(f"{name}:{note}", CLEAN)
-            report = self._linter.lint(source.text, name)
-            if self._explain:
-                self._tell(name, source)
-            self._report(name, source, report)
+            for index, path in enumerate(paths):
+                if path == STDIN:
+                    yield None, True
+                elif index == 0 or paths[index - 1] == STDIN:
+                    rest = paths[index:]
+                    until = rest.index(STDIN) if STDIN in rest else len(rest)
+                    for file in python_files(rest[:until], self._plan.scope):
+                        yield file, file in named
+        except ConfigurationFault as fault:
+            self._complain(str(fault), USAGE)
 
-    def _tell(self, name: str, source: Source) -> None:
-        from headlint.output.explain import explanation
+    def _exists(self, path: str) -> bool:
+        if os.path.exists(path):
+            return True
+        self._complain(f"no such file or directory: {path}", USAGE)
+        return False
 
-        self._progress.clear()
-        for line in explanation(source, name):
-            print(line)
-        print()
+    def _results(
+        self, files: list[tuple[Path | None, bool]], check: Callable[[Path, bool], Checked] | None
+    ) -> Iterator[Checked]:
+        from headlint.run.pool import check_files, processes_for
 
-    def _report(self, name: str, source: Source, report: Report) -> None:
-        from headlint.output.text import concise, readable
-        from headlint.source.suppressions import Suppressions
-
-        if report.notes:
-            unchecked = _is_no_python(source.text)
-            for note in report.notes:
-                self._complain(f"{name}:{note}", FOUND if unchecked else CLEAN)
-            if unchecked:
-                self._tally.unchecked += 1
-                return
-        suppressions = Suppressions(source.text)
-        findings = sorted(
-            (finding for finding in report.findings if not suppressions.hides(finding.code, finding.span.line)),
-            key=lambda finding: (finding.span, finding.code),
-        )
-        self._tally.add(findings, report.hidden)
-        if not findings:
+        paths = [(path, named) for path, named in files if path is not None]
+        processes = processes_for(len(paths), self._plan.run.jobs)
+        if check is None and processes > 1 and len(paths) == len(files):
+            yield from check_files(self._task, self._linter.observer(), paths, processes)
             return
-        self._status = max(self._status, FOUND)
-        self._progress.clear()
-        for finding in findings:
-            told, lines = source.located(finding), source.lines_around(finding.span.line)
-            print(readable(told, name, lines, self._palette) if self._readable else concise(told, name))
+        for path, named in files:
+            if path is None:
+                yield self._standard_input()
+            else:
+                yield check(path, named) if check is not None else self._checker.check(path, named=named)
+
+    def _standard_input(self) -> Checked:
+        name: str = self._options.stdin_filename
+        data = sys.stdin.buffer.read()
+        checked = self._checker.check_data(data, name, Path(name))
+        if self._task.change != "none" and not self._options.diff:
+            # What came in goes out in its new form, whatever it was.
+            sys.stdout.buffer.write(data if checked.after is None else checked.after)
+            sys.stdout.buffer.flush()
+        return checked
+
+    # -- what is told --------------------------------------------------------------------------------------------
+
+    def _watched(self, results: Iterator[Checked], files: list[tuple[Path | None, bool]]) -> Iterator[Checked]:
+        """The results as they come, with progress shown and complaints told."""
+        from headlint.output.terminal import Progress
+
+        self._progress = Progress(len(files))
+        try:
+            for number, (file, _) in enumerate(files, start=1):
+                self._progress.show(number, self._options.stdin_filename if file is None else str(file))
+                checked = next(results, None)
+                if checked is None:
+                    return
+                for complaint in checked.complaints:
+                    self._complain(complaint.line, complaint.status)
+                self._fixed += checked.fixed
+                self._changed += checked.after is not None
+                if not self._options.diff:
+                    self._status = max(self._status, checked.status)
+                yield checked
+        finally:
+            self._progress.clear()
+
+    def _report(self, results: Iterator[Checked]) -> None:
+        from headlint.output.tally import counted
+
+        # The fixed text of standard input has standard output to itself.
+        rewrites = self._task.change != "none" and STDIN in self._options.paths and not self._options.diff
+        stream = sys.stderr if rewrites else sys.stdout
+        lines = self._format()(results, self._look())
+        if self._options.output_file is not None:
+            self._write("".join(f"{line}\n" for line in lines))
+            return
+        for line in lines:
+            self._progress.clear()
+            print(line, file=stream)
+        if self._options.diff and self._changed:
+            stream.flush()
+            would = f"Would fix {counted(self._fixed, 'finding')} in {counted(self._changed, 'file')}"
+            print(would, file=sys.stderr)
+
+    def _write(self, text: str) -> None:
+        from headlint.source.writing import write_file
+
+        try:
+            write_file(self._options.output_file, text.encode("utf-8", "backslashreplace"))
+        except OSError as refused:
+            self._complain(f"{self._options.output_file}: cannot be written: {refused.strerror}", USAGE)
+
+    def _format(self) -> Format:
+        from headlint.output import diff, formats, silencing, statistics
+
+        if self._options.diff:
+            return diff.report
+        if self._options.statistics:
+            return statistics.report
+        if self._options.add_noqa:
+            return silencing.report
+        return formats.load(str(self._plan.run.output_format))
+
+    def _look(self) -> Look:
+        from headlint.output.formats import Look
+        from headlint.output.terminal import PLAIN, palette_for
+
+        palette = PLAIN if self._options.output_file is not None else palette_for(sys.stdout)
+        return Look(palette, fixing=self._options.fix, unsafe=self._options.unsafe_fixes)
 
     def _complain(self, line: str, status: int) -> None:
         self._progress.clear()
@@ -185,34 +246,16 @@ class _Run:
         self._status = max(self._status, status)
 
 
-def _is_no_python(text: str) -> bool:
-    """Whether Python itself refuses the file; if only headlint's parser does, that is no fault of the file."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return True
-    return False
+def _task(options: argparse.Namespace, plan: Plan) -> Task:
+    from headlint.run.checking import Task
 
-
-def _selected(text: str) -> frozenset[str]:
-    """The codes that begin with one of the given texts; raises ValueError for one that selects nothing.
-
-    A rule that is off by default is selected by its whole code alone.
-    """
-    from headlint.rulebook import rules
-
-    selected: set[str] = set()
-    for beginning in filter(None, (part.strip().upper() for part in text.replace(" ", ",").split(","))):
-        chosen = {
-            rule.code
-            for rule in rules()
-            if rule.code.startswith(beginning) and (rule.default_on or rule.code == beginning)
-        }
-        if not chosen:
-            raise ValueError(f"--select: no rule begins with {beginning!r}; `headlint rule` lists them")
-        selected |= chosen
-    if not selected:
-        raise ValueError("--select: no code given")
-    return frozenset(selected)
+    fixing = options.fix or options.diff
+    return Task(
+        plan,
+        fixes=fixing or not (options.add_noqa or options.statistics or plan.run.output_format == "concise"),
+        change="silence" if options.add_noqa else "fix" if fixing else "none",
+        unsafe=options.unsafe_fixes,
+        write=not options.diff,
+        unused=options.unused_noqa,
+        explain=options.explain,
+    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import platform
+import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from headlint import __version__
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from headlint.probe.client import Prober
     from headlint.probe.protocol import Failure
 
-HEALTHY, UNHEALTHY = 0, 1
+HEALTHY, UNHEALTHY, WRONG_CONFIGURATION = 0, 1, 2
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
@@ -28,16 +30,28 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the facts; exit status 1 if findings could not be confirmed."""
     from headlint.probe.client import Prober
+    from headlint.run.plan import Plan
+    from headlint.source.configuration import NO_CONFIGURATION, ConfigurationFault
 
+    given = replace(NO_CONFIGURATION, python=options.python, timeout=options.timeout, cache_dir=options.cache_dir)
+    try:
+        plan = Plan(given)
+    except ConfigurationFault as fault:
+        print(f"headlint doctor: {fault}", file=sys.stderr)
+        return WRONG_CONFIGURATION
+    settings = plan.settings
     _say(
         "headlint",
         f"{__version__} on Python {platform.python_version()}, {_installed('libcst')}, {_installed('flake8')}",
     )
+    _say("configuration", str(plan.base.file or "none"))
+    for note in plan.notes:
+        _say("", note)
     try:
         # The live probe has to be one, so its answer is not looked up; the cache is asked for by itself.
-        with Prober(python=options.python, timeout=options.timeout, cache_directory="") as prober:
+        with Prober(python=settings.python, timeout=settings.timeout, cache_directory="") as prober:
             status = _examine(prober)
-        _say("cache", _cache_state(options.cache_dir))
+        _say("cache", _cache_state(settings.cache_directory))
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001  (a fault of ours is what the doctor has to tell)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 
-def add_confirmation_options(parser: argparse.ArgumentParser) -> None:
+def add_confirmation_options(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """The options that say with what findings are confirmed."""
     parser.add_argument(
         "--python",
@@ -15,9 +15,8 @@ def add_confirmation_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         type=_seconds,
-        default=30.0,
         metavar="SECONDS",
-        help="how long one confirmation may take (default: %(default)s)",
+        help="how long one confirmation may take (default: 30)",
     )
     parser.add_argument(
         "--cache-dir", metavar="PATH", help="where verdicts are cached (default: the user's cache directory)"

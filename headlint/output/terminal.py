@@ -40,10 +40,15 @@ COLOURED = Palette(
 
 
 def palette_for(stream: TextIO, environment: Mapping[str, str] = os.environ) -> Palette:
-    """Colours in a terminal, unless NO_COLOR is set (to anything but nothing) or the terminal is a dumb one."""
-    if environment.get("NO_COLOR") or environment.get("TERM") == "dumb" or not stream.isatty():
+    """Colours in a terminal, unless NO_COLOR is set (to anything but nothing) or the terminal is a dumb one.
+
+    With FORCE_COLOR set they are everywhere; where both are set, there are none.
+    """
+    if environment.get("NO_COLOR"):
         return PLAIN
-    return COLOURED
+    if environment.get("FORCE_COLOR"):
+        return COLOURED
+    return COLOURED if stream.isatty() and environment.get("TERM") != "dumb" else PLAIN
 
 
 class Progress:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from headlint.finding import Finding, Span
 from headlint.output.terminal import Palette
+
+_HOW = {"safe": " (--fix)", "unsafe": " (--fix --unsafe-fixes)", "display": ""}
 
 
 def concise(finding: Finding, name: str) -> str:
@@ -16,7 +17,7 @@ def concise(finding: Finding, name: str) -> str:
 
 
 def readable(finding: Finding, name: str, lines: Sequence[str], palette: Palette) -> str:
-    """Message, source line, evidence and hint on lines of their own; `lines` are those of the file or cell."""
+    """Message, source line, evidence, hint and fix on lines of their own; `lines` are those of the file or cell."""
     use = palette
     verdict_colour = use.confirmed if finding.verdict.kind == "confirmed" else use.unconfirmed
     number = str(finding.span.line)
@@ -33,50 +34,10 @@ def readable(finding: Finding, name: str, lines: Sequence[str], palette: Palette
     shown.append(f"{margin} {use.faint}={use.end} {verdict_colour}{finding.outcome}{use.end}")
     if finding.hint:
         shown.append(f"{margin} {use.faint}={use.end} {use.hint}hint: {finding.hint}{use.end}")
+    if finding.fix is not None:
+        how = _HOW[finding.fix.applicability]
+        shown.append(f"{margin} {use.faint}={use.end} {use.hint}fix: {finding.fix.title}{use.end}{how}")
     return "\n".join(shown) + "\n"
-
-
-@dataclass
-class Tally:
-    """What a run has found so far."""
-
-    files: int = 0
-    files_with_findings: int = 0
-    confirmed: int = 0
-    unconfirmed: int = 0
-    hidden: int = 0
-    unchecked: int = 0
-
-    def add(self, findings: Sequence[Finding], hidden: int) -> None:
-        """Count one file."""
-        confirmed = sum(finding.verdict.kind == "confirmed" for finding in findings)
-        self.files += 1
-        self.files_with_findings += bool(findings)
-        self.confirmed += confirmed
-        self.unconfirmed += len(findings) - confirmed
-        self.hidden += hidden
-
-    def summary(self) -> str:
-        """The last line of a run."""
-        total = self.confirmed + self.unconfirmed
-        if total:
-            kinds = [f"{self.confirmed} confirmed"] if self.confirmed else []
-            kinds += [f"{self.unconfirmed} unconfirmed"] if self.unconfirmed else []
-            text = (
-                f"Found {_counted(total, 'finding')} ({', '.join(kinds)})"
-                f" in {self.files_with_findings} of {_counted(self.files, 'file')}"
-            )
-        else:
-            text = f"No findings in {_counted(self.files, 'file')}"
-        if self.hidden:
-            text += f"; {self.hidden} unconfirmed not shown"
-        if self.unchecked:
-            text += f"; {_counted(self.unchecked, 'file')} could not be checked"
-        return text
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _printable(line: str) -> str:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, cast
 
 from headlint.lint import Settings
-from headlint.source.configuration import NO_CONFIGURATION, Configuration, Configurations, read_configuration
+from headlint.source.configuration import DEFAULTS, NO_CONFIGURATION, Configuration, Configurations, read_configuration
 from headlint.source.discovery import Scope
 from headlint.source.selection import longest
 
@@ -40,8 +40,8 @@ class Plan:
             self._only = NO_CONFIGURATION
         elif file is not None:
             self._only = read_configuration(file) or NO_CONFIGURATION
-        base = self._only if self._only is not None else self._configurations.nearest(directory)
-        self.run = base.overridden(given)
+        self.base = base = self._only if self._only is not None else self._configurations.nearest(directory)
+        self.run = DEFAULTS.overridden(base).overridden(given)
         self.notes: list[str] = []
         if given.python is None and base.python is not None and file is None and not base.decides_python:
             self.run = self.run.without_python()
@@ -54,9 +54,9 @@ class Plan:
     def settings(self) -> Settings:
         """How findings are confirmed."""
         return Settings(
-            confirm=cast("Confirm", self.run.confirm or "auto"),
+            confirm=cast("Confirm", self.run.confirm),
             python=self.run.python,
-            timeout=self.run.timeout or 30.0,
+            timeout=cast("float", self.run.timeout),
             cache_directory=self.run.cache_dir,
         )
 
@@ -78,6 +78,10 @@ class Plan:
         ignored = configuration.ignored_for(path)
         chosen = configuration.overridden(self.given).selection.codes()
         return frozenset(code for code in chosen if longest(code, ignored) < 0)
+
+    def file_for(self, path: str | os.PathLike[str]) -> str | None:
+        """The configuration file that speaks for a file."""
+        return self._nearest(os.path.dirname(os.path.abspath(path))).file
 
     def _nearest(self, directory: str) -> Configuration:
         found = self._only if self._only is not None else self._configurations.nearest(directory)

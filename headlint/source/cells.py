@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from json.decoder import WHITESPACE, scanstring
 
+_WHITESPACE = re.compile(r"[ \t\n\r]*")
 _UNIT = re.compile(r"\\u[0-9a-fA-F]{4}|\\.|[^\\]", re.DOTALL)
 _LINE = re.compile(r".*?(?:\r\n|\n|\r)|.+\Z", re.DOTALL)
 _DECODER = json.JSONDecoder()
@@ -89,7 +89,7 @@ def _sources(text: str) -> Iterator[Value | None]:
 
 
 def _space(text: str, at: int) -> int:
-    found = WHITESPACE.match(text, at)
+    found = _WHITESPACE.match(text, at)
     return found.end() if found is not None else at
 
 
@@ -103,7 +103,7 @@ def _members(text: str, at: int) -> dict[str, Value]:
     found: dict[str, Value] = {}
     at = _space(text, at + 1)
     while text[at] != "}":
-        name, at = scanstring(text, at + 1, True)
+        name, at = _DECODER.raw_decode(text, at)
         found[name] = _value(text, _space(text, at) + 1)
         at = _space(text, found[name].end)
         at = _space(text, at + 1) if text[at] == "," else at

@@ -90,6 +90,9 @@ class Configuration:
 
 
 NO_CONFIGURATION = Configuration()
+DEFAULTS = Configuration(
+    respect_gitignore=True, force_exclude=False, confirm="auto", timeout=30.0, output_format="text"
+)
 _NAMES = tuple(field.name for field in fields(Configuration) if field.name != "file")
 KEYS = tuple(name.replace("_", "-") for name in _NAMES)
 

@@ -138,8 +138,5 @@ def _above(start: str) -> list[Patterns]:
             return []
         folder = parent
         found.append(read_patterns(os.path.join(folder, ".gitignore")))
-    private = read_patterns(os.path.join(folder, ".git", "info", "exclude"))
-    if private is not None:
-        private.root = folder
-        found.append(private)
+    found.append(read_patterns(os.path.join(folder, ".git", "info", "exclude"), root=folder))
     return [patterns for patterns in found if patterns is not None]

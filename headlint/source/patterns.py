@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 
+@dataclass(frozen=True)
 class Patterns:
     """Lines of a `.gitignore` that count from a directory (an absolute path)."""
 
-    def __init__(self, root: str, lines: Iterable[str]) -> None:
-        self.root = root
-        self._lines = tuple(lines)
+    root: str
+    lines: tuple[str, ...]
 
     @cached_property
     def _spec(self) -> GitIgnoreSpec:
         from pathspec import GitIgnoreSpec
 
-        return GitIgnoreSpec.from_lines(self._lines)
+        return GitIgnoreSpec.from_lines(self.lines)
 
     def matches(self, path: str, *, directory: bool = False) -> bool | None:
         """Whether a path (absolute) is taken, True, or taken back with `!`, False; None if no pattern speaks of it."""
-        if not self._lines:
+        if not self.lines:
             return None
         relative = os.path.relpath(path, self.root)
         if relative == os.curdir or relative.startswith(os.pardir):
@@ -36,14 +36,17 @@ class Patterns:
         return self._spec.check_file(f"{relative}/" if directory else relative).include
 
 
-def read_patterns(file: str) -> Patterns | None:
-    """The patterns of a `.gitignore`, which count from its directory; None where it cannot be read or means nothing."""
+def read_patterns(file: str, root: str | None = None) -> Patterns | None:
+    """The patterns of a `.gitignore`, which count from its directory if not from `root`.
+
+    None where it cannot be read or means nothing.
+    """
     try:
         with open(file, encoding="utf-8", errors="surrogateescape") as stream:
-            lines = stream.read().splitlines()
+            lines = tuple(stream.read().splitlines())
     except OSError:
         return None
-    patterns = Patterns(os.path.dirname(file), lines)
+    patterns = Patterns(root or os.path.dirname(file), lines)
     try:
         patterns.matches(os.path.join(patterns.root, "a"))
     except ValueError:

@@ -71,6 +71,12 @@ class Source:
             fix = replace(fix, edits=edits if inside else ())
         return replace(finding, span=_moved(finding.span, above), fix=fix, cell=segment.cell)
 
+    def spelled_place(self, line: int, column: int) -> str:
+        """A place in the program as it stands in front of a message: `12:5`, `cell 3:2:5`."""
+        segment = self.segment_at(line)
+        place = f"{line - segment.first_line + 1}:{column + 1}"
+        return f"cell {segment.cell}:{place}" if segment.cell else place
+
     def spelled(self, line: int) -> str:
         """A line of the program as a margin names it: `12`, `3:2` for the second line of cell 3."""
         segment = self.segment_at(line)
