@@ -40,13 +40,15 @@ def project(tmp_path: Path) -> Path:
 @needs_torch
 def test_a_finding_is_shown_with_its_line_its_evidence_and_a_hint(headlint: Run, project: Path) -> None:
     done = headlint("check", "wrong.py", "right.py", "other.py", cwd=project)
-    message, source, caret, evidence, hint, blank, summary = done.stdout.splitlines()
+    message, source, caret, evidence, hint, fix, blank, summary, fixable = done.stdout.splitlines()
     assert message.startswith(f"wrong.py:5:1: {MESSAGE}")
     assert "[confirmed" not in message
     assert source == "5 | model.fc = nn.Linear(4096, 10)"
     assert caret == "  | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^"
     assert evidence.startswith("  = confirmed: forward returns (2, 1000)")
     assert hint.startswith("  = hint: ")
+    assert re.fullmatch(r"  = fix: .+ \(--fix\)", fix)
+    assert fixable == "1 fixable with --fix"
     assert blank == ""
     assert summary == "Found 1 finding (1 confirmed) in 1 of 3 files"
     assert done.returncode == 1
@@ -117,7 +119,7 @@ def test_unconfirmed_findings_can_be_left_out(headlint: Run, project: Path) -> N
     assert done.returncode == 0
     done = headlint("check", "--python=nowhere/python", "wrong.py", cwd=project)
     assert "= unconfirmed: there is no Python at nowhere/python\n" in done.stdout
-    assert done.stdout.endswith("Found 1 finding (1 unconfirmed) in 1 of 1 file\n")
+    assert "Found 1 finding (1 unconfirmed) in 1 of 1 file\n" in done.stdout
 
 
 # -- explaining ---------------------------------------------------------------------------------------------------

@@ -122,13 +122,18 @@ def test_an_asked_for_python_is_used_whatever_it_has(tmp_path: Path, monkeypatch
     by_name = find_python("python-by-name")
     assert isinstance(by_name, Choice)
     assert by_name.python == str(interpreter.with_name("python-by-name"))
+    # A file of that name in the current directory is none that somebody asked for.
+    monkeypatch.chdir(interpreter.parent)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_python("python-by-name") == Failure("there is no python-by-name on the PATH", "python")
+    assert isinstance(find_python("./python-by-name"), Choice)
 
 
 def test_a_bad_option_says_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("")
     bad = {
         "nowhere/python": "there is no Python at nowhere/python",
-        "no-such-python": "there is no Python at no-such-python",
+        "no-such-python": "there is no no-such-python on the PATH",
         str(tmp_path): f"{tmp_path} is a directory, not a Python",
         str(tmp_path / "text"): f"{tmp_path / 'text'} cannot be executed",
     }

@@ -58,10 +58,14 @@ def find_python(explicit: str | None) -> Choice | Failure:
 def asked_for(explicit: str) -> Choice | Failure:
     """The interpreter that an option names, by path or by a name on the PATH."""
     python = os.path.expanduser(explicit)
-    if os.path.basename(python) == python and not os.path.exists(python):
+    if os.path.basename(python) == python:
+        # A bare name is one on the PATH, as for a shell: never a file that happens to lie in this directory.
         import shutil
 
-        python = shutil.which(python) or python
+        found = shutil.which(python)
+        if found is None:
+            return Failure(f"there is no {explicit} on the PATH", "python")
+        python = found
     python = os.path.abspath(python)
     if not os.path.exists(python):
         return Failure(f"there is no Python at {explicit}", "python")
