@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     from headlint.lint import Settings
     from headlint.lsp.server import server_with
 
-    server = server_with(Settings("auto", options.python, options.timeout, options.cache_dir))
+    server = server_with(Settings("auto", options.python, options.timeout or Settings.timeout, options.cache_dir))
     # The protocol has a standard output of its own, which pygls closes and nobody prints into.
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output, redirect_stdout(sys.stderr):
         try:

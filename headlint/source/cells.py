@@ -51,17 +51,29 @@ def merged(original: Sequence[str], python: Sequence[str], new: Sequence[str]) -
 
     Raises Unchangeable if a line would change that is no Python as it stands, such as a magic.
     """
-    lines: list[int | str] = []
+    before = _common(python, new)
+    behind = _common(python[before:][::-1], new[before:][::-1])
+    last = len(python) - behind
+    middle = _middle(original[before:last], python[before:last], new[before : len(new) - behind])
+    moved = (line if isinstance(line, str) else line + before for line in middle)
+    return [*range(before), *moved, *range(last, len(python))]
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many lines are the same from the beginning on."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _middle(original: Sequence[str], python: Sequence[str], new: Sequence[str]) -> Iterator[int | str]:
     for kind, start, stop, first, last in difflib.SequenceMatcher(None, python, new, autojunk=False).get_opcodes():
         if kind == "equal":
-            lines += range(start, stop)
+            yield from range(start, stop)
         elif all(original[index] == python[index] for index in range(start, stop)):
-            lines += new[first:last]
+            yield from new[first:last]
         elif stop - start == last - first:
-            lines += map(_behind_magic, original[start:stop], python[start:stop], new[first:last])
+            yield from map(_behind_magic, original[start:stop], python[start:stop], new[first:last])
         else:
             raise Unchangeable("a line would change that is no plain Python")
-    return lines
 
 
 def _behind_magic(original: str, python: str, new: str) -> str:
