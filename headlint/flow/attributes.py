@@ -113,6 +113,8 @@ def _read_module(run: Interpreter, state: State, owner: Module, name: str, node:
         return owner
     if name == "_modules":
         return Submodules(owner)
+    if name == "_parameters":
+        _doubt_parameters(state, owner)
     if name.startswith("__"):
         return _special(owner, name, node)
     found = modules.read_attribute(state, owner.ref, name)
@@ -124,6 +126,13 @@ def _read_module(run: Interpreter, state: State, owner: Module, name: str, node:
     record = state.heap.get(owner.ref.object)
     run.read_from.setdefault(id(node), set()).add(record.builder.name if isinstance(record, ZooObject) else None)
     return Unknown(f"'.{name}' of a module") if found is None else found
+
+
+def _doubt_parameters(state: State, owner: Module) -> None:
+    """Whoever has the dict of a module's parameters may put others in their place."""
+    prefix = f"{owner.ref.path}." if owner.ref.path else ""
+    for name, _ in list(modules.own_parameters(state, owner.ref)):
+        state.flags[ParameterRef(owner.ref.object, prefix + name)] = None
 
 
 def _special(owner: Module, name: str, node: cst.CSTNode) -> Value:
@@ -274,6 +283,8 @@ def _read_parameter(state: State, owner: Parameter, name: str) -> Value:
     if name == "requires_grad":
         flag = state.flags.get(owner.ref, True)
         return Unknown("a flag that differs between paths") if flag is None else Constant(flag)
+    if name == "__setattr__":
+        return Partial(External("builtins.setattr"), (owner,), ())
     if name == "shape":
         shape = modules.parameter_shape(state, owner.ref)
         return Unknown("a shape that is not known") if shape is None else modules.from_argument(shape)
@@ -321,9 +332,15 @@ def write(run: Interpreter, state: State, owner: Value, name: str, value: Value,
 def _write_by_class(
     run: Interpreter, state: State, owner: Instance, name: str, value: Value, site: cst.CSTNode
 ) -> bool:
-    """Do what the class of an instance does on an assignment to a property: whether it is one."""
+    """Do what the class of an instance does on an assignment, if it has a property there or a `__setattr__`."""
     own = modules.owner_of(state, owner.identity)
-    found = None if own is None else class_attribute(state, own, name)
+    if own is None:
+        return False
+    setting = class_attribute(state, own, "__setattr__")
+    if isinstance(setting, Function):
+        run.call(state, Method(owner, "__setattr__", setting), (Constant(name), value), site)
+        return True
+    found = class_attribute(state, own, name)
     if not isinstance(found, Property):
         return False
     if found.setter is not None:
@@ -345,7 +362,10 @@ def write_module(run: Interpreter, state: State, owner: Module, name: str, value
         opaque = modules.make_opaque(state, "something unknown", site)
         modules.set_module(state, owner.ref, name, opaque.ref, "attribute", site)
     else:
-        if name == "requires_grad_" and isinstance(value, Constant):
+        if name == "__class__":
+            modules.escape(state, owner.ref, "it gets another class", site)
+            state.attributes[owner.ref, "forward"] = value
+        elif name == "requires_grad_" and isinstance(value, Constant):
             # The method is lost on this module, and nothing else has happened to it.
             modules.set_plain(state, owner.ref, name, value, site)
         elif name in MODULE_METHODS or _is_method(state, owner, name):

@@ -11,7 +11,7 @@ import libcst as cst
 from headlint.flow import modules
 from headlint.flow.attributes import class_attribute, inherited, is_module_class, owner_of_dict
 from headlint.flow.gradients import recording_in
-from headlint.flow.items import iterate
+from headlint.flow.items import IDLE, iterate
 from headlint.flow.merge import merge
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
 from headlint.flow.value import (
@@ -33,7 +33,7 @@ from headlint.flow.value import (
     Unknown,
     Value,
 )
-from headlint.history import MakeOpaque, ModuleRef
+from headlint.history import AnyEvent, MakeOpaque, ModuleRef, SetFlag, modules_of
 from headlint.source.nodes import descend, parts, text_of
 from headlint.torchlib.constructors import constructor_at
 
@@ -239,6 +239,21 @@ def _call_once(
     items = record.items if isinstance(record, DictRecord) else ()
     state.heap[cache] = DictRecord((*items, (key, result)))
     return result
+
+
+def doubt_effects(state: State, length: int, last: AnyEvent | None, node: cst.CSTNode) -> bool:
+    """Whether anything was done to models since the trace was `length` long and ended with `last`.
+
+    It happens when an iterator is run through, if ever: from here on nobody knows.
+    """
+    since = (event for event in state.trace[max(length - 1, 0) :] if event is not last)
+    done = [event for event in since if not isinstance(event, IDLE)]
+    for number in sorted({number for event in done for number in modules_of(event)}):
+        modules.escape(state, ModuleRef(number, ""), f"'{text_of(node)}' may change it later", node)
+    for event in done:
+        if isinstance(event, SetFlag):
+            state.flags.update(dict.fromkeys(event.parameters))
+    return bool(done)
 
 
 def _run_body(

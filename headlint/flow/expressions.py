@@ -11,8 +11,8 @@ import libcst as cst
 from headlint.flow import tensors
 from headlint.flow.assume import simplify
 from headlint.flow.attributes import read
-from headlint.flow.calls import YIELDED, as_list, as_set, call, evaluate_arguments
-from headlint.flow.items import item, iterate
+from headlint.flow.calls import YIELDED, as_list, as_set, call, doubt_effects, evaluate_arguments
+from headlint.flow.items import item, iterate, lose_sight
 from headlint.flow.mappings import holder_of
 from headlint.flow.operations import apply
 from headlint.flow.quick import run_clause
@@ -25,6 +25,7 @@ from headlint.flow.value import (
     Constant,
     DictRef,
     Function,
+    Instance,
     Iterator,
     ListRef,
     Module,
@@ -154,6 +155,9 @@ def _binary(run: Interpreter, state: State, node: cst.BinaryOperation) -> Value:
     left = run.settle(state, evaluate(run, state, chain[-1].left))
     for step in reversed(chain):
         right = run.settle(state, evaluate(run, state, step.right))
+        if isinstance(left, Instance) or isinstance(right, Instance):
+            # Its class says what the operator does.
+            lose_sight(run, state, (left, right), node)
         left = run.settle(state, binary(state, operator_text(step.operator), left, right, step))
     return left
 
@@ -293,6 +297,7 @@ def _comprehension(run: Interpreter, state: State, node: Any) -> Value:
 
     result = None if isinstance(node, cst.DictComp) else node.elt
     outermost = run.rounds is None
+    length, last = len(state.trace), state.trace[-1] if state.trace else None
     if outermost:
         run.rounds = 0
     try:
@@ -310,6 +315,7 @@ def _comprehension(run: Interpreter, state: State, node: Any) -> Value:
     if isinstance(node, cst.SetComp):
         return as_set(state, results, complete)
     if isinstance(node, cst.GeneratorExp):
+        complete = not doubt_effects(state, length, last, node) and complete
         return state.once(tuple(results)) if complete else Unknown("a generator over something unknown")
     return as_list(state, tuple(results), complete)
 
@@ -340,6 +346,7 @@ def _loop(
         if False not in truths and None in truths:
             # Whether this one is in is not known, nor then what the whole is.
             complete = False
+            lose_sight(run, state, (value,), clause)
         elif False not in truths:
             if clause.inner_for_in is not None:
                 complete = _loop(run, state, clause.inner_for_in, result, collect, results) and complete

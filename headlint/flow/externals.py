@@ -6,6 +6,7 @@ module that it is given.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -16,10 +17,12 @@ from headlint.flow.calls import Arguments, Handler
 from headlint.flow.copies import deep_copy, shallow_copy
 from headlint.flow.gradients import NAMES as GRAD_MODES
 from headlint.flow.gradients import grad_mode
+from headlint.flow.items import lose_sight
 from headlint.flow.layers import make_module, make_part
 from headlint.flow.moves import accelerator
 from headlint.flow.optimizers import make_optimizer
 from headlint.flow.outputs import note_function
+from headlint.flow.scope import look_up
 from headlint.flow.state import State
 from headlint.flow.tensors import call_function
 from headlint.flow.value import (
@@ -37,7 +40,7 @@ from headlint.flow.value import (
 from headlint.history import ModuleRef
 from headlint.source.nodes import text_of
 from headlint.torchlib.constructors import constructor_at
-from headlint.torchlib.names import is_harmless, is_optimizer, layer_kind
+from headlint.torchlib.names import gives_back, is_harmless, is_optimizer, layer_kind
 from headlint.torchlib.parts import part_at
 from headlint.zoo import builder_at, find_builder
 
@@ -73,7 +76,9 @@ def call_external(run: Interpreter, state: State, name: str, arguments: Argument
         return make_part(run, state, part, arguments, node)
     if is_optimizer(name):
         return make_optimizer(run, state, name.rpartition(".")[2], arguments, node)
-    if not is_harmless(name):
+    if gives_back(name):
+        lose_sight(run, state, arguments.values, node)
+    elif not is_harmless(name):
         for value in arguments.values:
             run.hand_over(state, value, f"'{text_of(node)}' is called with it", node)
     return state.origin(node, text_of(node))
@@ -104,10 +109,23 @@ def _exit(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNod
 
 def _rebind_anything(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     """`exec` and `globals()` may give any name of the module any value."""
-    for name, value in state.frames[0].items():
+    for name, value in list(state.frames[0].items()):
         if isinstance(value, (Constant, Symbol, Tuple)):
             state.frames[0][name] = Unknown(f"'{name}' may have been bound by '{text_of(node)}'")
+        elif isinstance(value, (Module, Instance)):
+            run.hand_over(state, value, f"'{text_of(node)}' may change it", node)
     return Unknown("anything")
+
+
+def _evaluate_text(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """`eval` may do what it likes with the models that its text names."""
+    text = run.settle(state, arguments.positional[0]) if arguments.positional else NONE
+    named = re.findall(r"[^\W\d]\w*", text.value) if isinstance(text, Constant) and isinstance(text.value, str) else ()
+    for name in named:
+        value = look_up(state, name)
+        if isinstance(value, (Module, Instance)):
+            run.hand_over(state, value, f"'{text_of(node)}' may change it", node)
+    return state.origin(node, text_of(node))
 
 
 def _device(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
@@ -133,6 +151,7 @@ _HANDLERS: dict[str, Handler] = {
     **iterables.HANDLERS,
     **introspection.HANDLERS,
     "importlib.import_module": _import_module,
+    "builtins.eval": _evaluate_text,
     "builtins.exec": _rebind_anything,
     "builtins.globals": _rebind_anything,
     "builtins.exit": _exit,

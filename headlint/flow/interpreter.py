@@ -29,6 +29,7 @@ from headlint.flow.value import (
     Module,
     Optimizer,
     Parameter,
+    Submodules,
     Symbol,
     Tuple,
     Unknown,
@@ -314,6 +315,8 @@ class Interpreter:
         match value:
             case Module():
                 modules.escape(state, value.ref, reason, site)
+            case Submodules(owner):
+                self.hand_over(state, owner, reason, site)
             case Instance():
                 model = modules.built_on(state, value)
                 if model is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import modules
-from headlint.flow.attributes import delete, read, write
+from headlint.flow.attributes import delete, read, set_instance_attribute, write
 from headlint.flow.calls import Arguments, Handler
 from headlint.flow.items import iterate
 from headlint.flow.operations import class_name
@@ -158,6 +158,19 @@ def _setattr(run: Interpreter, state: State, arguments: Arguments, node: cst.CST
     return NONE
 
 
+def _object_setattr(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """`object.__setattr__`: a module that is set in this way is no part of another one."""
+    owner, name, value = arguments.positional if len(arguments.positional) == 3 else (NONE, NONE, NONE)
+    if isinstance(owner, Instance) and isinstance(name, Constant) and modules.built_on(state, owner) is None:
+        set_instance_attribute(state, owner, str(name.value), value)
+        return NONE
+    if isinstance(owner, Parameter):
+        return _setattr(run, state, arguments, node)
+    for value in arguments.values:
+        run.hand_over(state, value, f"'{text_of(node)}' is called with it", node)
+    return NONE
+
+
 def _delattr(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     if len(arguments.positional) == 2:
         owner, name = arguments.positional
@@ -208,6 +221,7 @@ HANDLERS: dict[str, Handler] = {
     "builtins.hasattr": _hasattr,
     "builtins.getattr": _getattr,
     "builtins.setattr": _setattr,
+    "builtins.object.__setattr__": _object_setattr,
     "builtins.delattr": _delattr,
     "builtins.super": _super,
     "builtins.type": _type,

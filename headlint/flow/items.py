@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -10,7 +11,7 @@ from headlint.flow import mappings, modules
 from headlint.flow.attributes import class_attribute, owner_of_dict, read, set_instance_attribute
 from headlint.flow.choice import Raised
 from headlint.flow.operations import apply
-from headlint.flow.state import DictRecord, ListRecord, State
+from headlint.flow.state import ContainerObject, DictRecord, ListRecord, State
 from headlint.flow.value import (
     NONE,
     Constant,
@@ -75,13 +76,13 @@ def _run_through(state: State, iterator: Iterator) -> tuple[Value, ...] | None:
     assert iterator.identity is not None
     taken = state.spent.get(iterator.identity, 0)
     state.spent[iterator.identity] = len(iterator.items)
-    if taken is None or any(not isinstance(event, _IDLE) for event in state.trace[iterator.made :]):
+    if taken is None or any(not isinstance(event, IDLE) for event in state.trace[iterator.made :]):
         return None
     return iterator.items[taken:]
 
 
 # Events after which an iterator gives what it would have given before.
-_IDLE = (MakeOptimizer, MakeLayer, MakeOpaque, Build)
+IDLE = (MakeOptimizer, MakeLayer, MakeOpaque, Build)
 
 
 def take_one(state: State, iterator: Iterator) -> Value | None:
@@ -92,6 +93,30 @@ def take_one(state: State, iterator: Iterator) -> Value | None:
     return left[0] if left else None
 
 
+def lose_sight(run: Interpreter, state: State, values: Iterable[Value], site: cst.CSTNode) -> None:
+    """One of these is taken and nobody knows which: what is done to it from here on may be done to any model there."""
+    for value in values:
+        if isinstance(value, Tuple):
+            lose_sight(run, state, value.items, site)
+        elif isinstance(value, (ListRef, DictRef, Submodules)):
+            lose_sight(run, state, _held(state, value), site)
+        elif isinstance(value, Instance) or (isinstance(value, Module) and not value.ref.path):
+            run.hand_over(state, value, f"'{text_of(site)}' may be it", site)
+
+
+def _held(state: State, value: Value) -> tuple[Value, ...]:
+    """What stands in a list or dict of the code's own, as far as it is known."""
+    record = state.heap.get(value.identity) if isinstance(value, (ListRef, DictRef)) else None
+    if isinstance(record, DictRecord):
+        return tuple(inside for _, inside in record.items)
+    if isinstance(record, ListRecord):
+        return record.items
+    ref = modules.module_ref(value.owner if isinstance(value, Submodules) else value)
+    if ref is None or ref.path or not isinstance(state.heap.get(ref.object), ContainerObject):
+        return value.items if isinstance(value, Tuple) else ()
+    return tuple(modules.as_value(state, child) for _, child in modules.children_of(state, ref))
+
+
 def lose_count(state: State, value: Value) -> None:
     """Nobody knows any longer how far an iterator has been run through."""
     if isinstance(value, Iterator) and value.identity is not None:
@@ -100,6 +125,13 @@ def lose_count(state: State, value: Value) -> None:
 
 def item(run: Interpreter, state: State, owner: Value, key: Value, node: cst.Subscript) -> Value:
     """What `owner[key]` gives; a read that certainly raises in a module ends the path."""
+    found = _item(run, state, owner, key, node)
+    if isinstance(found, Unknown):
+        lose_sight(run, state, _held(state, owner), node)
+    return found
+
+
+def _item(run: Interpreter, state: State, owner: Value, key: Value, node: cst.Subscript) -> Value:
     holder = mappings.holder_of(state, owner)
     if holder is not None:
         run.may_be_right.add(id(node))
@@ -263,6 +295,13 @@ def write_item(run: Interpreter, state: State, owner: Value, key: Value, value: 
                 state.heap[owner.identity] = DictRecord(record.items, complete=False)
         case Module():
             _write_module_item(run, state, owner, key, value, site)
+        case Instance():
+            own = modules.owner_of(state, owner.identity)
+            found = None if own is None else class_attribute(state, own, "__setitem__")
+            if isinstance(found, Function):
+                run.call(state, Method(owner, "__setitem__", found), (key, value), site)
+            else:
+                run.hand_over(state, value, "put into something unknown", site)
         case _:
             run.may_be_right.add(id(site))
             run.hand_over(state, value, "put into something unknown", site)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow.calls import Arguments, Handler, as_list, as_set, call
-from headlint.flow.items import iterate, take_one
+from headlint.flow.calls import Arguments, Handler, as_list, as_set, call, doubt_effects
+from headlint.flow.items import iterate, lose_sight, take_one
 from headlint.flow.operations import FUNCTIONS, apply
 from headlint.flow.state import DictRecord, State
 from headlint.flow.value import (
@@ -41,6 +41,8 @@ def _pure(name: str) -> Handler:
             result = apply(name, tuple(values), text_of(node))
             if not isinstance(result, Unknown):
                 return result
+        if name in ("max", "min", "sum"):
+            lose_sight(run, state, values, node)
         return state.origin(node, text_of(node))
 
     return handler
@@ -68,6 +70,7 @@ def _zip(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode
     columns = [iterate(state, value) for value in arguments.positional]
     known = [column for column in columns if column is not None]
     if len(known) != len(columns) or not arguments.complete:
+        lose_sight(run, state, arguments.positional, node)
         return Unknown("a zip of something unknown")
     return state.once(tuple(Tuple(row) for row in zip(*known, strict=False)))
 
@@ -91,6 +94,7 @@ def _sorted(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTN
     same = {type(value) for value in known} in ({str}, {int}, {float}, set())
     if items is None:
         return state.origin(node, text_of(node))
+    lose_sight(run, state, items, node)
     if len(known) < len(items) or not same or arguments.get(None, "key") is not None:
         return as_list(state, (), complete=False)
     if not isinstance(backwards, Constant):
@@ -153,7 +157,9 @@ def _map(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode
     items = iterate(state, arguments.positional[1]) if len(arguments.positional) == 2 else None
     if items is None:
         return Unknown("a map over something unknown")
-    return state.once(tuple(call(run, state, arguments.positional[0], Arguments((item,)), node) for item in items))
+    length, last = len(state.trace), state.trace[-1] if state.trace else None
+    results = tuple(call(run, state, arguments.positional[0], Arguments((item,)), node) for item in items)
+    return Unknown("a map that does something") if doubt_effects(state, length, last, node) else state.once(results)
 
 
 def _reduce(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
@@ -177,6 +183,7 @@ def _filter(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTN
         verdict = item if test == NONE else call(run, state, test, Arguments((item,)), node)
         truth = run.truth(state, verdict)
         if truth is None:
+            lose_sight(run, state, items, node)
             return Unknown("a filter with an unknown test")
         if truth:
             kept.append(item)

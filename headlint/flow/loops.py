@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow.filters import note_filters
-from headlint.flow.items import iterate, lose_count
+from headlint.flow.items import iterate, lose_count, lose_sight
 from headlint.flow.merge import merge
 from headlint.flow.modules import children_of
 from headlint.flow.quick import run_loop
@@ -53,6 +53,7 @@ def for_loop(run: Interpreter, node: cst.For, state: State) -> list[State]:
             continue
         items = iterate(path, value)
         if items is None or len(items) > MOST_LOOPED:
+            lose_sight(run, path, (value,), node.iter)
             paths.extend(_all_rounds(run, path, node.body.body, lambda s: _next_item(run, s, node)))
         else:
             paths.extend(_known_items(run, path, node, items, value))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import mappings, modules
+from headlint.flow import mappings, modules, reach
 from headlint.flow.attributes import read, set_instance_attribute, write_module
 from headlint.flow.calls import CHANGING, Arguments, call, call_instance
 from headlint.flow.modes import set_mode
@@ -19,6 +19,7 @@ from headlint.flow.value import (
     NONE,
     TRUE,
     Constant,
+    Function,
     Instance,
     Module,
     Parameter,
@@ -159,6 +160,22 @@ def _add_module(
     return NONE
 
 
+def _setattr(
+    run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    """`super().__setattr__(name, value)`: what an assignment does without the class's own method."""
+    name, value = arguments.get(0, "name"), arguments.get(1, "value")
+    receiver = modules.built_on(state, receiver) or receiver
+    if not isinstance(name, Constant) or not isinstance(name.value, str) or value is None:
+        for given in (receiver, *arguments.values):
+            run.hand_over(state, given, "it is set under a name that is not known", node)
+    elif isinstance(receiver, Module):
+        write_module(run, state, receiver, name.value, value, node)
+    else:
+        set_instance_attribute(state, receiver, name.value, value)
+    return NONE
+
+
 def _of_container(method: str) -> ModuleHandler:
     def handler(
         run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
@@ -254,8 +271,17 @@ def unknown_method(
         for value in arguments.values:
             run.hand_over(state, value, f"'{name}' is not followed", node)
         modules.escape(state, _ref(receiver), f"'{name}' is not followed", node)
+    elif name.endswith("_hook") and arguments.positional and _changes_modules(arguments.positional[0]):
+        modules.escape(state, _ref(receiver), f"'{name}' is given what may change it", node)
     return state.origin(node, text_of(node))
 
+
+def _changes_modules(hook: Value) -> bool:
+    """Whether a function of the file has a name in it that changes modules or flags."""
+    return isinstance(hook, Function) and not reach.identifiers(hook.node).isdisjoint(_WORDS_OF_CHANGE)
+
+
+_WORDS_OF_CHANGE = frozenset({"requires_grad", "requires_grad_", "setattr", "add_module", "register_module"})
 
 METHODS: dict[str, ModuleHandler] = {
     "parameters": _parameters,
@@ -277,6 +303,7 @@ METHODS: dict[str, ModuleHandler] = {
     "get_parameter": _get_parameter,
     "forward": _forward,
     "_get_name": _get_name,
+    "__setattr__": _setattr,
     **{method: move(method) for method in ("to", "cuda", "cpu")},
     **dict.fromkeys("half float double bfloat16 type xpu share_memory compile to_empty".split(), _itself),
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow.calls import Arguments, as_list
-from headlint.flow.items import can_dispatch, dispatch, iterate
+from headlint.flow.items import can_dispatch, dispatch, iterate, lose_sight
 from headlint.flow.operations import STRING_METHODS, apply, check_widths
 from headlint.flow.state import DictRecord, ListRecord, State
 from headlint.flow.value import (
@@ -89,6 +89,8 @@ def dict_method(
             otherwise = arguments.positional[1] if len(arguments.positional) > 1 else NONE
             return dispatch(run, state, record, key, otherwise)
         return Unknown("a key that is not known")
+    if name in ("pop", "setdefault") and record.complete and isinstance(key := _first(run, state, arguments), Constant):
+        return _pop_or_set(state, receiver, record, key, name, arguments)
     if name == "update":
         items = dict(record.items)
         other = arguments.positional[0] if arguments.positional else None
@@ -102,8 +104,24 @@ def dict_method(
         identity = state.identity()
         state.heap[identity] = record
         return DictRef(identity)
+    lose_sight(run, state, (receiver, *arguments.values), node)
     state.heap[receiver.identity] = DictRecord(record.items, complete=False)
     return state.origin(node, text_of(node))
+
+
+def _first(run: Interpreter, state: State, arguments: Arguments) -> Value:
+    return run.settle(state, arguments.positional[0]) if arguments.positional else Unknown("no key")
+
+
+def _pop_or_set(
+    state: State, receiver: DictRef, record: DictRecord, key: Constant, name: str, arguments: Arguments
+) -> Value:
+    """`pop` and `setdefault` of a dict that is known, with a known key."""
+    items = dict(record.items)
+    otherwise = arguments.positional[1] if len(arguments.positional) > 1 else NONE
+    value = items.setdefault(key, otherwise) if name == "setdefault" else items.pop(key, otherwise)
+    state.heap[receiver.identity] = DictRecord(tuple(items.items()))
+    return value
 
 
 def string_method(

@@ -14,6 +14,7 @@ from headlint.flow.choice import Raised
 from headlint.flow.definitions import define_class, define_function
 from headlint.flow.expressions import binary, index_value
 from headlint.flow.gradients import is_grad_mode, recording_in
+from headlint.flow.items import lose_sight
 from headlint.flow.loops import for_loop, while_loop
 from headlint.flow.merge import merge
 from headlint.flow.moves import note_made
@@ -25,6 +26,7 @@ from headlint.flow.value import (
     NONE,
     Constant,
     External,
+    Instance,
     Iterator,
     ListRef,
     Module,
@@ -83,6 +85,9 @@ def _augmented(run: Interpreter, state: State, node: cst.AugAssign) -> None:
     left = run.settle(state, run.evaluate(state, node.target))
     right = run.settle(state, run.evaluate(state, node.value))
     op = operator_text(node.operator)
+    if isinstance(left, Instance):
+        lose_sight(run, state, (left,), node)
+        run.hand_over(state, right, "an operator of a class takes it", node)
     if isinstance(left, ListRef) and isinstance(right, (ListRef, Iterator, Tuple)) and op == "+":
         run.call_method(state, left, "extend", right, node)
         return
@@ -231,6 +236,8 @@ _EXPECTING = frozenset({"raises", "suppress", "assertRaises", "assertRaisesRegex
 
 def _enter(run: Interpreter, item: cst.WithItem, state: State) -> None:
     value = run.evaluate(state, item.item)
+    if isinstance(value, Instance):
+        run.hand_over(state, value, "'with' enters and leaves it", item)
     if is_grad_mode(value):
         state.recording = recording_in(value)
     if item.asname is not None:

@@ -110,6 +110,11 @@ def is_optimizer(name: str) -> bool:
     return name.startswith("torch.optim.") and name.rpartition(".")[2] in _OPTIMIZERS
 
 
+def gives_back(name: str) -> bool:
+    """Whether what calling this gives may be or hold what it is given."""
+    return name.startswith(("collections.", "itertools.", "random.", "numpy.array", "weakref."))
+
+
 def is_harmless(name: str) -> bool:
     """Whether calling this is known to leave the modules it is given as they are."""
     return name in _HARMLESS or name.startswith(_HARMLESS_PREFIXES) or _is_loss(name)
