@@ -128,7 +128,7 @@ class Linter:
         # What was made for the file is gone when the collector wakes up, which would walk all of it.
         with collector_at_rest():
             draft = self._drafted(lambda: _parsed(text, name, python_tree), None)
-            return self._settled(draft, self._asking(), self.settings.fixes if fixes is None else fixes)
+            return self._settled(draft, self.asking(), self.settings.fixes if fixes is None else fixes)
 
     def draft(
         self,
@@ -218,7 +218,7 @@ class Linter:
             return select is not None and code in select
         return select is None or code.startswith(tuple(select))
 
-    def _asking(self) -> Observe | None:
+    def asking(self) -> Observe | None:
         """Asks the worker, each recipe once; None where nobody is to be asked."""
         if self.settings.confirm == "off":
             return None

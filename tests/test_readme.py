@@ -171,7 +171,7 @@ def test_files_that_are_named_exist() -> None:
 
 (LAYERS,) = [line.strip().split(" ← ") for line in CONTRIBUTING.splitlines() if line.startswith("    finding ← ")]
 FRONT_ENDS = {"api", "cli", "commands", "flake8_plugin", "lsp", "output", "rewrite", "run", "__main__"}
-PIPELINE = {"lint", "proof", "verdicts"}
+PIPELINE = {"lint", "proof", "standing", "verdicts", "watching"}
 BESIDE = {"__init__", "relevance", "rulebook", "rulepages"}
 
 

@@ -27,10 +27,10 @@ def run(options: argparse.Namespace) -> int:
     if any(find_spec(name) is None for name in ("pygls", "lsprotocol")):
         print("headlint lsp: the language server is not installed: pip install 'headlint[lsp]'", file=sys.stderr)
         return NOT_INSTALLED
-    from headlint.lint import Settings
     from headlint.lsp.server import server_with
+    from headlint.source.configuration import Configuration
 
-    server = server_with(Settings("auto", options.python, options.timeout or Settings.timeout, options.cache_dir))
+    server = server_with(Configuration(python=options.python, timeout=options.timeout, cache_dir=options.cache_dir))
     # The protocol has a standard output of its own, which pygls closes and nobody prints into.
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output, redirect_stdout(sys.stderr):
         try:

@@ -10,20 +10,21 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
-from headlint.lint import Settings
-from headlint.lsp.settings import Options, options_of
+from headlint.lsp.settings import Folder, Options
+from headlint.source.configuration import Configuration
 
 SECTION = "headlint"
 
 
 class Client:
-    """One client's wishes; `command_line` are the settings that the server was started with."""
+    """One client's wishes; `command_line` is what the server was started with."""
 
-    def __init__(self, server: LanguageServer, command_line: Settings) -> None:
+    def __init__(self, server: LanguageServer, command_line: Configuration) -> None:
         self._server = server
         self._command_line = command_line
         self._initial: Mapping[str, Any] = {}
         self._configured: Mapping[str, Any] = {}
+        self._folders: dict[str, Folder] = {}
         self._complaints: set[str] = set()
 
     def initialized_with(self, options: Any) -> None:
@@ -54,14 +55,23 @@ class Client:
         if isinstance(settings, dict):
             inside = settings.get(SECTION, settings)
             self._configured = inside if isinstance(inside, dict) else {}
+            self.forget_files()
+
+    def forget_files(self) -> None:
+        """Read the configuration of every folder anew."""
+        self._folders.clear()
 
     def options_for(self, uri: str) -> tuple[str, Options]:
         """The folder of the workspace that a document belongs to, and the options for it."""
-        client = {**self._initial, **self._configured}
-        options = options_of(self._command_line, client, trusted=self.trusted)
-        for fault in options.faults:
+        root = self._folder_of(uri)
+        folder = self._folders.get(root)
+        if folder is None:
+            client = {**self._initial, **self._configured}
+            folder = self._folders[root] = Folder(root, self._command_line, client, trusted=self.trusted)
+        options = folder.options_for(to_fs_path(uri) or uri)
+        for fault in folder.faults:
             self._complain(fault)
-        return self._folder_of(uri), options
+        return root, options
 
     def _complain(self, fault: str) -> None:
         if fault not in self._complaints:

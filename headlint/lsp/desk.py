@@ -10,6 +10,8 @@ from typing import Any
 
 from pygls.workspace import Workspace
 
+from headlint.finding import Finding, Fix
+from headlint.lsp.actions import fix_of, fixed_text
 from headlint.lsp.documents import Document, document_at
 from headlint.lsp.lanes import Lane
 from headlint.lsp.looks import Reader, Result, judged
@@ -40,7 +42,8 @@ class _Look:
 class Desk:
     """Looks at documents when they change, and tells every result to `tell`, with whether it is the first one.
 
-    `starting` is told of a worker that is about to start, and waits until it has.
+    `starting` is told of a worker that is about to start, and waits until it has; `versioned` says whether the client
+    takes edits of one version of a text.
     """
 
     def __init__(
@@ -49,13 +52,17 @@ class Desk:
         options_of: Callable[[str], tuple[str, Options]],
         tell: Callable[[Result, bool], None],
         starting: Callable[[Worker], Coroutine[Any, Any, None]],
+        *,
+        versioned: bool,
     ) -> None:
+        self._versioned = versioned
         self._workspace = workspace
         self._options_of = options_of
         self._tell = tell
         self._starting = starting
         self._readers: dict[str, Reader] = {}
         self._looks: dict[str, _Look] = {}
+        self._fixes: dict[str, dict[tuple[str, Finding], Fix | None]] = {}
         self.results: dict[str, Result] = {}
         self.reading = Lane("headlint-reader")
         self.workers = Workers()
@@ -82,6 +89,7 @@ class Desk:
         self._end(uri)
         self._looks.pop(uri, None)
         self._readers.pop(uri, None)
+        self._fixes.pop(uri, None)
         return self.results.pop(uri, None)
 
     def end(self) -> None:
@@ -109,6 +117,23 @@ class Desk:
                 if not look.read.cancelled() or look is self._looks.get(uri):
                     raise
 
+    async def fix_of(self, result: Result, finding: Finding) -> Fix | None:
+        """The proven fix of a finding, worked out once; None if it has none, or nobody can prove one."""
+        key = (result.document.source.text, finding)
+        fixes = self._fixes.setdefault(result.document.uri, {})
+        if key not in fixes:
+            fixes[key] = await fix_of(result, finding, self._prover(result))
+            self._fixes[result.document.uri] = {known: fix for known, fix in fixes.items() if known[0] == key[0]}
+        return fixes[key]
+
+    async def fixed_text(self, result: Result) -> str:
+        """The program with all of its safe fixes applied."""
+        prover = self._prover(result)
+        return result.document.source.text if prover is None else await fixed_text(result, prover)
+
+    def _prover(self, result: Result) -> Worker | None:
+        return self.worker_for(result.document.uri, result.options)
+
     async def _look(self, uri: str, look: _Look, delay: float) -> None:
         try:
             await self._look_unguarded(uri, look, delay)
@@ -120,7 +145,7 @@ class Desk:
     async def _look_unguarded(self, uri: str, look: _Look, delay: float) -> None:
         if delay:
             await asyncio.sleep(delay)
-        document = document_at(self._workspace, uri)
+        document = document_at(self._workspace, uri, versioned=self._versioned)
         result = None if document is None else await self._read(document, look)
         if result is not None:
             self.results[uri] = result

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lsprotocol import types
 from pygls.uris import to_fs_path
 from pygls.workspace import Workspace
 
-from headlint.finding import Span
+from headlint.finding import Edit, Span
 from headlint.lsp.positions import from_client, to_client
 from headlint.source.decoding import split_lines
 from headlint.source.notebooks import program_of
@@ -24,16 +25,23 @@ class Part:
     version: int | None
     first_line: int
     lines: tuple[str, ...]
+    line_end: str = "\n"
 
 
 @dataclass(frozen=True)
 class Document:
-    """One program as the client had it at some moment; `uri` names the file or the notebook."""
+    """One program as the client had it at some moment.
+
+    `uri` names the file or the notebook, `encoding` says in which units the client counts columns, and `versioned`
+    whether it takes edits of one version of a text. Cells that are no Python are `left_out` of the program.
+    """
 
     uri: str
     source: Source
     parts: tuple[Part, ...]
     encoding: str
+    versioned: bool
+    left_out: tuple[Part, ...] = ()
 
     @property
     def name(self) -> str:
@@ -59,13 +67,22 @@ class Document:
         text = part.lines[position.line] if position.line < len(part.lines) else ""
         return part.first_line + position.line, from_client(text, position.character, self.encoding)
 
-    def edited(self, edits: Iterator[tuple[Span, str]]) -> types.WorkspaceEdit:
-        """The edit of the client's texts that puts each text under its span of the program."""
+    def edited(self, edits: Iterable[Edit]) -> types.WorkspaceEdit:
+        """These edits of the program as edits of the client's texts, in the versions that were read."""
         changes: dict[str, list[types.TextEdit]] = {}
-        for span, text in edits:
-            location = self.located(span)
-            changes.setdefault(location.uri, []).append(types.TextEdit(location.range, text))
-        return types.WorkspaceEdit(changes=changes)
+        for edit in edits:
+            location = self.located(edit.span)
+            part = next(part for part in self.parts if part.uri == location.uri)
+            text = edit.text.replace("\n", part.line_end)
+            changes.setdefault(part.uri, []).append(types.TextEdit(location.range, text))
+        if not self.versioned:
+            return types.WorkspaceEdit(changes=changes)
+        versions = {part.uri: part.version for part in self.parts}
+        edited = [
+            types.TextDocumentEdit(types.OptionalVersionedTextDocumentIdentifier(uri, versions[uri]), texts)
+            for uri, texts in changes.items()
+        ]
+        return types.WorkspaceEdit(document_changes=edited)
 
 
 def owner_of(workspace: Workspace, uri: str) -> str:
@@ -74,30 +91,36 @@ def owner_of(workspace: Workspace, uri: str) -> str:
     return uri if notebook is None else notebook.uri
 
 
-def document_at(workspace: Workspace, uri: str) -> Document | None:
+def document_at(workspace: Workspace, uri: str, *, versioned: bool) -> Document | None:
     """The document as it is now, None if it is not open; `uri` is that of a file or a notebook."""
     encoding = str(workspace.position_encoding)
     notebook = workspace.get_notebook_document(notebook_uri=uri)
     if notebook is not None:
-        return _notebook(workspace, notebook, encoding)
+        return _notebook(workspace, notebook, encoding, versioned)
     text = workspace.text_documents.get(uri)
     if text is None or text.language_id not in ("python", "", None):
         return None
     lines = split_lines(text.source)
-    part = Part(uri, text.version, 1, tuple(line.rstrip("\n") for line in lines))
-    return Document(uri, Source("".join(lines)), (part,), encoding)
+    part = Part(uri, text.version, 1, tuple("".join(lines).split("\n")), _line_end(text.source))
+    return Document(uri, Source("".join(lines)), (part,), encoding, versioned)
 
 
-def _notebook(workspace: Workspace, notebook: types.NotebookDocument, encoding: str) -> Document:
+def _line_end(text: str) -> str:
+    found = re.search(r"\r\n|\r|\n", text)
+    return found[0] if found is not None else "\n"
+
+
+def _notebook(workspace: Workspace, notebook: types.NotebookDocument, encoding: str, versioned: bool) -> Document:
     cells = [cell.document for cell in notebook.cells if cell.kind == types.NotebookCellKind.Code]
     texts = {number: workspace.get_text_document(uri) for number, uri in enumerate(cells, start=1)}
     python = {number: text for number, text in texts.items() if text.language_id in ("python", "", None)}
     lines = {number: "".join(split_lines(text.source)).split("\n") for number, text in python.items()}
     source = program_of((number, "\n".join(lines[number])) for number in python)
     begins = {segment.cell: segment.first_line for segment in source.segments}
-    parts = tuple(
-        Part(text.uri, text.version, begins[number], tuple(lines[number]))
+    parts = {
+        number: Part(text.uri, text.version, begins.get(number, 0), tuple(lines[number]), _line_end(text.source))
         for number, text in python.items()
-        if number in begins
-    )
-    return Document(notebook.uri, source, parts, encoding)
+    }
+    inside = tuple(part for number, part in parts.items() if number in begins)
+    outside = tuple(part for number, part in parts.items() if number not in begins)
+    return Document(notebook.uri, source, inside, encoding, versioned, outside)

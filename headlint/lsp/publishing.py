@@ -32,8 +32,12 @@ class Publisher:
             if not first:
                 self.refresh()
             return
+        no_python = result.draft.program is None and result.draft.notes
+        if no_python and any(self._sent.get(part.uri) for part in result.document.parts):
+            # In the middle of a word a file is none; until it is again, what was said moves with the text.
+            return
         items = by_text(result)
-        for part in result.document.parts:
+        for part in (*result.document.parts, *result.document.left_out):
             self._send(part.uri, part.version, items.get(part.uri, []))
 
     def refresh(self) -> None:
@@ -43,7 +47,7 @@ class Publisher:
 
     def take_back(self, result: Result) -> None:
         """Say nothing more about a document that has been closed."""
-        for part in result.document.parts if not self._fetched else ():
+        for part in () if self._fetched else (*result.document.parts, *result.document.left_out):
             self._send(part.uri, None, [])
             self._sent.pop(part.uri, None)
 

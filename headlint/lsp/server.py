@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from headlint import __version__
-from headlint.lint import Settings
+from headlint.finding import Span
+from headlint.lsp import actions
 from headlint.lsp.client import SECTION, Client
+from headlint.lsp.completion import TRIGGERS, completions
 from headlint.lsp.desk import Desk
 from headlint.lsp.diagnostics import page_uri
 from headlint.lsp.documents import owner_of
+from headlint.lsp.hints import hints
+from headlint.lsp.hover import hover
+from headlint.lsp.looks import Result
 from headlint.lsp.positions import Texts
 from headlint.lsp.publishing import Publisher, by_text, fetches
 from headlint.lsp.workers import Worker
+from headlint.relevance import concerns
 from headlint.rulebook import find_rule
+from headlint.source.configuration import FILE_NAME, Configuration
 
-RESTART, SHOW_RULE = "headlint.restart", "headlint.showRule"
+Answer = TypeVar("Answer")
+
+RESTART = "headlint.restart"
 _NOTEBOOKS = types.NotebookDocumentSyncOptions(
     [types.NotebookDocumentFilterWithNotebook("jupyter-notebook", [types.NotebookCellLanguage("python")])], save=True
 )
 
 
 class HeadlintServer(LanguageServer):
-    """One server for one client; `command_line` are the settings that it was started with."""
+    """One server for one client; `command_line` is what it was started with."""
 
-    def __init__(self, command_line: Settings) -> None:
+    def __init__(self, command_line: Configuration) -> None:
         super().__init__("headlint", __version__, types.TextDocumentSyncKind.Incremental, _NOTEBOOKS)
         self.client = Client(self, command_line)
         self.desk: Desk | None = None
@@ -41,12 +51,14 @@ class HeadlintServer(LanguageServer):
         return self.desk
 
 
-def server_with(command_line: Settings) -> HeadlintServer:
+def server_with(command_line: Configuration) -> HeadlintServer:
     """A server that answers all that it understands."""
     server = HeadlintServer(command_line)
     for method, handler in _HANDLERS.items():
         server.feature(method)(handler)
-    server.command(SHOW_RULE)(_show_rule)
+    for method, (handler, options) in _OPTIONED.items():
+        server.feature(method, options)(handler)
+    server.command(actions.SHOW_RULE)(_show_rule)
     server.command(RESTART)(_restart)
     return server
 
@@ -64,7 +76,11 @@ def _initialize(ls: HeadlintServer, params: types.InitializeParams) -> None:
     ls.protocol._workspace = workspace  # noqa: SLF001
     fetched = fetches(params.capabilities)
     ls.publisher = Publisher(ls, fetched=fetched)
-    ls.desk = Desk(workspace, ls.client.options_for, ls.publisher.tell, lambda worker: _start(ls, worker))
+    told = params.capabilities.workspace
+    versioned = bool(told and told.workspace_edit and told.workspace_edit.document_changes)
+    ls.desk = Desk(
+        workspace, ls.client.options_for, ls.publisher.tell, lambda worker: _start(ls, worker), versioned=versioned
+    )
     if fetched:
         options = types.DiagnosticOptions(
             inter_file_dependencies=False, workspace_diagnostics=False, identifier=SECTION
@@ -77,7 +93,21 @@ async def _initialized(ls: HeadlintServer, params: types.InitializedParams) -> N
     if workspace and workspace.did_change_configuration and workspace.did_change_configuration.dynamic_registration:
         wanted = types.Registration(str(uuid.uuid4()), types.WORKSPACE_DID_CHANGE_CONFIGURATION, {"section": SECTION})
         await ls.client_register_capability_async(types.RegistrationParams([wanted]))
+    await _watch_configuration(ls)
     await ls.client.fetch_settings()
+    _look_again(ls)
+
+
+async def _watch_configuration(ls: HeadlintServer) -> None:
+    workspace = ls.client_capabilities.workspace
+    if workspace and workspace.did_change_watched_files and workspace.did_change_watched_files.dynamic_registration:
+        watched = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher(f"**/{FILE_NAME}")])
+        wanted = types.Registration(str(uuid.uuid4()), types.WORKSPACE_DID_CHANGE_WATCHED_FILES, watched)
+        await ls.client_register_capability_async(types.RegistrationParams([wanted]))
+
+
+def _changed_files(ls: HeadlintServer, params: types.DidChangeWatchedFilesParams) -> None:
+    ls.client.forget_files()
     _look_again(ls)
 
 
@@ -123,6 +153,8 @@ def _changed(ls: HeadlintServer, params: types.DidChangeTextDocumentParams) -> N
 
 
 def _saved(ls: HeadlintServer, params: types.DidSaveTextDocumentParams) -> None:
+    # Not every client tells of files that change.
+    ls.client.forget_files()
     ls.at_work.look(params.text_document.uri)
 
 
@@ -162,6 +194,80 @@ async def _diagnostic(ls: HeadlintServer, params: types.DocumentDiagnosticParams
     return types.RelatedFullDocumentDiagnosticReport([] if result is None else by_text(result).get(uri, []))
 
 
+async def _code_actions(ls: HeadlintServer, params: types.CodeActionParams) -> list[types.Command | types.CodeAction]:
+    """All that can be done about the findings in a range; fixes are proven now, if they have not been yet."""
+    uri = params.text_document.uri
+    result = await ls.at_work.newest(owner_of(ls.workspace, uri))
+    if result is None:
+        return []
+    found: list[types.Command | types.CodeAction] = []
+    if actions.wants(params.context, types.CodeActionKind.QuickFix):
+        told = actions.touched(result, uri, params.range)
+        for finding, item in told:
+            fix = await ls.at_work.fix_of(result, finding)
+            if fix is not None and fix.applicability != "display":
+                found.append(actions.quick_fix(result, item, fix))
+        for finding, item in told:
+            found += [actions.silence(result, finding, item), actions.show_rule(finding)]
+    # Editors that ask whenever the cursor moves do not want all of it.
+    asked = params.context.only or params.context.trigger_kind != types.CodeActionTriggerKind.Automatic
+    if (
+        asked
+        and actions.wants(params.context, actions.FIX_ALL)
+        and any(finding.verdict.kind == "confirmed" for finding in result.findings)
+    ):
+        new = await ls.at_work.fixed_text(result)
+        if new != result.document.source.text:
+            found.append(actions.fix_all(result, new))
+    return found
+
+
+# -- things under the cursor ------------------------------------------------------------------------------------
+
+
+async def _hover(ls: HeadlintServer, params: types.HoverParams) -> types.Hover | None:
+    found = await _at_cursor(ls, params.text_document.uri, params.position, hover)
+    if found is None:
+        return None
+    result, (text, span) = found
+    content = types.MarkupContent(types.MarkupKind.Markdown, text)
+    return types.Hover(content, result.document.located(span).range)
+
+
+async def _completion(ls: HeadlintServer, params: types.CompletionParams) -> types.CompletionList | None:
+    found = await _at_cursor(ls, params.text_document.uri, params.position, completions)
+    if found is None:
+        return None
+    result, items = found
+    place = result.document.place(params.text_document.uri, params.position)
+    assert place is not None
+    for item, column in items:
+        span = Span(place[0], column, *place)
+        item.text_edit = types.TextEdit(result.document.located(span).range, item.label)
+    return types.CompletionList(is_incomplete=False, items=[item for item, _ in items])
+
+
+async def _at_cursor(
+    ls: HeadlintServer, uri: str, position: types.Position, ask: Callable[[Result, int, int], Answer | None]
+) -> tuple[Result, Answer] | None:
+    """The answer to a question about a place in a document as it is now, worked out where documents are read."""
+    result = await ls.at_work.newest(owner_of(ls.workspace, uri))
+    place = None if result is None else result.document.place(uri, position)
+    if result is None or place is None or not concerns(result.document.source.text):
+        return None
+    line, column = place
+    answer = await ls.at_work.reading.run(lambda: ask(result, line, column))
+    return None if answer is None else (result, answer)
+
+
+async def _inlay_hints(ls: HeadlintServer, params: types.InlayHintParams) -> list[types.InlayHint]:
+    uri = params.text_document.uri
+    result = await ls.at_work.newest(owner_of(ls.workspace, uri))
+    if result is None or not result.options.inlay_hints:
+        return []
+    return await ls.at_work.reading.run(lambda: list(hints(result, uri, params.range)))
+
+
 # -- commands --------------------------------------------------------------------------------------------------
 
 
@@ -189,6 +295,9 @@ _HANDLERS: dict[str, Any] = {
     types.INITIALIZED: _initialized,
     types.SHUTDOWN: _shutdown,
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: _changed_configuration,
+    types.WORKSPACE_DID_CHANGE_WATCHED_FILES: _changed_files,
+    types.TEXT_DOCUMENT_HOVER: _hover,
+    types.TEXT_DOCUMENT_INLAY_HINT: _inlay_hints,
     types.TEXT_DOCUMENT_DID_OPEN: _opened,
     types.TEXT_DOCUMENT_DID_CHANGE: _changed,
     types.TEXT_DOCUMENT_DID_SAVE: _saved,
@@ -197,4 +306,8 @@ _HANDLERS: dict[str, Any] = {
     types.NOTEBOOK_DOCUMENT_DID_CHANGE: _changed_notebook,
     types.NOTEBOOK_DOCUMENT_DID_SAVE: _saved_notebook,
     types.NOTEBOOK_DOCUMENT_DID_CLOSE: _closed_notebook,
+}
+_OPTIONED: dict[str, tuple[Any, Any]] = {
+    types.TEXT_DOCUMENT_CODE_ACTION: (_code_actions, types.CodeActionOptions(list(actions.KINDS))),
+    types.TEXT_DOCUMENT_COMPLETION: (_completion, types.CompletionOptions(list(TRIGGERS))),
 }

@@ -1,84 +1,73 @@
-"""What a client and the command line say about how headlint works here, and whom of them to believe."""
+"""How headlint works in one folder of a client's: the command line, its settings, and the files of the folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from headlint.lint import Settings
+from headlint.run.plan import Plan
+from headlint.source.configuration import NO_CONFIGURATION, Configuration, ConfigurationFault, configuration_of
 
 MILLISECONDS = 1000.0
+DEBOUNCE = 0.03
 
 
 @dataclass(frozen=True)
 class Options:
-    """Settings with what only an editor has: `debounce` is in seconds."""
+    """Settings for one document with what only an editor has: `debounce` is in seconds."""
 
     settings: Settings
-    debounce: float = 0.03
+    debounce: float = DEBOUNCE
     inlay_hints: bool = False
-    faults: tuple[str, ...] = ()
 
 
-def options_of(command_line: Settings, client: Mapping[str, Any], *, trusted: bool) -> Options:
-    """The command line's settings with the client's on top.
+class Folder:
+    """What holds for the documents of one folder.
 
-    What a client sends may stand in a file of the workspace. Unless the workspace is trusted, it does not say which
-    Python runs. A value that makes no sense is left out and is among the `faults`, which are one-line texts.
+    `client` has the keys of `[tool.headlint]`, and `debounce` (milliseconds) and `inlay-hints`, which are for editors
+    alone. What a client sends may stand in a file of the workspace, as pyproject.toml does: unless that is trusted,
+    only the command line says which Python runs. `faults` are one-line texts on what was left out.
     """
-    options = Options(command_line)
-    faults: list[str] = []
-    for key, value in client.items():
-        reader = _READERS.get(key)
-        if reader is None:
-            continue
-        if key == "python" and not trusted:
-            faults.append("the workspace is not trusted: its setting 'python' does not count")
-            continue
+
+    def __init__(self, root: str, command_line: Configuration, client: Mapping[str, Any], *, trusted: bool) -> None:
+        self.root = root
+        self.faults: list[str] = []
+        configured = NO_CONFIGURATION
+        for key in client:
+            try:
+                configured = configured.overridden(configuration_of({key: client[key]}, root))
+            except ConfigurationFault as wrong:
+                self.faults.append(f"the setting {wrong}")
+        self._debounce = self._positive(client, "debounce", DEBOUNCE * MILLISECONDS) / MILLISECONDS
+        self._inlay_hints = client.get("inlay-hints") is True
+        self._plan = self._planned(configured.overridden(command_line))
+        self._settings = self._plan.settings
+        if not trusted and self._settings.python != command_line.python:
+            self._settings = replace(self._settings, python=command_line.python)
+            self.faults.append("the workspace is not trusted: its 'python' is passed over")
+        self.faults += self._plan.notes
+
+    def _planned(self, given: Configuration) -> Plan:
         try:
-            options = reader(options, value)
-        except (TypeError, ValueError) as wrong:
-            faults.append(f"the setting {key!r} {wrong}")
-    return replace(options, faults=tuple(faults))
+            return Plan(given, directory=self.root)
+        except ConfigurationFault as wrong:
+            self.faults.append(str(wrong))
+            return Plan(given, isolated=True)
 
+    def _positive(self, client: Mapping[str, Any], key: str, usual: float) -> float:
+        value = client.get(key, usual)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+            self.faults.append(f"the setting {key}: must be a number above 0")
+            return usual
+        return float(value)
 
-def _confirm(options: Options, value: Any) -> Options:
-    if value not in ("auto", "require", "off"):
-        raise ValueError("must be 'auto', 'require' or 'off'")
-    return replace(options, settings=replace(options.settings, confirm=value))
-
-
-def _python(options: Options, value: Any) -> Options:
-    if value is not None and not isinstance(value, str):
-        raise ValueError("must be a path")
-    return replace(options, settings=replace(options.settings, python=value or None))
-
-
-def _timeout(options: Options, value: Any) -> Options:
-    return replace(options, settings=replace(options.settings, timeout=_positive(value)))
-
-
-def _debounce(options: Options, value: Any) -> Options:
-    return replace(options, debounce=_positive(value) / MILLISECONDS)
-
-
-def _inlay_hints(options: Options, value: Any) -> Options:
-    if not isinstance(value, bool):
-        raise ValueError("must be true or false")
-    return replace(options, inlay_hints=value)
-
-
-def _positive(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-        raise ValueError("must be a number above 0")
-    return float(value)
-
-
-_READERS: dict[str, Callable[[Options, Any], Options]] = {
-    "confirm": _confirm,
-    "python": _python,
-    "timeout": _timeout,
-    "debounce": _debounce,
-    "inlayHints": _inlay_hints,
-}
+    def options_for(self, path: str) -> Options:
+        """The options for one file."""
+        try:
+            codes = self._plan.codes_for(path)
+        except ConfigurationFault as wrong:
+            self.faults.append(str(wrong))
+            codes = Plan(isolated=True).codes_for(path)
+        return Options(replace(self._settings, select=codes), self._debounce, self._inlay_hints)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from headlint.history import Recipe
 from headlint.lint import Settings
 from headlint.lsp.lanes import Lane
 from headlint.probe.client import Prober
 from headlint.probe.protocol import Failure, Observation, canonical
+
+Result = TypeVar("Result")
 
 PENDING = Failure("not yet confirmed", "pending")
 # Answers that are kept beside those on disk, most of which no edit asks for again.
@@ -25,7 +29,6 @@ class Worker:
         self._lane = Lane("headlint-worker")
         self._answers: dict[str, Observation | Failure] = {}
         self._lock = threading.Lock()
-        self._crashed: set[str] = set()
 
     @property
     def running(self) -> bool:
@@ -49,21 +52,28 @@ class Worker:
 
     async def start(self) -> None:
         """Start the process, unless it runs."""
-        await self._lane.run(self._prober.versions)
+        await self.run(self._prober.versions)
+
+    async def run(self, action: Callable[[], Result]) -> Result:
+        """The result of an action in the worker's own thread, which alone may wait for answers."""
+        return await self._lane.run(action)
 
     async def ask(self, recipe: Recipe) -> None:
         """Have a recipe replayed, so that its answer is known."""
-        await self._lane.run(lambda: self._replay(recipe))
+        await self.run(lambda: self.observe(recipe.body))
 
-    def _replay(self, recipe: Recipe) -> None:
-        key = canonical(recipe.body)
-        if key not in self._answers:
-            answer = self._prober.observe(recipe.body)
-            if isinstance(answer, Failure) and answer.kind == "crash" and key not in self._crashed:
-                # It may not have been this recipe's fault.
-                self._crashed.add(key)
-                answer = self._prober.observe(recipe.body)
-            self._keep(key, answer)
+    def observe(self, recipe: dict[str, Any]) -> Observation | Failure:
+        """What the worker saw when it replayed this recipe, waiting for it; for the worker's own thread alone."""
+        key = canonical(recipe)
+        known = self._answers.get(key)
+        if known is not None:
+            return known
+        answer = self._prober.observe(recipe)
+        if isinstance(answer, Failure) and answer.kind == "crash":
+            # It may not have been this recipe's fault.
+            answer = self._prober.observe(recipe)
+        self._keep(key, answer)
+        return answer
 
     def _keep(self, key: str, answer: Observation | Failure) -> None:
         with self._lock:

@@ -108,16 +108,25 @@ def read_configuration(file: str | os.PathLike[str]) -> Configuration | None:
     table = _table(path, data)
     if table is None:
         return None
-    values: dict[str, Any] = {}
-    for key, value in table.items():
+    for key in table:
         if key not in KEYS:
             (nearest,) = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.0)
             raise ConfigurationFault(f"{_shown(path)}: [tool.headlint] has no key {key!r}; the nearest: {nearest!r}")
+    try:
+        return replace(configuration_of(table, os.path.dirname(path)), file=path)
+    except ConfigurationFault as wrong:
+        raise ConfigurationFault(f"{_shown(path)}: [tool.headlint] {wrong}") from None
+
+
+def configuration_of(table: Mapping[str, object], root: str) -> Configuration:
+    """What a table says, whose paths count from `root`, keys of others left alone; raises ConfigurationFault."""
+    values: dict[str, Any] = {}
+    for key in (key for key in KEYS if key in table):
         try:
-            values[key.replace("-", "_")] = _READERS[key](value, os.path.dirname(path))
+            values[key.replace("-", "_")] = _READERS[key](table[key], root)
         except ValueError as wrong:
-            raise ConfigurationFault(f"{_shown(path)}: [tool.headlint] {key}: {wrong}") from None
-    return replace(NO_CONFIGURATION, file=path, **values)
+            raise ConfigurationFault(f"{key}: {wrong}") from None
+    return replace(NO_CONFIGURATION, **values)
 
 
 def _table(path: str, data: bytes) -> Mapping[str, object] | None:

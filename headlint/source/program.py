@@ -145,7 +145,9 @@ class _Positions:
         inside = [
             node for node in descend((_head(found),), past=_SUITES) if _covers(self.spans.get(id(node)), line, column)
         ]
-        return sorted(inside, key=lambda node: _extent(self.spans[id(node)]), reverse=True)
+        inside.sort(key=lambda node: _extent(self.spans[id(node)]), reverse=True)
+        # The head of a compound statement is a node of its own.
+        return [found, *inside[1:]]
 
     def _lay_out(self, statement: cst.CSTNode) -> None:
         """Work out the places of everything in one statement, or in the head of a compound one."""
