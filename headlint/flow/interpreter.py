@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeVar
 
 import libcst as cst
 
-from headlint.flow import attributes, calls, expressions, modules, reach, scope, tensors
+from headlint.flow import calls, expressions, fitting, modules, reach, scope, tensors
 from headlint.flow.assume import assume, choices_of, known_truth, simplify
 from headlint.flow.choice import Infeasible, Raised, TooManyWays, each_way
 from headlint.flow.items import lose_count, text_of_constant
@@ -70,6 +70,8 @@ class Interpreter:
         self.top_level: set[int] = set()
         self.ended: list[EndedPath] = []
         self.called: set[int] = set()
+        # Those that were called as a trainer calls them, for want of one in the file.
+        self.fitted: set[int] = set()
         self.functions: dict[int, Function] = {}
         self.classes: dict[int, Class] = {}
         self.methods: set[int] = set()
@@ -373,12 +375,9 @@ class Interpreter:
         record = state.heap.get(value.identity)
         if isinstance(record, InstanceRecord) and (record.fresh or not record.escaped):
             tensors.define(self, state, value)
-            optimizers = attributes.class_attribute(state, record.owner, "configure_optimizers")
-            if isinstance(optimizers, Function) and id(optimizers.node) not in self.called:
-                # Whoever fits a LightningModule asks it for these first.
-                self.call(state, Method(value, "configure_optimizers", optimizers), (), site)
-                record = state.heap[value.identity]
-                assert isinstance(record, InstanceRecord)
+            fitting.fit(self, state, value, site)
+            record = state.heap[value.identity]
+            assert isinstance(record, InstanceRecord)
             state.heap[value.identity] = InstanceRecord(record.owner, record.attributes, escaped=True)
             for name, attribute in record.attributes:
                 if name in record.fresh or not record.escaped:
