@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run
+from conftest import Run, needs_torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -156,6 +156,22 @@ def test_percent_scripts_are_python(headlint: Run, tmp_path: Path) -> None:
     )
     result = headlint("check", "--output-format=concise", str(script))
     assert [line.split(" ")[0] for line in result.stdout.splitlines()] == [f"{script}:10:1:"]
+
+
+@needs_torch
+def test_percent_scripts_may_have_magics_of_their_own(headlint: Run, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    text = (
+        "# %%\n%matplotlib inline\n!pip install torchvision\nfrom torchvision import models\n"
+        "#%% freeze\n%time net = models.resnet18()\nfor p in net.parameters():\n    p.require_grad = False\n"
+    )
+    script.write_text(text)
+    result = headlint("check", "--fix", str(script))
+    assert (result.stdout, result.stderr) == ("Found 1 finding (1 fixed, 0 remaining) in 1 of 1 file\n", "")
+    assert script.read_text() == text.replace("require_grad", "requires_grad")
+    # Without cells it is a file that is no Python.
+    script.write_text(text.replace("%%", "--"))
+    assert "could not be checked" in headlint("check", str(script)).stdout
 
 
 # -- writing them back ---------------------------------------------------------------------------------------------
