@@ -129,3 +129,35 @@ def test_the_same_mistake_in_two_functions_is_told_twice() -> None:
     )
     findings = Linter(Settings(confirm="off")).lint_unguarded(text, "program.py").findings
     assert [(finding.code, finding.span.line) for finding in findings] == [("HL201", 11), ("HL201", 17)]
+
+
+FACTORY = """
+def load(name):
+    if name == "resnet": return models.resnet18()
+    if name == "vgg": return models.vgg16()
+    raise ValueError(name)
+def build(name, n):
+    model = load(name)
+    model.classifier[6] = nn.Linear(4096, n)
+    return model
+"""
+
+
+def test_a_helper_on_its_own_says_nothing_about_those_that_call_it() -> None:
+    assert codes(FACTORY) == ["HL102"]
+
+
+def test_a_branch_that_no_call_of_the_file_takes_is_followed_too() -> None:
+    assert codes(FACTORY + "model = build('vgg', 10)\n") == ["HL102"]
+
+
+def test_where_the_file_calls_it_differently_only_its_own_calls_count() -> None:
+    text = """
+def build(width, deep=True):
+    if deep: model = models.resnet50()
+    else: model = models.resnet18()
+    model.fc = nn.Linear(width, 10)
+    return model
+"""
+    assert codes(text + "a, b = build(2048), build(512, False)\n") == []
+    assert codes(text + "a, b = build(2048), build(256, False)\n") == ["HL201"]

@@ -73,6 +73,7 @@ def _standing(group: Sequence[Suspicion], analysis: Analysis, paths: Paths) -> l
         if suspicion.candidate.unforeseen:
             return all(id(other) in wrong for other in paths.same_build(suspicion.history))
         site = suspicion.candidate.event_site
+        real = not suspicion.history.supposed
         reached_and_right = any(id(history) not in wrong for history in paths.reaching(site))
         if not reached_and_right and id(site) not in analysis.may_be_right:
             return True
@@ -83,7 +84,7 @@ def _standing(group: Sequence[Suspicion], analysis: Analysis, paths: Paths) -> l
         return all(
             id(other) in wrong
             for other in paths.same_build(suspicion.history)
-            if (other.complete or ended) and (not is_use or paths.use(other, site))
+            if (other.complete or ended) and not (real and other.supposed) and (not is_use or paths.use(other, site))
         )
 
     return [suspicion for suspicion in group if holds(suspicion)]

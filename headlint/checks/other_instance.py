@@ -10,7 +10,8 @@ from headlint.checks.candidate import Candidate
 from headlint.checks.places import joined, sizes_of, spelled
 from headlint.claims import ClassesKept
 from headlint.flow import modules
-from headlint.flow.histories import RETURNED, ModelHistory
+from headlint.flow.entries import RETURNED
+from headlint.flow.histories import ModelHistory
 from headlint.flow.value import Module
 from headlint.history import (
     AnyEvent,

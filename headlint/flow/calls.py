@@ -192,6 +192,8 @@ def call_function(run: Interpreter, state: State, function: Function, arguments:
             run.hand_over(state, value, f"'{text_of(node)}' goes through a decorator that is not visible", node)
         return state.origin(node, text_of(node))
     run.called.add(key)
+    if not arguments.outside:
+        run.used.add(key)
     if function.cache is not None:
         return _call_once(run, state, function, function.cache, arguments, node)
     if len(run.stack) >= run.deepest_call or run.stack.count(key) > 1:

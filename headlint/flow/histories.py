@@ -10,32 +10,26 @@ from functools import cached_property
 import libcst as cst
 
 from headlint.flow import modules
-from headlint.flow.attributes import methods_of
-from headlint.flow.calls import Arguments, instantiate
+from headlint.flow.entries import follow
 from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget
-from headlint.flow.outputs import Use, forget_modes, uses_of
-from headlint.flow.reach import reaching
-from headlint.flow.state import InstanceRecord, State, Step, ZooObject
-from headlint.flow.tensors import define
-from headlint.flow.value import Class, Function, Instance, Method, Symbol, Value
+from headlint.flow.outputs import Use, uses_of
+from headlint.flow.state import State, Step, ZooObject
+from headlint.flow.value import Symbol
 from headlint.history import AnyEvent, Build, Escape, MakeContainer, ModuleRef, ParameterRef, modules_of
 from headlint.source.nodes import count_statements
 from headlint.zoo import Builder
 
-# Entry points analysed for one file; a file of more functions than this is a library, not a training script.
-MOST_ENTRIES = 400
 # Statements interpreted before a file is given up, all paths and calls together: linear in its length.
 FIXED_STEPS = 12_000
 STEPS_PER_STATEMENT = 10
 
 
-# Why a model escapes that a function returns which nothing in the file calls.
-RETURNED = "it is returned to a caller that is not visible"
-
-
 @dataclass(frozen=True)
 class ModelHistory:
-    """What one path of the code does to one model, how everything stands at its end, and what became of outputs."""
+    """What one path of the code does to one model, how everything stands at its end, and what became of outputs.
+
+    `supposed` histories come of a call from outside to what the file calls in another way itself.
+    """
 
     build: Build
     builder: Builder
@@ -45,6 +39,7 @@ class ModelHistory:
     state: State
     uses: tuple[Use, ...] = ()
     steps: tuple[Step, ...] = ()
+    supposed: bool = False
 
     @property
     def model(self) -> ModuleRef:
@@ -122,130 +117,32 @@ def analyse(tree: cst.Module, interpreter: type[Interpreter] = Interpreter) -> A
     run = interpreter(most_steps=FIXED_STEPS + STEPS_PER_STATEMENT * count_statements(tree.body))
     note = ""
     try:
-        _whole_program(run, tree)
+        follow(run, tree)
     except OutOfBudget:
         note = "too many paths to follow them all"
         run.ended = [EndedPath(path.state, complete=False) for path in run.ended]
     except RecursionError:
         note = "nested too deeply to be followed"
         run.ended = []
-    return Analysis(_histories(run.ended), note, frozenset(run.may_be_right), run.read_from)
+    return Analysis(_all_histories(run), note, frozenset(run.may_be_right), run.read_from)
 
 
-def _whole_program(run: Interpreter, tree: cst.Module) -> None:
-    ends = [path for path in run.block(tree.body, [State()]) if path.completion is None]
-    exited_only = not ends
-    if exited_only:
-        # A script that ends in sys.exit(main()) has come to its end all the same.
-        run.ended = [EndedPath(path.state, complete=True) for path in run.ended]
-    for path in ends:
-        _define_all(run, path)
-        run.ended.append(EndedPath(path, complete=True))
-    start = _start_of_entries(run, ends)
-    entries = 0
-    reached: set[int] = set()
-    while entries < MOST_ENTRIES:
-        waiting = [key for key in (*run.functions, *run.classes) if key not in run.called and key not in run.visited]
-        if not waiting:
-            break
-        if not reached:
-            definitions = [owner.node for owner in run.classes.values()]
-            reached = reaching(start, [*definitions, *_definitions(run)])
-        for key in waiting:
-            run.visited.add(key)
-            if key not in reached and key in run.top_level:
-                continue
-            entries += 1
-            if key in run.classes:
-                _enter_class(run, start, run.classes[key])
-            elif run.functions[key].owner is None and not _is_method(run, key):
-                _enter_function(run, start, run.functions[key])
+def _all_histories(run: Interpreter) -> tuple[ModelHistory, ...]:
+    """Those of what the file does itself, and of models that it comes to only if others call its functions."""
+    real = _histories([path for path in run.ended if path.entry not in run.used], frozenset())
+    known = frozenset(id(history.build.site) for history in real if history.complete)
+    supposed = _histories([path for path in run.ended if path.entry in run.used], known)
+    return (*real, *(replace(history, supposed=True) for history in supposed))
 
 
-def _definitions(run: Interpreter) -> list[cst.FunctionDef]:
-    nodes = (function.node for key, function in run.functions.items() if key not in run.methods)
-    found = [node for node in nodes if isinstance(node, cst.FunctionDef)]
-    run.top_level.update(id(node) for node in found)
-    run.top_level.update(run.classes)
-    return found
-
-
-def _start_of_entries(run: Interpreter, ends: Sequence[State]) -> State:
-    """What holds at module level when somebody calls a function from outside."""
-    if not ends:
-        return run.ended[-1].state.fork() if run.ended else State()
-    start = ends[0]
-    for other in ends[1:]:
-        start = run.join(start, other)
-    return start.fork()
-
-
-def _is_method(run: Interpreter, key: int) -> bool:
-    """Whether a function stands in a class body: it is entered with its class."""
-    return key in run.methods
-
-
-def _enter_function(run: Interpreter, start: State, function: Function) -> None:
-    node = function.node
-    for path, value in run.ways_of_call(forget_modes(start.fork()), function, (), node):
-        _leave(run, path, value, node)
-
-
-def _define_all(run: Interpreter, path: State) -> None:
-    """Note what the forwards of the objects do that the path has made."""
-    for identity, record in list(path.heap.items()):
-        if isinstance(record, InstanceRecord):
-            define(run, path, Instance(identity))
-
-
-def _leave(run: Interpreter, path: State, value: Value, node: cst.CSTNode) -> None:
-    _define_all(run, path)
-    run.hand_over(path, value, RETURNED, node)
-    run.ended.append(EndedPath(path, complete=True))
-
-
-def _enter_class(run: Interpreter, start: State, owner: Class) -> None:
-    """Every method of a class that nothing calls, on an instance as the program makes it or a new one."""
-    node = owner.node
-    if any(owner in other.bases for other in run.classes.values()) and owner not in _instantiated(start):
-        # Its subclasses are entered; on its own it is not meant to be used.
-        return
-    known = [(start, Instance(identity)) for identity in start.heap if modules.owner_of(start, identity) == owner][:1]
-    made = known or [
-        (path, value)
-        for path, value in run.ways_of(start.fork(), lambda s: instantiate(run, s, owner, _ANYTHING, node))
-        if path.completion is None and isinstance(value, Instance)
-    ]
-    for path, instance in made:
-        define(run, path, instance)
-        if not known:
-            ended = path.fork()
-            run.hand_over(ended, instance, "its class is used out of sight", node)
-            run.ended.append(EndedPath(ended, complete=True))
-        for name, function in methods_of(path, owner):
-            if name != "__init__" and id(function.node) not in run.called:
-                method = Method(instance, name, function)
-                for out, result in run.ways_of_call(forget_modes(path.fork()), method, (), node):
-                    run.hand_over(out, instance, "its class is used out of sight", node)
-                    _leave(run, out, result, node)
-
-
-def _instantiated(state: State) -> list[Class]:
-    owners = (modules.owner_of(state, identity) for identity in state.heap)
-    return [owner for owner in owners if owner is not None]
-
-
-_ANYTHING = Arguments((), (), complete=False, outside=True)
-
-
-def _histories(ended: Sequence[EndedPath]) -> tuple[ModelHistory, ...]:
+def _histories(ended: Sequence[EndedPath], known_sites: AbstractSet[int]) -> tuple[ModelHistory, ...]:
     seen: dict[tuple[object, ...], ModelHistory] = {}
     known: dict[int, frozenset[int]] = {}
     for path in ended:
         trace = path.state.trace
         touched = [_touched_by(event, known) for event in trace]
         for event in trace:
-            if not isinstance(event, Build):
+            if not isinstance(event, Build) or id(event.site) in known_sites:
                 continue
             events = _about(event.object, trace, touched)
             escaped = path.state.escaped.get(event.object)

@@ -54,10 +54,14 @@ class OutOfBudget(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EndedPath:
-    """A path at its end; `complete` is False where the program goes on but the analysis does not."""
+    """A path at its end; `complete` is False where the program goes on but the analysis does not.
+
+    `entry` is the function (the identity of its node) that was entered from outside, 0 for all else.
+    """
 
     state: State
     complete: bool
+    entry: int = 0
 
 
 class Interpreter:
@@ -72,6 +76,9 @@ class Interpreter:
         self.called: set[int] = set()
         # Those that were called as a trainer calls them, for want of one in the file.
         self.fitted: set[int] = set()
+        # Those of them that the program calls itself.
+        self.used: set[int] = set()
+        self.executed: set[int] = set()
         self.functions: dict[int, Function] = {}
         self.classes: dict[int, Class] = {}
         self.methods: set[int] = set()
@@ -102,6 +109,7 @@ class Interpreter:
         done: list[State] = []
         for statement in body:
             following: list[State] = []
+            self.executed.add(id(statement))
             for state in running:
                 self.steps += 1
                 if self.steps > self.most_steps:
