@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from headlint import __version__
-from headlint.commands import check, doctor, heads, lsp, rule
+from headlint.commands import check, doctor, heads, inspect, lsp, rule
 
 USAGE_EXIT = 2
 BROKEN_PIPE_EXIT = 141
@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"headlint {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (check, rule, heads, doctor, lsp):
+    for command in (check, inspect, rule, heads, doctor, lsp):
         command.add_parser(commands)
     return parser
 

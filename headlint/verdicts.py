@@ -91,7 +91,7 @@ def _judge(suspicion: Suspicion, observe: Observe | None) -> tuple[Judgement, Ev
             break
         judgement = candidate.claim.judge(recipe, answer.data)
         if judgement.verdict.kind != "unconfirmed":
-            text = _without_witnesses(judgement.evidence, recipe)
+            text = without_witnesses(judgement.evidence, recipe)
             text = f"{text} (torchvision {answer.versions.torchvision.partition('+')[0]})"
             return judgement, Evidence(text, answer.versions.torch, answer.versions.torchvision)
     return judgement, None
@@ -128,7 +128,7 @@ def _finding(
     )
 
 
-def _without_witnesses(text: str, recipe: Recipe) -> str:
+def without_witnesses(text: str, recipe: Recipe) -> str:
     """Evidence with the symbols in the place of the numbers that stood for them."""
     texts = {str(number): text for number, text in recipe.witnesses.texts.items()}
 

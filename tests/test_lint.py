@@ -13,7 +13,7 @@ from probe_helpers import ANSWER, prober, scripted_worker, starts
 from headlint.history import Recipe, Witnesses
 from headlint.lint import Linter, Report, Settings
 from headlint.probe.protocol import Failure
-from headlint.verdicts import _without_witnesses
+from headlint.verdicts import without_witnesses
 
 IMPORTS = "from torch import nn\nfrom torchvision import models\n"
 WRONG = IMPORTS + "model = models.resnet18()\nmodel.classifier = nn.Linear(512, 10)\n"
@@ -136,9 +136,9 @@ def test_rules_that_are_off_by_default_run_when_they_are_named(monkeypatch: pyte
 def test_symbols_of_several_parts_stand_in_brackets() -> None:
     symbols = {1009: "n * 2", 1013: "args.hidden", 1019: "len(names)", 1021: "a if b else c", 1031: "sizes[0]"}
     recipe = Recipe({}, {}, Witnesses({}, symbols))
-    shown = _without_witnesses("256x1009 and 1013x1019, (2, 1021), 1031 of 10090 and 21009", recipe)
+    shown = without_witnesses("256x1009 and 1013x1019, (2, 1021), 1031 of 10090 and 21009", recipe)
     assert shown == "256x(n * 2) and args.hiddenxlen(names), (2, (a if b else c)), sizes[0] of 10090 and 21009"
-    assert _without_witnesses("0.00092, 0.1009 and 1009.5", recipe) == "0.00092, 0.1009 and 1009.5"
+    assert without_witnesses("0.00092, 0.1009 and 1009.5", recipe) == "0.00092, 0.1009 and 1009.5"
 
 
 def test_a_linter_that_nobody_closes_says_nothing_at_the_end(tmp_path: Path) -> None:

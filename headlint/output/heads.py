@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from headlint.checks.places import spelled
+from headlint.output.facts import head_fact, size
 from headlint.zoo import Builder, Head, Node, builder_at, builder_names, find_builder, nearest, tree
 
 COLUMNS = ("model", "head", "kind", "in", "out", "auxiliary heads", "input", "smallest")
@@ -36,7 +37,7 @@ def heads_table() -> str:
 
 def _rows(builder: Builder) -> Iterable[tuple[str, ...]]:
     auxiliary = ", ".join(spelled(head.place) for head in builder.heads if head.auxiliary) or NO_HEAD
-    inputs = _size(builder.default_input), _size(builder.smallest_input)
+    inputs = size(builder.default_input), size(builder.smallest_input)
     main = [head for head in builder.heads if not head.auxiliary]
     if not main:
         yield builder.name, *(NO_HEAD,) * 5, *inputs
@@ -53,11 +54,11 @@ def head_lines(name: str) -> str:
     builder = _found(name)
     lines = [
         f"{builder.name}: {builder.qualified_name}, {builder.root_type}",
-        f"input: {_size(builder.default_input)}, at least {_size(builder.smallest_input)} in eval mode",
+        f"input: {size(builder.default_input)}, at least {size(builder.smallest_input)} in eval mode",
     ]
     for head in builder.heads:
         title = "auxiliary head" if head.auxiliary else "head"
-        lines.append(f"{title}: {spelled(head.place)}, {head.kind}, {head.in_features} in, {head.out_features} out")
+        lines.append(f"{title}: {spelled(head.place)}, {head_fact(head.kind, head.in_features, head.out_features)}")
     if builder.heads:
         lines += ["", *replacement(builder)]
     else:
@@ -70,10 +71,6 @@ def _found(name: str) -> Builder:
     if builder is None:
         raise UnknownBuilder(name, nearest(name.rpartition(".")[2]))
     return builder
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))
 
 
 def replacement(builder: Builder) -> tuple[str, ...]:

@@ -1,0 +1,142 @@
+"""`headlint inspect FILE[:LINE]`: every model that a file builds, as one real replay of its code leaves it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from headlint.commands.options import add_confirmation_options
+
+if TYPE_CHECKING:
+    from headlint.output.inspection.model import Inspection
+    from headlint.source.segments import Source
+
+SHOWN, NOTHING, USAGE = 0, 1, 2
+# A replay tells a whole model and what a training step keeps: more than a verdict may take.
+MEMORY = 6 << 30
+
+
+class Refused(Exception):
+    """There is nothing to show; the text says why, `status` is the exit status."""
+
+    def __init__(self, reason: str, status: int) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("inspect", help="show what the code makes of its models", description=__doc__)
+    parser.add_argument(
+        "place",
+        metavar="FILE[:LINE]",
+        help="a Python file or notebook, and the line at which to stop (in a notebook CELL:LINE)",
+    )
+    parser.add_argument(
+        "--output-format",
+        choices=("text", "json"),
+        default="text",
+        help="text: for people; json: everything, for programs (default: %(default)s)",
+    )
+    parser.add_argument("--html", metavar="FILE", help="write one self-contained page with a picture of each model")
+    add_confirmation_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show the models; exit status 0, 1 for a file that is no Python or has no model, 2 for a wrong path or line."""
+    try:
+        inspections = _inspections(options)
+        if options.html is not None:
+            _write(options.html, inspections)
+    except Refused as refused:
+        print(f"headlint inspect: {refused}", file=sys.stderr)
+        return refused.status
+    if options.output_format == "json":
+        from headlint.output.inspection.data import as_json
+
+        print(as_json(inspections))
+    elif options.html is None:
+        _show(inspections)
+    return SHOWN if all(not inspection.failed for inspection in inspections) else NOTHING
+
+
+def _show(inspections: Sequence[Inspection]) -> None:
+    from headlint.output.inspection.text import text_lines
+    from headlint.output.terminal import palette_for
+
+    palette = palette_for(sys.stdout)
+    for number, inspection in enumerate(inspections):
+        if number:
+            print()
+        for line in text_lines(inspection, palette):
+            print(line)
+
+
+def _inspections(options: argparse.Namespace) -> list[Inspection]:
+    from headlint.flow.histories import analyse
+    from headlint.output.inspection.histories import ways
+    from headlint.output.inspection.inspecting import inspect
+    from headlint.probe.client import DEFAULT_TIMEOUT, Prober
+    from headlint.relevance import concerns
+    from headlint.source.program import parse
+
+    name, until = _parted(options.place)
+    source = _read(name)
+    line = None if until is None else _line(source, until)
+    if not concerns(source.text):
+        raise Refused(f"{name}: nothing of torchvision's models is used here", NOTHING)
+    try:
+        program = parse(source.text, name, source=source)
+    except Exception as wrong:
+        raise Refused(f"{name}: cannot be parsed ({type(wrong).__name__})", NOTHING) from wrong
+    analysis = analyse(program.tree)
+    shown = list(ways(program, analysis.histories, line))
+    if not shown:
+        built = "no model of torchvision is built here" if line is None else f"no model is built before line {until}"
+        raise Refused(f"{name}: {analysis.note or built + ', as far as can be seen'}", NOTHING)
+    timeout = DEFAULT_TIMEOUT if options.timeout is None else options.timeout
+    with Prober(options.python, timeout, options.cache_dir, MEMORY) as prober:
+        return [inspect(program, way, until or "", prober) for way in shown]
+
+
+def _parted(place: str) -> tuple[str, str | None]:
+    """The file and, behind colons, the line: as it is, if there is a file of this very name."""
+    if os.path.exists(place):
+        return place, None
+    name, _, line = place.rpartition(":")
+    cell = name.rpartition(":")
+    if line.isdigit() and not os.path.exists(name) and cell[2].isdigit():
+        name, line = cell[0], f"{cell[2]}:{line}"
+    if not name or not line.replace(":", "").isdigit():
+        return place, None
+    return name, line
+
+
+def _read(name: str) -> Source:
+    from headlint.source.decoding import DecodingFailure
+    from headlint.source.reading import read_source
+
+    try:
+        with open(name, "rb") as stream:
+            return read_source(stream.read(), name)
+    except OSError as unreadable:
+        raise Refused(f"{name}: cannot be read: {unreadable.strerror}", USAGE) from None
+    except DecodingFailure as failure:
+        raise Refused(f"{name}:{failure}", NOTHING) from None
+
+
+def _line(source: Source, text: str) -> int:
+    """The line of the program that a line of the file, or of a cell, is."""
+    lines = range(1, source.text.count("\n") + 2)
+    found = next((line for line in lines if source.spelled(line) == text.lstrip("0")), None)
+    if found is None:
+        raise Refused(f"there is no line {text} in it", USAGE)
+    return found
+
+
+def _write(path: str, inspections: Sequence[Inspection]) -> None:
+    raise Refused(f"{path}: pages are not written yet", USAGE)
