@@ -446,3 +446,16 @@ def test_doctor_says_what_is_missing(headlint: Run, tmp_path: Path) -> None:
 
 def test_version(headlint: Run) -> None:
     assert re.fullmatch(r"headlint \d+\.\d+\.\d+\n", headlint("--version").stdout)
+
+
+@needs_torch
+def test_verify_replays_everything_and_counts_what_runs(headlint: Run, tmp_path: Path) -> None:
+    imports = "from torch import nn\nfrom torchvision import models\n"
+    (tmp_path / "a.py").write_text(f"{imports}a = models.resnet18()\na.fc = nn.Linear(512, 2)\nb = models.vgg11()\n")
+    done = headlint("check", "--verify", "a.py", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "No findings in 1 file\n2 models verified by a forward pass\n")
+    (tmp_path / "b.py").write_text(f"{imports}c = models.resnet18()\nc.layer4 = nn.Conv2d(256, 128, 1)\n")
+    done = headlint("check", "--verify", "--output-format=concise", "b.py", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith("b.py:4:1: HL200 'layer4' is replaced in resnet18")
+    assert headlint("check", "b.py", cwd=tmp_path).stdout == "No findings in 1 file\n"

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-COMMANDS = ("check", "rule", "heads", "doctor", "lsp")
+COMMANDS = ("check", "inspect", "rule", "heads", "doctor", "lsp")
 
 SAMPLES = re.findall(r"^```console\n\$ (.+)\n((?:.*\n)*?)```$", README, re.MULTILINE)
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
@@ -77,6 +77,8 @@ def test_the_samples_are_of_flake8_and_of_two_commands() -> None:
         "flake8 --select=HL",
         "headlint check",
         "headlint heads",
+        "headlint inspect",
+        "headlint check --verify fixtures/quiz/resnet50_head.py",
     ]
 
 

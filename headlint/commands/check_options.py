@@ -34,6 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def given_configuration(options: argparse.Namespace) -> Configuration:
     """What the command line says; raises ValueError whose message names the option."""
+    from headlint.lint import VERIFYING
     from headlint.source.configuration import NO_CONFIGURATION
     from headlint.source.selection import split_codes
 
@@ -49,7 +50,7 @@ def given_configuration(options: argparse.Namespace) -> Configuration:
     return replace(
         NO_CONFIGURATION,
         select=codes["select"],
-        extend_select=codes["extend_select"] or (),
+        extend_select=(*(codes["extend_select"] or ()), *([VERIFYING] if options.verify else [])),
         ignore=codes["ignore"] or (),
         exclude=_exclude(options.exclude),
         respect_gitignore=options.respect_gitignore,
@@ -117,6 +118,11 @@ def _confirmation(group: argparse._ArgumentGroup) -> None:
         choices=("auto", "require", "off"),
         help="auto: confirm findings on the real model where torch is found; require: report only confirmed ones;"
         " off: never start a worker (default: auto)",
+    )
+    group.add_argument(
+        "--verify",
+        action="store_true",
+        help="replay every model, also where nothing is suspected: report what torch refuses (HL200), count what runs",
     )
     add_confirmation_options(group)
 

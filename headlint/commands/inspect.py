@@ -139,4 +139,10 @@ def _line(source: Source, text: str) -> int:
 
 
 def _write(path: str, inspections: Sequence[Inspection]) -> None:
-    raise Refused(f"{path}: pages are not written yet", USAGE)
+    from headlint.output.inspection.page import page
+    from headlint.source.writing import write_file
+
+    try:
+        write_file(path, page(inspections).encode("utf-8", "backslashreplace"))
+    except OSError as refused:
+        raise Refused(f"{path}: cannot be written: {refused.strerror}", USAGE) from None

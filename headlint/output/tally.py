@@ -19,6 +19,8 @@ class Tally:
     fixed: int = 0
     hidden: int = 0
     unchecked: int = 0
+    verified: int = 0
+    models: int = 0
     fixable: dict[str, int] = field(default_factory=lambda: {"safe": 0, "unsafe": 0, "display": 0})
 
     def add(self, checked: Checked) -> None:
@@ -33,6 +35,8 @@ class Tally:
         self.unconfirmed += len(checked.findings) - confirmed
         self.fixed += checked.fixed
         self.hidden += checked.hidden
+        self.verified += checked.verified
+        self.models += checked.verified + checked.unverified
         for finding in checked.findings:
             if finding.fix is not None:
                 self.fixable[finding.fix.applicability] += 1
@@ -56,7 +60,13 @@ class Tally:
             text += f"; {self.hidden} unconfirmed not shown"
         if self.unchecked:
             text += f"; {counted(self.unchecked, 'file')} could not be checked"
-        return [text, *self._fixable(look)]
+        return [text, *self._fixable(look), *self._verified()]
+
+    def _verified(self) -> list[str]:
+        if not self.models:
+            return []
+        some = f"{self.verified} of " if self.verified < self.models else ""
+        return [f"{some}{counted(self.models, 'model')} verified by a forward pass"]
 
     def _fixable(self, look: Look) -> list[str]:
         now = self.fixable["safe"] + (self.fixable["unsafe"] if look.unsafe else 0)

@@ -25,7 +25,8 @@ class Checked:
     `name` is the path as it was given; `source` the program, which is there if anything was found or done. `fixed`
     counts findings that are gone and `silenced` those that got a `# noqa`; `before` and `after` are the whole text
     then. `hidden` findings could not be confirmed and are left out for that; `refuted` are codes. `unchecked` says
-    that it could not be read as Python. `explanation` are lines on what was understood, if that is asked for.
+    that it could not be read as Python. `explanation` are lines on what was understood, if that is asked for. Where
+    all models are replayed, `verified` counts those whose forward runs in the end, and `unverified` the others.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Checked:
     complaints: tuple[Complaint, ...] = ()
     unchecked: bool = False
     explanation: tuple[str, ...] = ()
+    verified: int = 0
+    unverified: int = 0
 
     def lines_around(self, finding: Finding) -> list[str]:
         """The lines of the file, or of the cell, in which a finding stands."""

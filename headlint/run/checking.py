@@ -106,7 +106,7 @@ class _One:
         heard = self._heard(self.source.text, report.findings)
         checked = Checked(
             self.name, self._located(self.source, heard), self.source, 0, 0, None, None, report.hidden, report.refuted,
-            complaints,
+            complaints, verified=report.verified, unverified=report.unverified,
         )  # fmt: skip
         if self.task.change == "fix":
             return self._fixed(checked)

@@ -231,7 +231,7 @@ class _Reading:
         made = [event for event in self.recipe.steps if isinstance(event, MakeOptimizer)]
         # Of several the last one steps.
         tensors = _tensors_kept(made[-1]) if made else 0
-        held = min(description["held"], description["parameters"])
+        held = sum(min(module["held"], module["trainable"]) for module in description["modules"])
         shape = _shape(training.get("input")) or tuple(input_shape(self.way.history, usual=True))
         return Memory(
             weights=description["bytes"] + description["buffer_bytes"],

@@ -48,13 +48,15 @@ def _versions(inspections: Sequence[Inspection]) -> str:
 def _legend(inspections: Sequence[Inspection]) -> str:
     """The states that occur on the page."""
     roots = [inspection.root for inspection in inspections if inspection.root is not None]
-    present = {part.state for root in roots for part in (root, *root.below())}
+    present = {part.state for root in roots for part in root.below()}
+    new = '<li><span class="mark outlined"></span><b>new</b> the code puts it in</li>'
     items = (
         f'<li><span class="mark {state}"></span><b>{WORDS[state] or "no parameters"}</b> {meaning}</li>'
         for state, meaning in LEGEND
         if state in present
     )
-    return f'<ul class="legend">{"".join(items)}</ul>'
+    shown = "".join(items) + (new if any(part.new for root in roots for part in root.below()) else "")
+    return f'<ul class="legend">{shown}</ul>'
 
 
 def _model(inspection: Inspection) -> Iterator[str]:
@@ -94,7 +96,7 @@ def _block(row: Row, largest: int, inside: Sequence[Row]) -> Iterator[str]:
     new = " new" if part.new else ""
     arrives = "" if part.arrived is None else f'<div class="flow">{size(part.arrived)}</div>'
     yield f'{arrives}<div class="block {part.state}{new}"><div class="head"><span class="mark {part.state}"></span>'
-    yield f'<b>{escape(row.name)}</b> <span class="kind">{escape(_kind(row))}</span>'
+    yield f'<b>{escape(row.name)}</b> <span class="kind" title="{escape(_kind(row))}">{escape(_kind(row))}</span>'
     state = state_of(part)
     if state:
         yield f'<span class="state">{escape(state)}</span>'

@@ -47,7 +47,7 @@ def facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
         yield "in train mode", inspection.training_output
     yield "parameters", f"{root.parameters:,}, of which {_of(root.trainable, root.parameters)} train"
     for optimizer in inspection.optimizers:
-        yield "optimizer", f"{optimizer.kind} (line {optimizer.line}) {_held(optimizer)}"
+        yield "optimizer", f"{optimizer.kind} (line {optimizer.line}) {_held(optimizer, root.trainable)}"
     if inspection.memory is not None:
         yield "memory", _memory(inspection.memory)
     for text, number in inspection.stand_ins:
@@ -66,7 +66,7 @@ def _of(number: int, total: int) -> str:
     return f"{number:,}"
 
 
-def _held(optimizer: OptimizerFacts) -> str:
+def _held(optimizer: OptimizerFacts, trainable: int) -> str:
     if optimizer.raised:
         return f"raises: {optimizer.raised}"
     if not optimizer.known:
@@ -78,7 +78,7 @@ def _held(optimizer: OptimizerFacts) -> str:
     if missing:
         shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         return f"{held} and leaves out what trains: {shown}"
-    return f"{held}, and all that train are in it"
+    return f"{held}, and all that train are in it" if trainable else f"{held}, and nothing trains"
 
 
 def _memory(memory: Memory) -> str:
