@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from headlint.lint import Draft, Linter
 
 # Ways to mend one mistake that are tried, and replays that have to run through for each.
-MOST_TRIED = 4
+MOST_TRIED = 6
 MOST_REPLAYS = 8
 
 Proof = Literal["proven", "open", "disproven"]

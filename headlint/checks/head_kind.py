@@ -74,7 +74,7 @@ def _mends(scene: Scene, history: ModelHistory, region: Region, layer: ModuleRef
     elif kind == "Conv2d" and item_of(scene, call) is None:
         yield from _as_linear(scene, call)
     else:
-        yield Mend(f"take the {kind} out", "safe", left_out(scene, call, layer=True))
+        yield Mend(f"take the {kind} out", "unsafe", left_out(scene, call, layer=True))
 
 
 def _as_linear(scene: Scene, call: cst.CSTNode) -> Iterator[Mend]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.mending import call_that_makes
+from headlint.checks.mending import size_taken
 from headlint.checks.places import Mismatch, first_mismatch, joined, place_of, site_in, spelled
 from headlint.checks.regions import Region, regions
 from headlint.claims import ForwardRaises, TrainingForwardRaises
@@ -14,7 +14,6 @@ from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import ZooObject
 from headlint.history import ModuleRef, SetModule
-from headlint.mends.layers import first_size
 from headlint.mends.mend import Mend, Replace
 from headlint.mends.places import target_of
 from headlint.mends.scene import Scene
@@ -55,7 +54,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
 def _mends(scene: Scene, history: ModelHistory, event: SetModule, found: Mismatch) -> Iterator[Mend]:
     """The right width: read off the head that is replaced where that can be, else as a number."""
     kind, given = modules.kind_of(history.state, found.layer), found.refused.given
-    size = first_size(call_that_makes(history, found.layer), kind)
+    size = size_taken(history, found.layer)
     if size is None:
         return
     replaced, target = event.replaced, target_of(event.site)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import libcst as cst
 
@@ -10,8 +10,9 @@ from headlint.checks.places import first_mismatch, sizes_of, spelled
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.history import MakeLayer, ModuleRef
-from headlint.mends.layers import first_size, new_layer
+from headlint.mends.layers import argument, first_size, new_layer
 from headlint.mends.mend import Change, Replace
+from headlint.mends.places import at
 from headlint.mends.scene import Scene
 from headlint.zoo import Head
 
@@ -19,14 +20,29 @@ from headlint.zoo import Head
 _HEAD_NAMES = frozenset({"_fc", "classifier", "fc", "head", "heads", "last_linear", "logits", "output", "top"})
 
 
-def looks_like_a_head(history: ModelHistory, name: str) -> bool:
-    """Whether a name is a head's elsewhere, or nearly the name of something in this model."""
-    if name in _HEAD_NAMES:
-        return True
+def is_a_head(name: str) -> bool:
+    """Whether heads are called so in any model."""
+    return name in _HEAD_NAMES
+
+
+def nearly(name: str, others: Iterable[str]) -> list[str]:
+    """Those of other names that this one may be a slip for, up to two."""
     import difflib  # wanted for a rare question only
 
-    names = [path for path in history.places.values() if "." not in path and path != name]
-    return bool(difflib.get_close_matches(name, names, 1, 0.75))
+    return difflib.get_close_matches(name, [other for other in others if other != name], 2, 0.75)
+
+
+def meant_child(history: ModelHistory, target: ModuleRef, name: str) -> str | None:
+    """The child of the builder's module that a name is a slip for, if there is one and no more."""
+    node = modules.node_of(history.state, target)
+    near = nearly(name, () if node is None else (child for child in node.children if not child.isdigit()))
+    return near[0] if len(near) == 1 else None
+
+
+def tells_classes(history: ModelHistory, ref: ModuleRef, head: Head) -> bool:
+    """Whether a new module ends in a layer as heads are: one of the head's kind, or a Linear, somewhere in it."""
+    kinds = {modules.kind_of(history.state, inside) for _, inside in modules.walk(history.state, ref)}
+    return not kinds.isdisjoint({"Linear", head.kind})
 
 
 def only_head(history: ModelHistory) -> Head | None:
@@ -57,17 +73,24 @@ def owner_of(code: str, place: str) -> str | None:
 def in_module(steps: str) -> str:
     """A place as code writes it behind the module that it stands in: `[6]`, `fc`, `[1].fc`."""
     first, _, rest = steps.partition(".")
-    return (
-        spelled(steps)
-        if not first.isdigit()
-        else f"[{first}]{'.' if rest and not rest[0].isdigit() else ''}" + (spelled(rest) if rest else "")
-    )
+    if not first.isdigit():
+        return spelled(steps)
+    return at(f"[{first}]", in_module(rest)) if rest else f"[{first}]"
 
 
 def call_that_makes(history: ModelHistory, ref: ModuleRef) -> cst.CSTNode | None:
-    """The call that makes a layer of the code."""
+    """The call that makes a layer of the code, or a part of torchvision's with the layer in it."""
     made = (event for event in history.events if isinstance(event, MakeLayer) and event.object == ref.object)
-    return None if ref.path else next((event.site for event in made), None)
+    return next((event.site for event in made), None)
+
+
+def size_taken(history: ModelHistory, ref: ModuleRef) -> cst.BaseExpression | None:
+    """What the call that makes a layer, or a part that hands its input to it, gives as the size to take."""
+    call = call_that_makes(history, ref)
+    if ref.path:
+        given = argument(call, 0, "in_channels")
+        return None if given is None else given.value
+    return first_size(call, modules.kind_of(history.state, ref))
 
 
 def fitted(
@@ -86,7 +109,7 @@ def fitted(
         yield ()
         return
     kind = modules.kind_of(history.state, found.layer)
-    size = None if found.behind_new else first_size(call_that_makes(history, found.layer), kind)
+    size = None if found.behind_new else size_taken(history, found.layer)
     if size is None:
         return
     if kind == head.kind == "Linear" and reading:

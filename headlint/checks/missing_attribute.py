@@ -8,7 +8,7 @@ from functools import partial
 import libcst as cst
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.mending import head_inside, looks_like_a_head, only_head
+from headlint.checks.mending import head_inside, is_a_head, meant_child, only_head
 from headlint.checks.places import head_places, joined, place_of, spelled
 from headlint.claims import ReadRaises
 from headlint.flow import modules
@@ -69,6 +69,9 @@ def _mends(scene: Scene, history: ModelHistory, read: Read) -> Iterator[Mend]:
     if read.target in history.wrappers:
         yield from _instead(scene, read.site, owner, name, f"module.{name}")
         return
+    child = meant_child(history, read.target, name) if isinstance(read.steps[0], str) else None
+    if child is not None and name not in _OF_LAYERS:
+        yield from _instead(scene, read.site, owner, name, child)
     place = None if head is None else head_inside(head, read.target, history)
     if place is None:
         return
@@ -83,7 +86,7 @@ def _mends(scene: Scene, history: ModelHistory, read: Read) -> Iterator[Mend]:
             yield from ways[:1]
             yield Mend(f"read {place} of it", "safe", (Replace(owner, at(scene.whole_text(owner), place)),))
             yield from ways[1:]
-    elif looks_like_a_head(history, name) and place:
+    elif is_a_head(name) and place:
         yield from _instead(scene, read.site, owner, name, place)
 
 

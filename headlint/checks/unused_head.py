@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from functools import partial
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.mending import fitted, head_inside, looks_like_a_head, only_head
+from headlint.checks.mending import fitted, head_inside, is_a_head, meant_child, nearly, only_head, tells_classes
 from headlint.checks.places import head_places, place_of, placements, spelled
 from headlint.claims import NeverUsed
+from headlint.finding import Applicability
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.history import MakeContainer, ModuleRef, SetModule
@@ -26,11 +27,16 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         if _does_nothing(history, event.value) or event.value.object == history.build.object:
             # Nor is a part of the model itself, kept under another name, a new layer.
             continue
-        if history.escaped and not looks_like_a_head(history, event.name):
+        if history.escaped and not _looks_like_a_head(history, event.name):
             # Code out of sight may know a name of its own, and call it.
             continue
         if _is_foreign(history, event) and not _stands_elsewhere(history, event):
             yield _candidate(history, event, place)
+
+
+def _looks_like_a_head(history: ModelHistory, name: str) -> bool:
+    """Whether a name is a head's elsewhere, or nearly the name of something in this model."""
+    return is_a_head(name) or bool(nearly(name, (path for path in history.places.values() if "." not in path)))
 
 
 def _does_nothing(history: ModelHistory, ref: ModuleRef) -> bool:
@@ -96,19 +102,38 @@ def _candidate(history: ModelHistory, event: SetModule, place: str) -> Candidate
 
 
 def _mends(scene: Scene, history: ModelHistory, event: SetModule) -> Iterator[Mend]:
-    """The same layer at the place of the head, made to fit there."""
+    """The same layer at the place that the name is a slip for, or at that of the head, made to fit there.
+
+    Unsafe where the layer has to be changed for that, or where its name is none of a head: it may be meant to come
+    behind the model.
+    """
     head, step = only_head(history), step_of(target_of(event.site))
     if head is None or step is None or event.value is None:
         return
+    owner, name = step
+    child = meant_child(history, event.target, event.name)
+    if child is not None and _is_like(history, event, child):
+        for roots in scopes(scene, owner, scene.code(owner)):
+            yield Mend(f"write {child}", "safe", replaced(scene, roots, scene.code(owner), name, child))
     wrapped = event.target in history.wrappers
     place = f"module.{spelled(head.place)}" if wrapped else head_inside(head, event.target, history)
-    if place is None:
+    if place is None or not tells_classes(history, event.value, head):
         return
-    owner, name = step
+    named = is_a_head(event.name) or child in head.place.split(".")
     for changes in fitted(scene, history, event.value, head, at(scene.whole_text(owner), place)):
         for roots in scopes(scene, owner, scene.code(owner)):
             renamed = replaced(scene, roots, scene.code(owner), name, place)
-            yield Mend(f"replace {spelled(head.place)} instead", "safe", (*renamed, *changes))
+            safe: Applicability = "safe" if named and not changes else "unsafe"
+            yield Mend(f"replace {spelled(head.place)} instead", safe, (*renamed, *changes))
+
+
+def _is_like(history: ModelHistory, event: SetModule, child: str) -> bool:
+    """Whether a new module is of the kind of the child that stands in the same target."""
+    standing = dict(modules.children_of(history.state, event.target)).get(child)
+    assert event.value is not None
+    return standing is not None and modules.kind_of(history.state, standing) == modules.kind_of(
+        history.state, event.value
+    )
 
 
 def _original_heads(history: ModelHistory) -> Iterator[ModuleRef]:
