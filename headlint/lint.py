@@ -170,23 +170,16 @@ class Linter:
     def _settled(self, draft: Draft, observe: Observe | None, fixes: bool) -> Report:
         if draft.program is None or not (draft.groups or self._selects(VERIFYING)):
             return Report((), draft.notes, 0)
-        from headlint.verdicts import decide, forward_passes
+        from headlint.verdicts import decide_all, forward_passes
 
         findings: list[Finding] = []
         refuted: list[str] = []
         hidden = 0
-        told: set[int] = set()
-        # What no rule foresaw comes last: it is for models of which none has told.
-        for group in sorted(draft.groups, key=lambda group: group[0].candidate.unforeseen):
-            histories = {id(suspicion.history) for suspicion in group}
-            if group[0].candidate.unforeseen and not told.isdisjoint(histories):
-                continue
-            finding = decide(draft.program, group, observe)
+        for finding, group in decide_all(draft.program, draft.groups, observe):
             if finding is None:
                 # Of a speculative candidate nobody knows whether the model refuted it or was never asked.
                 refuted += [suspicion.candidate.code for suspicion in group if not suspicion.candidate.speculative][:1]
                 continue
-            told |= histories
             if finding.verdict.kind == "unconfirmed" and self.settings.confirm == "require":
                 hidden += 1
                 continue
@@ -196,6 +189,15 @@ class Linter:
         if observe is not None and self._selects(VERIFYING):
             passes = forward_passes(draft.histories, draft.groups, observe)
         return Report(tuple(findings), draft.notes, hidden, tuple(refuted), *passes)
+
+    def holds_together(self, text: str, name: str, findings: Sequence[Finding]) -> bool:
+        """Whether the fixes of several findings of a program are proven when all are applied; never raises."""
+        from headlint.proof import is_proven_together
+
+        try:
+            return is_proven_together(self, text, name, findings, self._asking())
+        except Exception:  # noqa: BLE001  (the same boundary)
+            return False
 
     def _with_fix(self, draft: Draft, finding: Finding, group: Sequence[Suspicion], observe: Observe | None) -> Finding:
         from headlint.proof import fix_of

@@ -7,7 +7,7 @@ models with, what only the analysis says is offered as unsafe.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
@@ -24,7 +24,7 @@ from headlint.mends.scene import Scene
 from headlint.probe.protocol import Failure, canonical
 from headlint.source.edits import Offsets, Shift, apply_edits
 from headlint.source.program import Program, parse
-from headlint.verdicts import Observe, decide
+from headlint.verdicts import Observe, decide_all
 
 if TYPE_CHECKING:
     from headlint.checks.agreement import Suspicion
@@ -52,7 +52,7 @@ def fix_of(
             continue
         tried.add(edits)
         before = before or _linted(linter, draft.program.text, draft.program.name, observe)
-        outcome = _proof(linter, scene, before, finding, group, edits, observe)
+        outcome = _proof(linter, scene.program, before, {finding: group}, edits, observe)
         if outcome != "disproven":
             return Fix(mend.title, edits, mend.applicability if outcome == "proven" else "unsafe")
     return None
@@ -60,11 +60,11 @@ def fix_of(
 
 @dataclass(frozen=True, slots=True)
 class _Linted:
-    """A program, what every rule finds in it, and where it makes which models."""
+    """A program, what every rule finds in it and by what, and where it makes which models."""
 
     program: Program | None
     histories: tuple[ModelHistory, ...]
-    found: tuple[Finding, ...]
+    found: tuple[tuple[Finding, Sequence[Suspicion]], ...]
     notes: tuple[str, ...]
 
 
@@ -72,29 +72,45 @@ def _linted(linter: Linter, text: str, name: str, observe: Observe | None) -> _L
     draft = linter.draft(lambda: parse(text, name), every_rule=True)
     if draft.program is None:
         return _Linted(None, (), (), draft.notes)
-    decided = (decide(draft.program, group, observe) for group in draft.groups)
-    found = tuple(finding for finding in decided if finding is not None)
+    decided = decide_all(draft.program, draft.groups, observe)
+    found = tuple((finding, group) for finding, group in decided if finding is not None)
     return _Linted(draft.program, draft.histories, found, draft.notes)
 
 
 def _proof(
     linter: Linter,
-    scene: Scene,
+    program: Program,
     before: _Linted,
-    finding: Finding,
-    group: Sequence[Suspicion],
+    mended: Mapping[Finding, Sequence[Suspicion]],
     edits: tuple[Edit, ...],
     observe: Observe | None,
 ) -> Proof:
-    old = scene.program.text
-    after = _linted(linter, apply_edits(old, edits), scene.program.name, observe)
+    """Whether edits mend these findings, each given with what it was found by."""
+    old = program.text
+    after = _linted(linter, apply_edits(old, edits), program.name, observe)
     if after.program is None or len(after.notes) > len(before.notes):
         return "disproven"
     shift = Shift(old, edits)
-    others = [other for other in before.found if other != finding]
-    if not all_known(after.found, others, old, after.program.text, shift):
+    others = [other for other, _ in before.found if other not in mended]
+    if not all_known((one for one, _ in after.found), others, old, after.program.text, shift):
         return "disproven"
-    return "open" if observe is None else _runs(scene.program, after, group, shift, observe)
+    if observe is None:
+        return "open"
+    outcomes = {_runs(program, after, group, shift, observe) for group in mended.values()}
+    return "disproven" if "disproven" in outcomes else "open" if "open" in outcomes else "proven"
+
+
+def is_proven_together(
+    linter: Linter, text: str, name: str, findings: Sequence[Finding], observe: Observe | None
+) -> bool:
+    """Whether the fixes of these findings of a program are proven when all are applied, as each of them is."""
+    before = _linted(linter, text, name, observe)
+    wanted = {(finding.code, finding.span) for finding in findings}
+    mended = {one: group for one, group in before.found if (one.code, one.span) in wanted}
+    edits = tuple(edit for finding in findings if finding.fix is not None for edit in finding.fix.edits)
+    if before.program is None or len(mended) < len(wanted):
+        return False
+    return _proof(linter, before.program, before, mended, edits, observe) != "disproven"
 
 
 def all_known(found: Iterable[Finding], known: Iterable[Finding], old: str, new: str, shift: Shift) -> bool:

@@ -48,11 +48,10 @@ def fix_text(
     report = linter.lint(text, name, fixes=True)
     for _ in range(MOST_ROUNDS):
         chosen = list(_apart(f for f in report.findings if f.fix and f.fix.applicability in kinds and wanted(text, f)))
-        done = _apply(linter, text, name, report, chosen)
-        if done is None and len(chosen) > 1:
+        if len(chosen) > 1 and not linter.holds_together(text, name, chosen):
             # Each is proven, all at once need not be right.
             chosen = chosen[:1]
-            done = _apply(linter, text, name, report, chosen)
+        done = _apply(linter, text, name, report, chosen)
         if done is None:
             break
         fixed += chosen

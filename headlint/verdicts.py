@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -72,6 +72,24 @@ def _runs(suspicion: Suspicion | None, observe: Observe) -> bool:
         return False
     answer = observe(next(recipes(suspicion.history, suspicion.candidate.claim, suspicion.candidate.model)))
     return not isinstance(answer, Failure) and holds(answer.data)
+
+
+def decide_all(
+    program: Program, groups: Iterable[Sequence[Suspicion]], observe: Observe | None
+) -> Iterator[tuple[Finding | None, Sequence[Suspicion]]]:
+    """What `decide` says of each group, with the group.
+
+    What no rule foresaw comes last, and only for models of which none has told.
+    """
+    told: set[int] = set()
+    for group in sorted(groups, key=lambda group: group[0].candidate.unforeseen):
+        histories = {id(suspicion.history) for suspicion in group}
+        if group[0].candidate.unforeseen and not told.isdisjoint(histories):
+            continue
+        finding = decide(program, group, observe)
+        if finding is not None:
+            told |= histories
+        yield finding, group
 
 
 def _judge(suspicion: Suspicion, observe: Observe | None) -> tuple[Judgement, Evidence | None]:

@@ -96,7 +96,7 @@ class _Positions:
 
     def __init__(self, tree: cst.Module, python_tree: ast.Module, lines: list[str]) -> None:
         self.lines = lines
-        ours = list(_statements(tree.body, ""))
+        ours = list(_statements(tree.body, "", tree.default_indent))
         theirs = list(_python_statements(python_tree.body))
         if len(ours) != len(theirs):
             raise _Mismatch
@@ -200,8 +200,8 @@ def _extent(span: Span) -> tuple[int, int]:
     return span.end_line - span.line, span.end_column - (span.column if span.end_line == span.line else 0)
 
 
-def _statements(body: Sequence[cst.CSTNode], indent: str) -> Iterator[tuple[cst.CSTNode, str]]:
-    """Every statement with the indentation of its block, in the order of the text."""
+def _statements(body: Sequence[cst.CSTNode], indent: str, usual: str) -> Iterator[tuple[cst.CSTNode, str]]:
+    """Every statement with the indentation of its block, in the order of the text; `usual` is one step of it."""
     for node in body:
         if isinstance(node, cst.SimpleStatementLine):
             for small in node.body:
@@ -211,13 +211,13 @@ def _statements(body: Sequence[cst.CSTNode], indent: str) -> Iterator[tuple[cst.
             for block in _blocks(node):
                 inner = indent
                 if isinstance(block, cst.IndentedBlock):
-                    inner = indent + ("    " if block.indent is None else block.indent)
-                    yield from _statements(block.body, inner)
+                    inner = indent + (usual if block.indent is None else block.indent)
+                    yield from _statements(block.body, inner, usual)
                 elif isinstance(block, cst.SimpleStatementSuite):
                     for small in block.body:
                         yield small, indent
                 else:
-                    yield from _statements([block], indent)
+                    yield from _statements([block], indent, usual)
 
 
 def _blocks(node: Any) -> Iterator[cst.CSTNode]:
