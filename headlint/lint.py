@@ -195,7 +195,7 @@ class Linter:
         from headlint.proof import is_proven_together
 
         try:
-            return is_proven_together(self, text, name, findings, self._asking())
+            return is_proven_together(self, text, name, findings, self.asking())
         except Exception:  # noqa: BLE001  (the same boundary)
             return False
 
