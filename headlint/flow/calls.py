@@ -112,6 +112,7 @@ def call(run: Interpreter, state: State, function: Value, arguments: Arguments, 
     """The value of calling `function`, with the effects of the call done to `state`."""
     from headlint.flow.externals import call_external
     from headlint.flow.methods import call_method, symbol_method
+    from headlint.flow.optimizers import scaler_method
     from headlint.flow.outputs import method_of_output, note
 
     if isinstance(function, (Symbol, Unknown)) and _called_name(node) == "requires_grad_":
@@ -143,7 +144,9 @@ def call(run: Interpreter, state: State, function: Value, arguments: Arguments, 
         case Symbol(op="attr", operands=(owner, _)):
             name = function.text.rpartition(".")[2]
             if isinstance(owner, Symbol):
-                known = symbol_method(state, owner, name, arguments, node) or method_of_output(state, owner, name, node)
+                known = scaler_method(state, owner, name, arguments, node)
+                known = known or symbol_method(state, owner, name, arguments, node)
+                known = known or method_of_output(state, owner, name, node)
                 if known is not None:
                     return known
             around = owner_of_dict(owner) if isinstance(owner, Symbol) and name in CHANGING else owner

@@ -20,7 +20,7 @@ from headlint.flow.gradients import grad_mode
 from headlint.flow.items import lose_sight
 from headlint.flow.layers import make_module, make_part
 from headlint.flow.moves import accelerator
-from headlint.flow.optimizers import make_optimizer
+from headlint.flow.optimizers import make_optimizer, make_scaler
 from headlint.flow.outputs import note_function
 from headlint.flow.scope import look_up
 from headlint.flow.state import State
@@ -167,6 +167,10 @@ _HANDLERS: dict[str, Handler] = {
     "torch.hub.load": hub_load,
     "torch.compile": _compile,
     "torch.device": _device,
+    "torch.amp.GradScaler": make_scaler,
+    "torch.amp.grad_scaler.GradScaler": make_scaler,
+    "torch.cuda.amp.GradScaler": make_scaler,
+    "torch.cuda.amp.grad_scaler.GradScaler": make_scaler,
     "torch.nn.Parameter": lambda run, state, arguments, node: state.origin(node, text_of(node)),
     "tqdm.tqdm": _same,
     "tqdm.auto.tqdm": _same,

@@ -16,6 +16,7 @@ from headlint.flow.value import (
     ListRef,
     Optimizer,
     Parameter,
+    Symbol,
     Tuple,
     Value,
 )
@@ -94,4 +95,19 @@ def optimizer_method(state: State, receiver: Optimizer, name: str, arguments: Ar
     elif name == "step" and isinstance(record, OptimizerRecord) and not record.escaped:
         by_eval = tuple((ref, *how) for ref, how in state.frozen_by_eval.items())
         state.steps[Step(receiver.identity, len(state.trace), tuple(state.undone.items()), by_eval)] = None
+    return state.origin(node, text_of(node))
+
+
+def make_scaler(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """A GradScaler: a symbol of its own kind, by which its methods are known."""
+    return Symbol("scaler", (state.origin(node, text_of(node)),), text_of(node))
+
+
+def scaler_method(state: State, owner: Symbol, name: str, arguments: Arguments, node: cst.CSTNode) -> Value | None:
+    """A GradScaler steps with the optimizer that it is given, and changes nothing else of it; None for other calls."""
+    if owner.op != "scaler" or name not in ("step", "unscale_", "update"):
+        return None
+    optimizer = arguments.get(0, "optimizer")
+    if name == "step" and isinstance(optimizer, Optimizer):
+        return optimizer_method(state, optimizer, name, arguments, node)
     return state.origin(node, text_of(node))
