@@ -6,7 +6,7 @@ import argparse
 import platform
 import sys
 
-from benchmarks import analysis, growth, linting, verdicts
+from benchmarks import analysis, editor, growth, linting, verdicts
 
 SECTIONS = {
     "irrelevant": linting.irrelevant_files,
@@ -15,6 +15,7 @@ SECTIONS = {
     "torchfix": analysis.against_torchfix,
     "growth": growth.by_length_branches_and_depth,
     "verdicts": verdicts.one_by_one,
+    "editor": editor.keystrokes,
     "models": verdicts.every_classification_model,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
 from collections.abc import Callable, Coroutine
@@ -62,9 +63,11 @@ class Desk:
         self._starting = starting
         self._readers: dict[str, Reader] = {}
         self._looks: dict[str, _Look] = {}
+        self._changed: dict[str, float] = {}
         self._fixes: dict[str, dict[tuple[str, Finding], Fix | None]] = {}
         self.results: dict[str, Result] = {}
         self.reading = Lane("headlint-reader")
+        self._settled_down = False
         self.workers = Workers()
 
     def worker_for(self, uri: str, options: Options) -> Worker | None:
@@ -72,6 +75,12 @@ class Desk:
         if options.settings.confirm == "off":
             return None
         return self.workers.of(self._options_of(uri)[0], options.settings)
+
+    def look_soon(self, uri: str, delay: float) -> None:
+        """Look at a document that has changed: at once, or in `delay` seconds if the last change is not so long ago."""
+        now = asyncio.get_running_loop().time()
+        last, self._changed[uri] = self._changed.get(uri, 0.0), now
+        self.look(uri, delay if now - last < delay else 0.0)
 
     def look(self, uri: str, delay: float = 0.0) -> None:
         """Look at a document as it is in `delay` seconds; a look that is under way is ended."""
@@ -88,6 +97,7 @@ class Desk:
         """Forget a document; what was last known of it."""
         self._end(uri)
         self._looks.pop(uri, None)
+        self._changed.pop(uri, None)
         self._readers.pop(uri, None)
         self._fixes.pop(uri, None)
         return self.results.pop(uri, None)
@@ -164,7 +174,13 @@ class Desk:
         if not concerns(document.source.text):
             return Result(document, options)
         reader = self._readers.setdefault(document.uri, Reader())
-        return await self.reading.run(lambda: reader.read(document, options, worker, look.stop))
+        result = await self.reading.run(lambda: reader.read(document, options, worker, look.stop))
+        if not self._settled_down:
+            # What has been loaded by now stays: the collector need not walk it between any two keystrokes.
+            self._settled_down = True
+            gc.collect()
+            gc.freeze()
+        return result
 
     async def _confirm(self, result: Result, worker: Worker) -> None:
         """Ask for the verdicts that are not known yet, and tell them as they come."""

@@ -12,7 +12,7 @@ from headlint.finding import Finding
 from headlint.flow.interpreter import Interpreter
 from headlint.flow.state import State
 from headlint.history import Recipe
-from headlint.lint import Draft, Linter
+from headlint.lint import Draft, Linter, collector_at_rest
 from headlint.lsp.documents import Document
 from headlint.lsp.lanes import Overtaken
 from headlint.lsp.settings import Options
@@ -49,9 +49,10 @@ class Reader:
         source = document.source
         if not concerns(source.text) or "\0" in source.text:
             return Result(document, options)
-        linter = Linter(options.settings)
-        draft = linter.draft(lambda: self._reparser.parse(source, document.name), _interruptible(stop))
-        return judged(Result(document, options, draft), worker)
+        with collector_at_rest():
+            linter = Linter(options.settings)
+            draft = linter.draft(lambda: self._reparser.parse(source, document.name), _interruptible(stop))
+            return judged(Result(document, options, draft), worker)
 
 
 def judged(result: Result, worker: Worker | None) -> Result:

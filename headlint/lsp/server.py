@@ -179,7 +179,7 @@ def _closed_notebook(ls: HeadlintServer, params: types.DidCloseNotebookDocumentP
 
 
 def _look_later(ls: HeadlintServer, uri: str) -> None:
-    ls.at_work.look(uri, ls.client.options_for(uri)[1].debounce)
+    ls.at_work.look_soon(uri, ls.client.options_for(uri)[1].debounce)
 
 
 def _forget(ls: HeadlintServer, uri: str) -> None:

@@ -38,8 +38,15 @@ class Suppressions:
         """Whether a line `# flake8: noqa` silences everything."""
         return any(NOQA_FILE.match(line) for line in self._lines)
 
+    @functools.cached_property
+    def _speaks_of_it(self) -> bool:
+        """Whether there can be such a comment; only then the lines are looked at, which takes its time."""
+        return any("noqa" in line.lower() for line in self._lines)
+
     def hides(self, code: str, line: int) -> bool:
         """Whether a finding with this code on this line (from 1) is silenced."""
+        if not self._speaks_of_it:
+            return False
         if self.whole_file:
             return True
         commented = self._commented_text.get(line, "")

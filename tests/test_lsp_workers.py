@@ -1,0 +1,137 @@
+"""The language server and its workers: what they decide, who chooses them, and what becomes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from lsp_helpers import PROGRAM, capabilities, editing, is_pending, until
+from lsprotocol import types
+from probe_helpers import scripted_worker, starts
+
+# The worker sees that the new layer is called.
+CALLED = """\
+facts = dict(calls=2, arrived=None, parameters=2, trainable=2, reached=2, used=2, inside=True, modules_called=0,
+             weight=None, held=0)
+counts = dict(parameters=64, trainable=64, used=64, reached=64)
+time.sleep(0.3)
+forward = dict(output=[2, 10], raised=None, stopped=None)
+observation = dict(events=[None] * len(request['recipe']['events']), optimizers=[], forward=forward, model=counts,
+                   watch={'1:': facts})
+say(json.dumps({'id': request['id'], 'observation': observation}))"""
+
+
+def python_at(path: Path, on_request: str) -> Path:
+    """A Python whose worker answers as scripted; its starts are counted beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    worker = scripted_worker(path.parent, on_request)
+    path.write_text(f"#!/bin/sh\nexec {sys.executable} {worker}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.skipif(os.name == "nt", reason="a shell script stands for a Python")]
+
+
+async def test_a_refuted_finding_disappears(clean_environment: dict[str, str], tmp_path: Path) -> None:
+    python = python_at(tmp_path / "outside" / "python", CALLED)
+    arguments = ["--python", str(python), "--cache-dir", str(tmp_path / "cache")]
+    async with editing(clean_environment, tmp_path, arguments=arguments) as editor:
+        uri = editor.open(PROGRAM)
+        (item,) = await editor.until(uri, bool)
+        assert is_pending(item)
+        await editor.until(uri, lambda items: not items)
+        assert len(starts(python.parent)) == 1
+
+
+async def test_a_worker_that_dies_is_started_again(clean_environment: dict[str, str], tmp_path: Path) -> None:
+    python = python_at(tmp_path / "outside" / "python", CALLED)
+    arguments = ["--python", str(python), "--cache-dir", str(tmp_path / "cache")]
+    async with editing(clean_environment, tmp_path, arguments=arguments) as editor:
+        uri = editor.open(PROGRAM)
+        await editor.until(uri, bool)
+        await editor.until(uri, lambda items: not items)
+        os.kill(starts(python.parent)[0], signal.SIGKILL)
+        editor.change(uri, PROGRAM.replace("classifier", "head"))
+        await editor.until(uri, bool)
+        await editor.until(uri, lambda items: not items)
+        assert len(starts(python.parent)) == 2
+
+
+async def test_a_worker_that_hangs_is_ended_with_the_server(clean_environment: dict[str, str], tmp_path: Path) -> None:
+    python = python_at(tmp_path / "outside" / "python", "time.sleep(600)")
+    arguments = ["--python", str(python), "--cache-dir", str(tmp_path / "cache")]
+    async with editing(clean_environment, tmp_path, arguments=arguments) as editor:
+        uri = editor.open(PROGRAM)
+        await editor.until(uri, lambda items: bool(items) and is_pending(items[0]))
+        await until(lambda: len(starts(python.parent)) == 1)
+        # It answers everything else meanwhile.
+        asked = types.HoverParams(types.TextDocumentIdentifier(uri), types.Position(3, 1))
+        assert await asyncio.wait_for(editor.client.text_document_hover_async(asked), 20) is not None
+    (process,) = starts(python.parent)
+    await until(lambda: not is_running(process))
+
+
+def is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("where", ["settings", "pyproject.toml"])
+async def test_an_untrusted_workspace_chooses_no_python(
+    clean_environment: dict[str, str], tmp_path: Path, where: str
+) -> None:
+    python = python_at(tmp_path / "venv" / "python", CALLED)
+    other = python_at(tmp_path / "outside" / "python", CALLED)
+    if where == "pyproject.toml":
+        (tmp_path / where).write_text("[tool.headlint]\npython = 'venv/python'\nconfirm = 'auto'\n", encoding="utf-8")
+    settings = {"python": str(python)} if where == "settings" else {}
+    cache = ["--cache-dir", str(tmp_path / "cache")]
+    async with editing(
+        clean_environment, tmp_path, settings=settings, arguments=[*cache, "--python", str(other)]
+    ) as editor:
+        uri = editor.open(PROGRAM)
+        await editor.until(uri, bool)
+        await editor.until(uri, lambda items: not items)
+        assert (len(starts(python.parent)), len(starts(other.parent))) == (0, 1)
+    async with editing(clean_environment, tmp_path, settings=settings, arguments=cache) as editor:
+        uri = editor.open(PROGRAM)
+        await editor.until(uri, bool)
+        told = "headlint: the workspace is not trusted: its 'python' is passed over"
+        assert [message.message for message in editor.client.messages] == [told]
+        assert starts(python.parent) == []
+    async with editing(
+        clean_environment, tmp_path, initial={"trusted": True}, settings=settings, arguments=cache
+    ) as editor:
+        uri = editor.open(PROGRAM)
+        await until(lambda: bool(starts(python.parent)))
+        assert editor.client.messages == []
+
+
+async def test_settings_of_the_client_and_of_the_project_are_heeded(
+    clean_environment: dict[str, str], tmp_path: Path
+) -> None:
+    project = tmp_path / "pyproject.toml"
+    project.write_text("[tool.headlint]\nignore = ['HL1']\n", encoding="utf-8")
+    settings = {"confirm": "off", "timeout": "soon"}
+    async with editing(clean_environment, tmp_path, able=capabilities(), settings=settings) as editor:
+        uri = editor.open(PROGRAM)
+        await editor.until(uri, lambda items: not items)
+        assert [message.message for message in editor.client.messages] == [
+            "headlint: the setting timeout: must be a number of seconds"
+        ]
+        project.write_text("[tool.headlint]\n", encoding="utf-8")
+        saved = types.DidSaveTextDocumentParams(types.TextDocumentIdentifier(uri))
+        editor.client.text_document_did_save(saved)
+        (item,) = await editor.until(uri, bool)
+        assert item.message.endswith("[unconfirmed: confirmation is off]")
+        editor.client.set_configuration({"confirm": "off", "ignore": ["HL101"]}, section="headlint")
+        editor.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
+        await editor.until(uri, lambda items: not items)
