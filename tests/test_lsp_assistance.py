@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from conftest import needs_torch
-from lsp_helpers import PROGRAM, Editor, capabilities, editing
+from lsp_helpers import PROGRAM, Editor, capabilities, editing, until
 from lsprotocol import types
 
 from headlint.rulepages import pages_directory
@@ -124,6 +124,7 @@ async def test_the_rule_is_shown_by_its_page(editor: Editor) -> None:
     (command,) = [action for action in await offered_at(editor, uri, 4) if isinstance(action, types.Command)]
     params = types.ExecuteCommandParams(command.command, arguments=command.arguments)
     await editor.client.workspace_execute_command_async(params)
+    await until(lambda: bool(editor.client.shown_documents))
     assert editor.client.shown_documents[-1].uri == Path(pages_directory(), "HL101-unused-head.md").as_uri()
 
 

@@ -48,6 +48,20 @@ async def test_a_refuted_finding_disappears(clean_environment: dict[str, str], t
         assert len(starts(python.parent)) == 1
 
 
+async def test_edits_while_the_worker_starts_disturb_nothing(clean_environment: dict[str, str], tmp_path: Path) -> None:
+    python = python_at(tmp_path / "outside" / "python", CALLED)
+    arguments = ["--python", str(python), "--cache-dir", str(tmp_path / "cache")]
+    async with editing(clean_environment, tmp_path, arguments=arguments) as editor:
+        uri = editor.open(PROGRAM)
+        for number in range(30):
+            editor.change(uri, PROGRAM + f"# {number}\n")
+            await asyncio.sleep(0.02)
+        await editor.until(uri, bool)
+        await editor.until(uri, lambda items: not items)
+        assert len(starts(python.parent)) == 1
+        assert len(editor.client.progress_reports) == 1
+
+
 async def test_a_worker_that_dies_is_started_again(clean_environment: dict[str, str], tmp_path: Path) -> None:
     python = python_at(tmp_path / "outside" / "python", CALLED)
     arguments = ["--python", str(python), "--cache-dir", str(tmp_path / "cache")]

@@ -61,6 +61,7 @@ class Desk:
         self._options_of = options_of
         self._tell = tell
         self._starting = starting
+        self._starts: dict[Worker, asyncio.Task[None]] = {}
         self._readers: dict[str, Reader] = {}
         self._looks: dict[str, _Look] = {}
         self._changed: dict[str, float] = {}
@@ -182,10 +183,17 @@ class Desk:
             gc.freeze()
         return result
 
+    async def _started(self, worker: Worker) -> None:
+        """Wait until a worker has started, which whatever overtakes this look leaves alone."""
+        start = self._starts.get(worker)
+        if start is None or start.done():
+            start = self._starts[worker] = asyncio.get_running_loop().create_task(self._starting(worker))
+        await asyncio.shield(start)
+
     async def _confirm(self, result: Result, worker: Worker) -> None:
         """Ask for the verdicts that are not known yet, and tell them as they come."""
         if not worker.running:
-            await self._starting(worker)
+            await self._started(worker)
         loop = asyncio.get_running_loop()
         while result.pending:
             told = loop.time()

@@ -271,7 +271,7 @@ async def _inlay_hints(ls: HeadlintServer, params: types.InlayHintParams) -> lis
 # -- commands --------------------------------------------------------------------------------------------------
 
 
-async def _show_rule(ls: HeadlintServer, code: str) -> None:
+def _show_rule(ls: HeadlintServer, code: str) -> None:
     try:
         rule = find_rule(code)
     except LookupError as unknown:
@@ -279,7 +279,7 @@ async def _show_rule(ls: HeadlintServer, code: str) -> None:
         return
     window = ls.client_capabilities.window
     if window and window.show_document and window.show_document.support:
-        await ls.window_show_document_async(types.ShowDocumentParams(page_uri(rule.code), take_focus=True))
+        ls.window_show_document(types.ShowDocumentParams(page_uri(rule.code), take_focus=True))
     else:
         told = f"{rule.code} {rule.name}: {rule.summary} ({page_uri(rule.code)})"
         ls.window_show_message(types.ShowMessageParams(types.MessageType.Info, told))
