@@ -119,7 +119,10 @@ class Linter:
         """
         if not concerns(text):
             return Report((), (), 0)
-        return _guarded(lambda: self.lint_unguarded(text, name, python_tree, fixes=fixes), Report((), (), 0))
+        wanted = self.settings.fixes if fixes is None else fixes
+        return _at_least_findings(
+            lambda fixes: self.lint_unguarded(text, name, python_tree, fixes=fixes), wanted, Report((), (), 0)
+        )
 
     def lint_unguarded(
         self, text: str, name: str, python_tree: ast.AST | None = None, *, fixes: bool | None = None
@@ -151,7 +154,8 @@ class Linter:
 
     def settle(self, draft: Draft, observe: Observe | None) -> Report:
         """The findings of a draft, with verdicts on what `observe` says the worker sees; never raises."""
-        return _guarded(lambda: self._settled(draft, observe, self.settings.fixes), Report((), draft.notes, 0))
+        wanted, nothing = self.settings.fixes, Report((), draft.notes, 0)
+        return _at_least_findings(lambda fixes: self._settled(draft, observe, fixes), wanted, nothing)
 
     def _drafted(
         self, parse: Callable[[], Program | Draft], interpreter: type[Interpreter] | None, *, every_rule: bool = False
@@ -244,8 +248,22 @@ def _guarded(action: Callable[[], Result], nothing: Result) -> Result:
     try:
         return action()
     except Exception as error:  # noqa: BLE001  (the one boundary: a fault of ours must not end the run)
-        note = f"1:1: headlint failed on this file ({type(error).__name__}: {error})"
-        return replace(nothing, notes=(*nothing.notes, note))
+        return replace(nothing, notes=(*nothing.notes, _failure(error)))
+
+
+def _at_least_findings(action: Callable[[bool], Report], fixes: bool, nothing: Report) -> Report:
+    """What an action gives that is told whether fixes are wanted: a fault in making them costs no finding."""
+    if fixes:
+        try:
+            return action(True)
+        except Exception as error:  # noqa: BLE001  (the same boundary)
+            report = _guarded(lambda: action(False), nothing)
+            return replace(report, notes=tuple(dict.fromkeys((*report.notes, _failure(error)))))
+    return _guarded(lambda: action(False), nothing)
+
+
+def _failure(error: Exception) -> str:
+    return f"1:1: headlint failed on this file ({type(error).__name__}: {error})"
 
 
 @contextmanager

@@ -197,6 +197,58 @@ def test_what_has_no_obvious_mend_has_no_fix(statement: str, confirming: Linter)
     assert fixed(confirming, text).text == text
 
 
+UNRECORDED = """\
+import torch
+from torch import nn, optim
+from torchvision import models
+
+model = models.resnet18(weights="DEFAULT")
+optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+
+{step}
+    optimizer.step()
+
+
+step(torch.randn(2, 3, 64, 64), torch.tensor([0, 1]))
+"""
+
+
+DECORATED = """\
+@torch.no_grad()
+def step(x, y):
+    nn.functional.cross_entropy(model(x), y).backward()"""
+IN_BLOCK = """\
+def step(x, y):
+    with torch.no_grad():
+        # scores
+
+        out = model(
+            x
+        )
+    nn.functional.cross_entropy(out, y).backward()"""
+OUT_OF_BLOCK = """\
+def step(x, y):
+    # scores
+
+    out = model(
+        x
+    )
+    nn.functional.cross_entropy(out, y).backward()"""
+
+
+@pytest.mark.parametrize(
+    ("step", "recorded"),
+    [(DECORATED, DECORATED.removeprefix("@torch.no_grad()\n")), (IN_BLOCK, OUT_OF_BLOCK)],
+    ids=["decorator", "block"],
+)
+@needs_torch
+def test_code_is_taken_out_of_where_nothing_is_recorded(step: str, recorded: str, confirming: Linter) -> None:
+    text = UNRECORDED.format(step=step)
+    assert fixed(confirming, text, unsafe=False).text == text
+    assert fixed(confirming, text).text == UNRECORDED.format(step=recorded)
+
+
 @needs_torch
 def test_fixes_that_are_right_alone_and_wrong_together_are_not_applied_together(confirming: Linter) -> None:
     text = (

@@ -78,3 +78,16 @@ def test_fixes_are_made_for_those_who_ask() -> None:
         assert all(finding.fix is None for finding in linter.lint(PROGRAM, "p.py").findings)
     with Linter(Settings(confirm="off", fixes=True)) as linter:
         assert all(finding.fix for finding in linter.lint(PROGRAM, "p.py").findings)
+
+
+def test_a_fault_in_making_fixes_costs_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("oops")
+
+    monkeypatch.setattr("headlint.proof.edits_of", broken)
+    with Linter(Settings(confirm="off", fixes=True)) as linter:
+        report = linter.lint(PROGRAM, "p.py")
+        done = fix_text(linter, PROGRAM, "p.py", unsafe=True)
+    assert [finding.code for finding in report.findings] == ["HL304", "HL304"]
+    assert report.notes == ("1:1: headlint failed on this file (KeyError: 'oops')",)
+    assert (done.text, done.fixed) == (PROGRAM, ())

@@ -9,6 +9,7 @@ from headlint.checks.outputs import define_of, hands_through
 from headlint.claims import NothingRecorded
 from headlint.flow.histories import ModelHistory
 from headlint.history import ModuleRef
+from headlint.mends.gradients import switched_on
 
 CODE = "HL314"
 
@@ -30,7 +31,8 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         )
         # What another module makes of the model's output may be out of sight.
         speculative = not hands_through(history, use.target)
-        yield Candidate(CODE, use.site, use.site, message, hint, NothingRecorded(), speculative, model=use.target)
+        claim = NothingRecorded()
+        yield Candidate(CODE, use.site, use.site, message, hint, claim, speculative, use.target, mends=switched_on)
 
 
 def _is_unrecorded(history: ModelHistory, ref: ModuleRef) -> bool:

@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import libcst as cst
 
-from headlint.finding import Edit
-from headlint.mends.mend import Change, Delete, Insert, Mend, Move, Prefix, Remove, Replace
+from headlint.finding import Edit, Span
+from headlint.mends.mend import Change, Delete, Insert, Mend, Move, Prefix, Remove, Replace, Unwrap
 from headlint.mends.scene import Scene
 from headlint.source.nodes import descend
 
@@ -47,8 +47,12 @@ def _edits(scene: Scene, change: Change) -> Iterator[Edit]:
             yield _removal(scene, change.item)
         case Insert():
             yield _insertion(scene, change.at, [change.code], behind=change.behind)
+        case Delete(statement=cst.Decorator() as decorator):
+            yield _undecoration(scene, decorator)
         case Delete():
             yield _deletion(scene, change.statement, [])
+        case Unwrap():
+            yield from _unwrapping(scene, change.statement)
         case Move():
             comments = _comments_above(scene, change.statement)
             yield _deletion(scene, change.statement, comments)
@@ -146,6 +150,35 @@ def _removal(scene: Scene, item: cst.CSTNode) -> Edit:
 
 # What may stand behind an item that has its lines for itself.
 _RESIDUE = re.compile(r"\s*,?\s*(#.*)?")
+
+
+def _undecoration(scene: Scene, decorator: cst.Decorator) -> Edit:
+    """Take the only decorator of a function out, if that is a line."""
+    function = scene.parent(decorator)
+    assert function is not None
+    line = scene.program.extent(function).line
+    if scene.program.lines[line - 1].strip() != f"@{scene.code(decorator.decorator)}" or len(function.decorators) > 1:
+        raise _Impossible
+    return Edit(Span(line, 0, line + 1, 0), "")
+
+
+def _unwrapping(scene: Scene, statement: cst.CSTNode) -> Iterator[Edit]:
+    """Take out the line that begins a block, and what its lines are indented deeper than that."""
+    own, block = _own_lines(scene, statement), scene.block_in(statement)
+    if own is None or block is None or any(_spans_lines(node) for node in descend((statement,))):
+        raise _Impossible
+    offsets, lines = scene.offsets, scene.program.lines
+    first, last = offsets.place(own.start)[0], offsets.place(own.end)[0]
+    inner = _own_lines(scene, block)
+    if inner is None or not inner.indent.startswith(own.indent) or not lines[first - 1].rstrip().endswith(":"):
+        raise _Impossible
+    yield Edit(offsets.span(own.start, offsets.of(first + 1, 0)), "")
+    for number in range(first + 1, last + 1):
+        line = lines[number - 1]
+        if line.strip() and not line.startswith(inner.indent):
+            raise _Impossible
+        if line.strip():
+            yield Edit(Span(number, len(own.indent), number, len(inner.indent)), "")
 
 
 def _comments_above(scene: Scene, statement: cst.CSTNode) -> list[str]:

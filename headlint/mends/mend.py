@@ -49,7 +49,14 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Take a statement out, with the comment behind it."""
+    """Take a statement or a decorator out, with the comment behind it."""
+
+    statement: cst.CSTNode
+
+
+@dataclass(frozen=True, slots=True)
+class Unwrap:
+    """Leave out the line that begins a block, and indent the block as that line is."""
 
     statement: cst.CSTNode
 
@@ -63,7 +70,7 @@ class Move:
     behind: bool
 
 
-Change: TypeAlias = Replace | Prefix | Remove | Insert | Delete | Move
+Change: TypeAlias = Replace | Prefix | Remove | Insert | Delete | Unwrap | Move
 
 
 @dataclass(frozen=True, slots=True)

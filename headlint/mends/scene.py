@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -34,7 +34,7 @@ class Scene:
             yield here
             here = self._parents.get(id(here))
 
-    def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
+    def parent(self, node: cst.CSTNode) -> Any:
         """What a node stands in directly."""
         return self._parents.get(id(node))
 
@@ -72,10 +72,11 @@ class Scene:
                 found.append(part)
         return found
 
-    def outermost_in(self, block: Sequence[cst.CSTNode], node: cst.CSTNode) -> int | None:
-        """Which statement of a block a node stands in, by its number."""
-        around = {id(here) for here in self.around(node)}
-        return next((number for number, statement in enumerate(block) if id(statement) in around), None)
+    def block_in(self, statement: cst.CSTNode) -> cst.CSTNode | None:
+        """The first statement of the block of a compound statement, if that has lines of its own."""
+        body = getattr(statement, "body", None)
+        first = body.body[0] if isinstance(body, cst.IndentedBlock) and body.body else None
+        return first.body[0] if isinstance(first, cst.SimpleStatementLine) else first
 
     def function(self, node: cst.CSTNode) -> cst.CSTNode:
         """The innermost function around a node, or the module."""
