@@ -87,9 +87,11 @@ def test_a_wrong_configuration_below_is_told(headlint: Run, project: Path) -> No
     (project / "deep").mkdir()
     (project / "deep" / "a.py").write_text(WRONG)
     (project / "deep" / "pyproject.toml").write_text("[tool.headlint]\nselect = 3\n")
-    done = headlint("check", cwd=project)
-    assert "deep/pyproject.toml: [tool.headlint] select: must be a list of strings\n" in done.stderr
-    assert done.returncode == 2
+    for arguments in ((), ("deep/a.py",), ("--jobs=2", "deep/a.py", "wrong.py"), ("--show-settings", "deep")):
+        done = headlint("check", *arguments, cwd=project)
+        (line,) = done.stderr.splitlines()
+        assert line.endswith("deep/pyproject.toml: [tool.headlint] select: must be a list of strings")
+        assert done.returncode == 2
 
 
 def test_the_settings_are_shown_with_where_they_are_from(headlint: Run, project: Path) -> None:

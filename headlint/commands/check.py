@@ -85,8 +85,12 @@ def _show_settings(options: argparse.Namespace, plan: Plan) -> int:
     from headlint.output.settings import settings_lines
 
     paths = (os.path.join(path, "any.py") if os.path.isdir(path) else path for path in options.paths if path != STDIN)
-    for line in settings_lines(plan, paths):
-        print(line)
+    try:
+        for line in settings_lines(plan, paths):
+            print(line)
+    except ValueError as fault:
+        print(f"headlint check: {fault}", file=sys.stderr)
+        return USAGE
     return CLEAN
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from headlint.relevance import concerns
 from headlint.run.checked import CLEAN, FOUND, USAGE, Checked, Complaint
+from headlint.source.configuration import ConfigurationFault
 from headlint.source.decoding import DecodingFailure
 from headlint.source.reading import read_source
 
@@ -73,7 +74,10 @@ class Checker:
             return Checked(name, complaints=(Complaint(f"{name}:{failure}", FOUND),), unchecked=True)
         notes = tuple(Complaint(f"{name}:{note}", CLEAN) for note in source.notes)
         if concerns(source.text):
-            linter = self._linter.selecting(self._task.plan.codes_for(path))
+            try:
+                linter = self._linter.selecting(self._task.plan.codes_for(path))
+            except ConfigurationFault as fault:
+                return Checked(name, complaints=(Complaint(str(fault), USAGE),), unchecked=True)
             checked = _One(self._task, linter, data, name, path, source).checked(notes)
         else:
             checked = Checked(name, complaints=notes)
