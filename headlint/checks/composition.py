@@ -76,8 +76,22 @@ class _Forward:
             if isinstance(width, int) and isinstance(wanted, int) and width != wanted:
                 return ref, Refused(wanted, width)
             return None
+        define = self.defined.get(ref.object)
+        if define is not None and not ref.path:
+            inner = self.within(define, given)
+            return None if inner is None or inner.given != given else (inner.layer, inner.refused)
         found = first_mismatch(self.history, ref, given)
         return None if found is None else (found.layer, found.refused)
+
+    def within(self, define: Define, given: Shape | None) -> Composed | None:
+        """The first refusal inside another module of the user's, after which `result` is what it gives."""
+        self.result = None
+        if self.depth >= _DEEPEST:
+            return None
+        self.depth += 1
+        refused = next(self.refusals(define, [given]), None)
+        self.depth -= 1
+        return refused
 
     def gives(self, ref: ModuleRef, given: Shape | None) -> Shape | None:
         """The shape behind a module, None where it is not known."""
@@ -86,11 +100,8 @@ class _Forward:
             inner = modules.children_of(self.state, ref)[0][1]
             return None if inner is None else self.gives(inner, given)
         define = self.defined.get(ref.object)
-        if define is not None and self.depth < _DEEPEST:
-            self.depth += 1
-            refused = next(self.refusals(define, [given]), None)
-            self.depth -= 1
-            return None if refused is not None else self.result
+        if define is not None:
+            return None if self.within(define, given) is not None else self.result
         if isinstance(self.state.heap.get(ref.object), ZooObject):
             return self.builder_gives(ref, given)
         if kind == "Sequential":

@@ -27,7 +27,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         for ref in counting(history, history.places)
         if ref.object == history.build.object and not _is_in(history, ref, slept) and _is_frozen(history, ref)
     ]
-    freeze = _freeze(history, norms[0]) if norms else None
+    freeze = _freeze(history, norms[0], use) if norms else None
     if freeze is None or freeze.site is None:
         return
     some = f"{len(norms)} BatchNorm layer{'s' if len(norms) > 1 else ''}"
@@ -59,8 +59,8 @@ def _is_frozen(history: ModelHistory, ref: ModuleRef) -> bool:
     return bool(own) and all(history.state.flags.get(parameter) is False for parameter in own)
 
 
-def _freeze(history: ModelHistory, norm: ModuleRef) -> SetFlag | None:
-    """The statement that froze a BatchNorm."""
+def _freeze(history: ModelHistory, norm: ModuleRef, use: Use) -> SetFlag | None:
+    """The statement that had frozen a BatchNorm when the model learned."""
     own = set(parameters_of(history, norm))
-    events = (event for event in history.events if isinstance(event, SetFlag) and not event.value)
+    events = (event for event in history.state.trace[: use.position] if isinstance(event, SetFlag) and not event.value)
     return next((event for event in reversed(list(events)) if own.intersection(event.parameters)), None)

@@ -68,11 +68,17 @@ def _mends(scene: Scene, moved: cst.CSTNode, placed: cst.CSTNode) -> Iterator[Me
 
 
 def _moved_before(history: ModelHistory, position: int) -> Moved | None:
-    """The last move of the whole model, if that may lead away from the CPU."""
-    whole = (history.model, *history.wrappers)
-    before = [moved for moved in history.state.moves if moved.position <= position and moved.target in whole]
+    """The last move of the whole model or of what is around it, if that may lead away from the CPU."""
+    before = [moved for moved in history.state.moves if moved.position <= position and _holds(history, moved)]
     # Where it leads may depend on the path.
     return next((moved for moved in before if moved.device and moved.site is before[-1].site), None)
+
+
+def _holds(history: ModelHistory, moved: Moved) -> bool:
+    """Whether what was moved is the model or has all of it inside."""
+    if history.build.object not in moved.inside:
+        return False
+    return any(ref == history.model for _, ref in modules.walk(history.state, moved.target))
 
 
 def _stays(history: ModelHistory, layer: ModuleRef, position: int) -> bool:

@@ -76,6 +76,9 @@ def _run_through(state: State, iterator: Iterator) -> tuple[Value, ...] | None:
     assert iterator.identity is not None
     taken = state.spent.get(iterator.identity, 0)
     state.spent[iterator.identity] = len(iterator.items)
+    if taken == len(iterator.items):
+        # One that has come to its end stays there, whatever is done since.
+        return ()
     if taken is None or any(not isinstance(event, IDLE) for event in state.trace[iterator.made :]):
         return None
     return iterator.items[taken:]

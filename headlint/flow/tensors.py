@@ -57,13 +57,18 @@ _FUNCTION_PREFIXES = ("torch.", "torch.nn.functional.")
 _BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
 
 
-def define(run: Interpreter, state: State, instance: Instance) -> None:
-    """Note what the forward of an object of the file does, if it holds or stands in a model and is understood."""
+def define(run: Interpreter, state: State, instance: Instance, *, called: bool = False) -> None:
+    """Note what the forward of an object of the file does, if that is understood.
+
+    It is wanted of what holds a model, stands in one, or is `called` by a forward that is wanted.
+    """
     record = state.heap.get(instance.identity)
     if not isinstance(record, InstanceRecord) or record.escaped or not is_module_class(state, record.owner):
         return
     forward = class_attribute(state, record.owner, "forward")
-    if not isinstance(forward, Function) or id(forward.node) in run.stack or not _concerns_models(state, instance):
+    if not isinstance(forward, Function) or id(forward.node) in run.stack:
+        return
+    if not called and not _concerns_models(state, instance):
         return
     if any(isinstance(event, Define) and event.object == instance.identity for event in state.trace):
         return
@@ -75,7 +80,7 @@ def define(run: Interpreter, state: State, instance: Instance) -> None:
     for operation in operations:
         inner = operation.module
         if inner is not None and isinstance(state.heap.get(inner.object), InstanceRecord):
-            define(run, state, Instance(inner.object))
+            define(run, state, Instance(inner.object), called=True)
 
 
 def _ref(instance: Instance) -> ModuleRef:

@@ -1,0 +1,93 @@
+"""`python -m differential --programs 2000 --seed 1`: generate, run, lint, compare, and print the figures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from differential import compare as comparing
+from differential.compare import Comparison, Executor
+from differential.program import Program
+from differential.programs import programs
+from headlint.lint import Linter
+
+
+def drawn(count: int, start: int) -> list[Program]:
+    """As many programs as hypothesis makes of a seed."""
+    found: dict[str, Program] = {}
+
+    @seed(start)
+    @settings(
+        max_examples=count, database=None, phases=[Phase.generate], deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(programs())
+    def draw(program: Program) -> None:
+        found.setdefault(program.text, program)
+
+    draw()
+    return list(found.values())
+
+
+def compared(all_programs: list[Program]) -> Iterator[Comparison]:
+    """Each program compared; what cannot be run is told and left out."""
+    with Executor() as executor, Linter(comparing.settings()) as linter:
+        for program in all_programs:
+            try:
+                yield comparing.compare(program, executor, linter)
+            except RuntimeError as failure:
+                print("not run:", str(failure)[-1200:], file=sys.stderr)
+
+
+def main() -> int:
+    """Compare, print every disagreement, and then the figures for each rule."""
+    parser = argparse.ArgumentParser(prog="python -m differential", description=__doc__)
+    parser.add_argument("--programs", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--show", action="store_true", help="print the text of programs that differ")
+    parser.add_argument("--open", action="store_true", help="print what cannot be decided, too")
+    options = parser.parse_args()
+    agreed: Counter[str] = Counter()
+    false: Counter[str] = Counter()
+    missed: Counter[str] = Counter()
+    undecided: Counter[str] = Counter()
+    clean = total = 0
+    for one in compared(drawn(options.programs, options.seed)):
+        total += 1
+        clean += not (one.agreed or one.missed)
+        agreed.update(one.agreed)
+        false.update(finding.code for finding in one.false)
+        missed.update(wanted.codes[0] for wanted in one.missed)
+        undecided.update(finding.code for finding in one.open)
+        if one.differs or (options.open and one.open):
+            _show(one, options.show)
+    print(f"{total} programs, {clean} without a mistake")
+    print("rule   found missed  false   open")
+    for code in sorted({*agreed, *false, *missed, *undecided}):
+        print(f"{code}  {agreed[code]:6}{missed[code]:7}{false[code]:7}{undecided[code]:7}")
+    return 1 if false or missed else 0
+
+
+def _show(one: Comparison, text: bool) -> None:
+    program = one.program
+    print(f"--- {program.style} {', '.join(program.builders)} planned: {', '.join(program.planned) or 'nothing'}")
+    for raised in one.raised:
+        print(f"    raised  {raised}")
+    for finding in one.false:
+        print(f"    false   {finding.place}: {finding.line}")
+    for wanted in one.missed:
+        print(f"    missed  {wanted}")
+    for finding in one.open:
+        print(f"    open    {finding.place}: {finding.line}")
+    if text:
+        for number, line in enumerate(program.text.splitlines(), start=1):
+            print(f"    {number:4} {line}")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

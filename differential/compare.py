@@ -1,0 +1,118 @@
+"""What headlint says of a program beside what happened when it ran."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+from differential.judge import Expected, expected
+from differential.program import Program
+from differential.trace import Trace, loaded
+from headlint.finding import Finding
+from headlint.lint import Linter, Settings
+from headlint.rulepages import codes_off_by_default
+
+# What is seen later than a program that stopped got to.
+LATER = frozenset("HL104 HL105 HL108 HL206 HL301 HL302 HL305 HL306 HL307 HL308 HL309 HL310 HL311 HL312 HL314".split()) | {
+    "HL201", "HL202", "HL203", "HL204", "HL205", "HL401", "HL402", "HL403", "HL404", "HL313",
+}  # fmt: skip
+
+
+class Executor:
+    """A process that has torch and runs one program after the other."""
+
+    def __init__(self, timeout: float = 120.0) -> None:
+        self._timeout = timeout
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "differential.child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> Executor:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+
+    def runs(self, program: Program) -> list[Trace]:
+        """What happens, once for each command line; RuntimeError if that cannot be seen."""
+        return [self._run(program, arguments) for arguments in program.runs]
+
+    def _run(self, program: Program, arguments: Sequence[str]) -> Trace:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        job = {
+            "text": program.text,
+            "arguments": list(arguments),
+            "drive": list(program.drive),
+            "inputs": list(program.inputs),
+            "targets": program.targets,
+            "timeout": self._timeout,
+        }
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer or '"failed"' in answer[:12]:
+            raise RuntimeError(answer or "the process that runs programs has ended")
+        return loaded(answer)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One program: what both say, what only headlint says, what only the run shows, and what the run cannot tell."""
+
+    program: Program
+    agreed: tuple[str, ...]
+    false: tuple[Finding, ...]
+    missed: tuple[Expected, ...]
+    open: tuple[Finding, ...]
+    raised: tuple[str, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether one of the two is wrong."""
+        return bool(self.false or self.missed)
+
+
+def settings() -> Settings:
+    """All rules, each finding confirmed or left out."""
+    from headlint.checks.candidate import all_checks
+
+    codes = {code for code, _ in all_checks()} | set(codes_off_by_default())
+    return Settings(select=frozenset(codes), confirm="auto")
+
+
+def compare(program: Program, executor: Executor, linter: Linter) -> Comparison:
+    """Run the program, lint it, and hold one against the other."""
+    traces = executor.runs(program)
+    report = linter.lint_unguarded(program.text, "program.py")
+    wanted = list(dict.fromkeys(one for trace in traces for one in expected(trace, program.text)))
+    stopped = any(trace.raised is not None for trace in traces)
+    agreed: list[str] = []
+    false: list[Finding] = []
+    undecided: list[Finding] = []
+    met: set[int] = set()
+    for finding in report.findings:
+        span = range(finding.span.line, finding.span.end_line + 1)
+        hits = [
+            index
+            for index, one in enumerate(wanted)
+            if finding.code in one.codes and any(line in span for line in one.lines)
+        ]
+        if hits:
+            met.update(hits)
+            agreed.append(finding.code)
+        elif stopped and finding.code in LATER:
+            undecided.append(finding)
+        else:
+            false.append(finding)
+    missed = tuple(one for index, one in enumerate(wanted) if index not in met)
+    raised = tuple(f"{t.raised.type}: {t.raised.message} {t.raised.lines}" for t in traces if t.raised is not None)
+    return Comparison(program, tuple(agreed), tuple(false), missed, tuple(undecided), raised)

@@ -1,0 +1,22 @@
+"""Whole programs, drawn by hypothesis: an architecture, a style, a surgery and at most two mistakes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from differential import others, styles
+from differential.program import Program
+from differential.writing import finished
+
+STYLES = {**styles.STYLES, **others.STYLES}
+
+
+@st.composite
+def programs(draw: Any) -> Program:
+    """A whole program."""
+    style = draw(st.sampled_from(list(STYLES)))
+    program: Program = STYLES[style](draw)
+    return replace(program, text=finished(draw, program.text), style=style)

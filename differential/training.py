@@ -1,0 +1,226 @@
+"""Ways to train: optimizers, loops, evaluation, as lines of code.
+
+`@m` stands for the model, `@H` for its head, `@c` for what is called (the model, or the module around it).
+"""
+
+from __future__ import annotations
+
+from differential.architectures import Architecture
+
+
+def optimizers(one: Architecture) -> dict[str, str]:
+    """Optimizers that are right behind everything else."""
+    part = one.parts[-1]
+    return {
+        "all": "optimizer = optim.SGD(@c.parameters(), lr=0.01, momentum=0.9)",
+        "adam": "optimizer = optim.Adam(@c.parameters(), lr=1e-4)",
+        "adamw": "optimizer = torch.optim.AdamW(params=@c.parameters(), lr=1e-4, weight_decay=0.01)",
+        "filter": "optimizer = optim.Adam(filter(lambda p: p.requires_grad, @c.parameters()), lr=1e-3)",
+        "list": "params_to_update = [p for p in @c.parameters() if p.requires_grad]\noptimizer = optim.SGD(params_to_update, lr=0.001)",
+        "named": (
+            "params_to_update = []\nfor name, param in @c.named_parameters():\n    if param.requires_grad:\n"
+            "        params_to_update.append(param)\noptimizer = optim.SGD(params_to_update, lr=0.001, momentum=0.9)"
+        ),
+        "generator": "optimizer = optim.RMSprop((p for p in @c.parameters() if p.requires_grad), lr=1e-4)",
+        "trainable_groups": "optimizer = optim.AdamW([{'params': [p for p in @c.parameters() if p.requires_grad], 'lr': 1e-3}])",
+        "scheduled": (
+            "optimizer = optim.SGD(@c.parameters(), lr=0.01)\n"
+            "scheduler = optim.lr_scheduler.StepLR(optimizer, step_size=7, gamma=0.1)"
+        ),
+        "groups": (
+            "head_ids = list(map(id, @m@H.parameters()))\n"
+            "base_params = filter(lambda p: id(p) not in head_ids, @c.parameters())\n"
+            "optimizer = optim.SGD([\n    {'params': base_params},\n    {'params': @m@H.parameters(), 'lr': 1e-2},\n], lr=1e-3)"
+        ),
+        "head": "optimizer = optim.Adam(@m@H.parameters(), lr=1e-3)",
+        "added": (
+            f"optimizer = optim.Adam(@m@H.parameters(), lr=1e-3)\n"
+            f"optimizer.add_param_group({{'params': @m.{part}.parameters(), 'lr': 1e-5}})"
+        ),
+        "two_parts": (
+            f"optimizer = optim.Adam([\n    {{'params': @m.{part}.parameters(), 'lr': 1e-5}},\n"
+            "    {'params': @m@H.parameters(), 'lr': 1e-3},\n])"
+        ),
+    }
+
+
+NEED_THE_HEAD = ("groups", "head", "added", "two_parts")
+
+WRONG_OPTIMIZERS = {
+    "HL313 overlap": "optimizer = optim.SGD([\n    {'params': @c.parameters()},\n    {'params': @m@H.parameters(), 'lr': 1e-2},\n], lr=1e-3)",
+    "HL313 run through": (
+        "params = filter(lambda p: p.requires_grad, @c.parameters())\nprint(sum(p.numel() for p in params))\n"
+        "optimizer = optim.Adam(params, lr=1e-3)"
+    ),
+    "HL313 all run through": (
+        "params = @c.parameters()\nfor p in params:\n    p.requires_grad = True\noptimizer = optim.Adam(params, lr=1e-3)"
+    ),
+}
+
+LOOPS = {
+    "plain": """\
+@c.train()
+for epoch in range(EPOCHS):
+    for images, labels in loader:
+        images, labels = images.to(device), labels.to(device)
+        optimizer.zero_grad()
+        outputs = @c(images)
+        loss = criterion(outputs, labels)
+        loss.backward()
+        optimizer.step()
+""",
+    "phases": """\
+for epoch in range(EPOCHS):
+    for phase in ['train', 'val']:
+        if phase == 'train':
+            @c.train()
+        else:
+            @c.eval()
+        for inputs, labels in loader:
+            inputs = inputs.to(device)
+            labels = labels.to(device)
+            optimizer.zero_grad()
+            with torch.set_grad_enabled(phase == 'train'):
+                outputs = @c(inputs)
+                _, preds = torch.max(outputs, 1)
+                loss = criterion(outputs, labels)
+                if phase == 'train':
+                    loss.backward()
+                    optimizer.step()
+""",
+    "counted": """\
+for epoch in range(EPOCHS):
+    @c.train()
+    running = 0.0
+    for index, (x, y) in enumerate(loader):
+        logits = @c(x)
+        loss = criterion(logits, y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        running += loss.item()
+        if index % 10 == 0:
+            print(epoch, index, running)
+    @c.eval()
+    correct = 0
+    with torch.no_grad():
+        for x, y in loader:
+            correct += (@c(x).argmax(dim=1) == y).sum().item()
+""",
+    "clipped": """\
+@c.train()
+for images, labels in loader:
+    preds = @c(images.to(device))
+    loss = criterion(preds, labels.to(device))
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(@c.parameters(), 1.0)
+    optimizer.step()
+""",
+    "one_batch": """\
+images, labels = next(iter(loader))
+loss = criterion(@c(images), labels)
+loss.backward()
+optimizer.step()
+""",
+    "deepcopy": """\
+best = copy.deepcopy(@c.state_dict())
+for epoch in range(EPOCHS):
+    @c.train()
+    for images, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(@c(images), labels)
+        loss.backward()
+        optimizer.step()
+    if loss.item() < 1e9:
+        best = copy.deepcopy(@c.state_dict())
+@c.load_state_dict(best)
+""",
+}
+
+WRONG_LOOPS = {
+    "HL314": """\
+@c.train()
+for images, labels in loader:
+    optimizer.zero_grad()
+    with torch.no_grad():
+        outputs = @c(images)
+    loss = criterion(outputs, labels)
+    loss.backward()
+    optimizer.step()
+""",
+    "HL307": """\
+for epoch in range(2):
+    @c.train()
+    if epoch == 1:
+        for param in @m.@P.parameters():
+            param.requires_grad = True
+    for images, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(@c(images), labels)
+        loss.backward()
+        optimizer.step()
+""",
+    "HL311": """\
+for module in @c.modules():
+    if isinstance(module, nn.BatchNorm2d):
+        module.eval()
+for epoch in range(EPOCHS):
+    @c.train()
+    for images, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(@c(images), labels)
+        loss.backward()
+        optimizer.step()
+""",
+}
+
+RIGHT_NORMS = """\
+for epoch in range(EPOCHS):
+    @c.train()
+    for module in @c.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+    for images, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(@c(images), labels)
+        loss.backward()
+        optimizer.step()
+"""
+
+RIGHT_LATER = """\
+for epoch in range(2):
+    @c.train()
+    if epoch == 1:
+        for param in @m.@P.parameters():
+            param.requires_grad = True
+        optimizer.add_param_group({'params': @m.@P.parameters(), 'lr': 1e-5})
+    for images, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(@c(images), labels)
+        loss.backward()
+        optimizer.step()
+"""
+
+RIGHT_REBUILT = """\
+for epoch in range(2):
+    @c.train()
+    if epoch == 1:
+        @m.@P.requires_grad_(True)
+        optimizer = optim.SGD([p for p in @c.parameters() if p.requires_grad], lr=1e-4)
+    for images, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(@c(images), labels)
+        loss.backward()
+        optimizer.step()
+"""
+
+ENDINGS = {
+    "nothing": "",
+    "save": "torch.save(@c.state_dict(), 'model.pth')",
+    "predict": "@c.eval()\nwith torch.no_grad():\n    for images, _ in loader:\n        probabilities = torch.softmax(@c(images), dim=1)",
+    "freeze_for_export": "@c.eval()\nfor p in @c.parameters():\n    p.requires_grad = False\ntorch.save(@c, 'whole.pth')",
+    "features": "@m@H = nn.Identity()\n@c.eval()\nwith torch.no_grad():\n    embedding = @c(next(iter(loader))[0])",
+    "count": "trainable = sum(p.numel() for p in @c.parameters() if p.requires_grad)\nprint(f'{trainable:,} parameters train')",
+    "reload": "@c.load_state_dict(torch.load('model.pth', map_location='cpu'))\n@c.eval()",
+}
