@@ -6,8 +6,9 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from random import Random
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, find, given, seed, settings
 
 from differential import compare as comparing
 from differential.compare import Comparison, Executor
@@ -33,6 +34,17 @@ def drawn(count: int, start: int) -> list[Program]:
     return list(found.values())
 
 
+def smallest(mistake: str, start: int) -> Comparison:
+    """The smallest program that hypothesis finds on which both disagree about a rule."""
+    with Executor() as executor, Linter(comparing.settings()) as linter:
+
+        def disagree(program: Program) -> bool:
+            return mistake in comparing.compare(program, executor, linter).disagreements
+
+        limits = settings(max_examples=500, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+        return comparing.compare(find(programs(), disagree, settings=limits, random=Random(start)), executor, linter)
+
+
 def compared(all_programs: list[Program]) -> Iterator[Comparison]:
     """Each program compared; what cannot be run is told and left out."""
     with Executor() as executor, Linter(comparing.settings()) as linter:
@@ -50,7 +62,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", action="store_true", help="print the text of programs that differ")
     parser.add_argument("--open", action="store_true", help="print what cannot be decided, too")
+    parser.add_argument("--shrink", metavar="HL101", help="look for the smallest program with a disagreement on a rule")
     options = parser.parse_args()
+    if options.shrink:
+        _show(smallest(options.shrink, options.seed), text=True)
+        return 0
     agreed: Counter[str] = Counter()
     false: Counter[str] = Counter()
     missed: Counter[str] = Counter()
@@ -64,7 +80,7 @@ def main() -> int:
         missed.update(wanted.codes[0] for wanted in one.missed)
         undecided.update(finding.code for finding in one.open)
         if one.differs or (options.open and one.open):
-            _show(one, options.show)
+            _show(one, text=options.show)
     print(f"{total} programs, {clean} without a mistake")
     print("rule   found missed  false   open")
     for code in sorted({*agreed, *false, *missed, *undecided}):
@@ -72,7 +88,7 @@ def main() -> int:
     return 1 if false or missed else 0
 
 
-def _show(one: Comparison, text: bool) -> None:
+def _show(one: Comparison, *, text: bool) -> None:
     program = one.program
     print(f"--- {program.style} {', '.join(program.builders)} planned: {', '.join(program.planned) or 'nothing'}")
     for raised in one.raised:

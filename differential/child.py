@@ -24,8 +24,8 @@ from torch import nn
 from differential import pretend
 from differential.trace import Trace, dumped
 from differential.watch import PROGRAM, Watch
-from headlint.zoo.generator.offline import NoWeights
 from headlint.probe.worker.importing import import_libraries
+from headlint.zoo.generator.offline import NoWeights
 
 TWICE = 2
 
@@ -33,7 +33,7 @@ TWICE = 2
 class Rounds(ast.NodeTransformer):
     """Lets every `for` tell that it has come to a round."""
 
-    def visit_For(self, node: ast.For) -> ast.For:  # noqa: N802
+    def visit_For(self, node: ast.For) -> ast.For:
         self.generic_visit(node)
         told = ast.parse(f"__round__({node.lineno})").body[0]
         for part in ast.walk(told):
@@ -69,7 +69,7 @@ def _forked(job: dict[str, Any], libraries: Any) -> str:
         os.dup2(silence, 2)
         try:
             answer = _run(job, libraries)
-        except BaseException:  # noqa: BLE001  (what is wrong with us is told, too)
+        except BaseException:
             answer = json.dumps({"failed": traceback.format_exc()[-1500:]})
         with os.fdopen(into, "w") as stream:
             stream.write(answer)
@@ -110,12 +110,12 @@ def _run(job: dict[str, Any], libraries: Any) -> str:
     try:
         program["__round__"] = watch.rounds.add
         tree = Rounds().visit(ast.parse(job["text"]))
-        exec(compile(tree, PROGRAM, "exec"), program)  # noqa: S102  (this is what it is for)
+        exec(compile(tree, PROGRAM, "exec"), program)
         for code in job.get("drive", []):
-            exec(compile(code, "<drive>", "exec"), program)  # noqa: S102
+            exec(compile(code, "<drive>", "exec"), program)
     except SystemExit:
         pass
-    except Exception as error:  # noqa: BLE001  (whatever it raises is what happened)
+    except Exception as error:
         raised = watch.raised(error)
     watch.snapshot()
     _call_once_more(watch, job)
@@ -187,7 +187,7 @@ def _call_once_more(watch: Watch, job: dict[str, Any]) -> None:
             with torch.no_grad():
                 try:
                     root(batch(job)[0])
-                except Exception:  # noqa: BLE001  (the watch has written it down)
+                except Exception:
                     break
     watch.find_constants()
 

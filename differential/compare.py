@@ -14,12 +14,9 @@ from differential.program import Program
 from differential.trace import Trace, loaded
 from headlint.finding import Finding
 from headlint.lint import Linter, Settings
-from headlint.rulepages import codes_off_by_default
 
-# What is seen later than a program that stopped got to.
-LATER = frozenset("HL104 HL105 HL108 HL206 HL301 HL302 HL305 HL306 HL307 HL308 HL309 HL310 HL311 HL312 HL314".split()) | {
-    "HL201", "HL202", "HL203", "HL204", "HL205", "HL401", "HL402", "HL403", "HL404", "HL313",
-}  # fmt: skip
+# Rules about what comes before anything runs: a program that stopped has shown all of it.
+AT_ONCE = frozenset({"HL101", "HL102", "HL103", "HL106", "HL303", "HL304"})
 
 
 class Executor:
@@ -37,9 +34,8 @@ class Executor:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(10)
+        self._process.kill()
+        self._process.communicate()
 
     def runs(self, program: Program) -> list[Trace]:
         """What happens, once for each command line; RuntimeError if that cannot be seen."""
@@ -78,15 +74,23 @@ class Comparison:
     @property
     def differs(self) -> bool:
         """Whether one of the two is wrong."""
-        return bool(self.false or self.missed)
+        return bool(self.disagreements)
+
+    @property
+    def disagreements(self) -> frozenset[str]:
+        """The rules on which the two disagree."""
+        return frozenset(one.code for one in self.false) | {one.codes[0] for one in self.missed}
+
+
+# What is left over for it depends on what the other rules say, and runs do not tell that.
+NOT_JUDGED = frozenset({"HL200"})
 
 
 def settings() -> Settings:
-    """All rules, each finding confirmed or left out."""
+    """All rules that are judged, those that are off by default too."""
     from headlint.checks.candidate import all_checks
 
-    codes = {code for code, _ in all_checks()} | set(codes_off_by_default())
-    return Settings(select=frozenset(codes), confirm="auto")
+    return Settings(select=frozenset(code for code, _ in all_checks()) - NOT_JUDGED)
 
 
 def compare(program: Program, executor: Executor, linter: Linter) -> Comparison:
@@ -109,7 +113,7 @@ def compare(program: Program, executor: Executor, linter: Linter) -> Comparison:
         if hits:
             met.update(hits)
             agreed.append(finding.code)
-        elif stopped and finding.code in LATER:
+        elif stopped and finding.code not in AT_ONCE:
             undecided.append(finding)
         else:
             false.append(finding)

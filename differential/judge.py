@@ -247,9 +247,9 @@ def builders(run: Run) -> Iterator[Expected]:
     for _, one in run.all(Build):
         if one.builder.startswith("quantized_"):
             continue
-        if one.raised is not None and one.raised.type != "PermissionError":
-            yield _one("HL106", one.line)
-        elif one.raised is None and {"n_classes", "classes", "num_class", "nclasses"} & set(one.arguments):
+        if (one.raised is not None and one.raised.type != "PermissionError") or (
+            one.raised is None and {"n_classes", "classes", "num_class", "nclasses"} & set(one.arguments)
+        ):
             yield _one("HL106", one.line)
 
 
@@ -538,7 +538,7 @@ def _filtered(run: Run, line: int, written_at: int, value: bool, telling: set[st
         return
     caught = {number for _, one in written for number in one.parameters}
     head = {number for _, put in run.surgeries for number in run.parameters(put.new or 0)}
-    flags_now = {number: flag for number, flag in now.values()}
+    flags_now = dict(now.values())
     if value and telling & HEADS and head and not head & caught and not any(flags_now.get(one, True) for one in head):
         yield _one("HL308", line)
     if not value and telling & NORMS:

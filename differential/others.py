@@ -122,8 +122,8 @@ def _detection(draw: Any) -> Program:
     rest = pick(
         draw,
         ["model.eval()\nwith torch.no_grad():\n    for images, targets in loader:\n        detections = model(images)",
-         "params = [p for p in model.parameters() if p.requires_grad]\noptimizer = optim.SGD(params, lr=0.005)\nmodel.eval()\n"
-         "predictions = model([torch.rand(3, 64, 64)])\nprint(predictions[0]['boxes'].shape)"],
+         ("params = [p for p in model.parameters() if p.requires_grad]\noptimizer = optim.SGD(params, lr=0.005)\nmodel.eval()\n"
+         "predictions = model([torch.rand(3, 64, 64)])\nprint(predictions[0]['boxes'].shape)")],
     )  # fmt: skip
     classes, define = class_count(draw)
     text = _laid_out(draw, build=build, surgery=joined(freeze, head).replace("@n", "num_classes"), rest=rest,

@@ -46,9 +46,20 @@ def quick(build: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
 
     def made(*args: Any, **kwargs: Any) -> nn.Module:
         with quick_weights(), no_downloads():
-            return build(*args, **kwargs)
+            model = build(*args, **kwargs)
+        _look_at_small_pictures(model)
+        return model
 
     return made
+
+
+def _look_at_small_pictures(model: nn.Module) -> None:
+    """Let a detector take pictures as small as they are here, and look at few regions: its layers are the same."""
+    if hasattr(model, "rpn"):
+        details: Any = model
+        details.transform.min_size, details.transform.max_size = (64,), 64
+        for counts in (details.rpn._pre_nms_top_n, details.rpn._post_nms_top_n):
+            counts.update(dict.fromkeys(counts, 20))
 
 
 class Data:

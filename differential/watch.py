@@ -145,7 +145,7 @@ class Watch:
                 try:
                     with torch.no_grad():
                         values = torch.cat([part(torch.randn(shape) * 4) for _ in range(3)])
-                except Exception:  # noqa: BLE001  (that forward raises was seen before)
+                except Exception:
                     continue
                 if bool((values == values[:1]).all()):
                     self.constant.append(self.number(part))
@@ -511,7 +511,7 @@ class Watch:
         owner = ""
         if frames and frames[-1][0] != PROGRAM and isinstance(frames[-1][2], nn.Module):
             owner = type(frames[-1][2]).__name__
-        found = re.search(r"'(\w+)' object", str(error))
+        found = re.search(r"'(?:\w+\.)*(\w+)' object", str(error))
         if not owner and found:
             owner = found[1]
         if about is None:

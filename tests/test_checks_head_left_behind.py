@@ -70,3 +70,15 @@ def test_both_layers_behind_a_move_are_told() -> None:
         "'classifier[3]'",
         "'classifier[6]'",
     ]
+
+
+def test_what_moves_may_be_around_the_model() -> None:
+    net = "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    net += (
+        "        self.model = models.resnet18()\n    def forward(self, x):\n        return self.model(x)\nnet = Net()\n"
+    )
+    text = f"{HEADER}{net}net.cuda()\nnet.model.fc = nn.Linear(512, 3)\nnet(images)\n"
+    (message,) = messages("HL309", text)
+    assert message.startswith("'fc' of resnet18 comes when the model is on cuda already, by 'net.cuda()'")
+    part = "net = nn.Sequential(model.layer1).cuda()\nmodel.fc = nn.Linear(512, 3)\nmodel(images)\n"
+    assert messages("HL309", f"{HEADER}model = models.resnet18()\n{part}") == []

@@ -49,6 +49,7 @@ SILENT = {
     "HL310 the layers in eval mode": "model.layer1.requires_grad_(False)\nmodel.layer1.eval()\n" + MAKE + STEP,
     "HL310 no loss": "model.layer1.requires_grad_(False)\n" + MAKE + "o.step()\n",
     "HL310 trainable": MAKE + STEP,
+    "HL310 frozen when all is done": MAKE + STEP + "model.requires_grad_(False)\n",
     "HL312 with flags": FREEZE + MAKE + "model.layer4.requires_grad_(False)\nfreeze(model.layer4)\n" + STEP,
     "HL312 not in the optimizer": FREEZE + "o = optim.SGD(model.fc.parameters(), lr=1)\nfreeze(model.layer4)\n" + STEP,
     "HL312 behind the step": FREEZE + MAKE + STEP + "freeze(model.layer4)\n",

@@ -21,7 +21,9 @@ def test_messages() -> None:
         " leave them out of group 1 or of the others"
     )
     counted = "params = model.parameters()\nn = len(list(params))\noptim.Adam(params)"
+    flagged = "params = model.parameters()\nfor p in params:\n    p.requires_grad = True\noptim.Adam(params)"
     (message,) = messages("HL313", IMPORTS + counted)
+    assert messages("HL313", IMPORTS + flagged) == [message]
     assert message == (
         "this iterator over 16 parameters has been run through and gives nothing more: Adam raises;"
         " keep the parameters in a list, or ask for them again"

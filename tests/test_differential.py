@@ -1,0 +1,115 @@
+"""Programs that run with the real torch: what the judge sees in them, and whether headlint says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from conftest import needs_torch
+from hypothesis import HealthCheck, given, settings
+
+from differential import compare as comparing
+from differential.compare import Executor
+from differential.judge import expected
+from differential.program import Program
+from differential.programs import programs
+from headlint.lint import Linter
+
+pytestmark = needs_torch
+
+HEADER = """\
+import torch
+from torch import nn, optim
+from torch.utils.data import DataLoader
+from torchvision import datasets, models
+loader = DataLoader(datasets.ImageFolder("data"))
+model = models.resnet18(weights="DEFAULT")
+"""
+TRAIN = """\
+model.train()
+for images, labels in loader:
+    loss = nn.functional.cross_entropy(model(images), labels)
+    loss.backward()
+    optimizer.step()
+"""
+MAKE = "optimizer = optim.SGD(model.parameters(), lr=0.1)\n"
+FREEZE = "for p in model.parameters():\n    p.requires_grad = False\n"
+HEAD = "model.fc = nn.Linear(512, 5)\n"
+
+# What runs of these programs show, with the line behind the header; nothing where they are right.
+JUDGED = {
+    HEAD + MAKE + TRAIN: [],
+    FREEZE + HEAD + MAKE + TRAIN: [("HL310", 2)],
+    "model.head = nn.Linear(512, 5)\n" + MAKE + TRAIN: [("HL101", 1)],
+    "width = model.classifier.in_features\n": [("HL102", 1)],
+    "model.fc.out_features = 5\n": [("HL103", 1)],
+    "model.num_classes = 5\n" + MAKE + TRAIN: [("HL104", 1)],
+    "models.vgg11(weights='DEFAULT', num_classes=5)\n": [("HL106", 1)],
+    "net = models.resnet18()\nnet.fc = nn.Linear(512, 5)\n" + MAKE + TRAIN: [("HL108", 2)],
+    "model.fc = nn.Linear(2048, 5)\n": [("HL201", 1)],
+    "model.fc = nn.Sequential(nn.Linear(512, 9), nn.Linear(8, 5))\n": [("HL202", 1)],
+    "nn.Sequential(*list(model.children())[:-1], nn.Linear(512, 5))(torch.rand(2, 3, 64, 64))\n": [("HL203", 1)],
+    "model.fc = nn.Conv2d(512, 5, 1)\n": [("HL204", 1)],
+    "model.fc = nn.Sequential(nn.Linear(512, 1), nn.Softmax(1))\n": [("HL206", 1)],
+    HEAD + FREEZE + MAKE: [("HL301", 3)],
+    "model.fc.requires_grad_(False)\n" + HEAD + MAKE + TRAIN: [("HL302", 1)],
+    "model.layer1.requires_grad = False\n": [("HL303", 1)],
+    "for p in model.parameters():\n    p.require_grad = False\n": [("HL304", 2)],
+    MAKE + HEAD + TRAIN: [("HL305", 1)],
+    FREEZE + MAKE: [("HL306", 3)],
+    FREEZE + HEAD + "optimizer = optim.SGD(model.fc.parameters())\nmodel.conv1.requires_grad_(True)\n" + TRAIN: [
+        ("HL307", 5),
+        ("HL310", 2),
+    ],
+    "for name, p in model.named_parameters():\n    if 'trunk' in name:\n        p.requires_grad = False\n": [
+        ("HL308", 2)
+    ],
+    "model.cuda()\n" + HEAD + MAKE + TRAIN: [("HL309", 2)],
+    MAKE + "model.bn1.eval()\n" + TRAIN: [("HL311", 3)],
+    "def freeze(m):\n    m.eval()\nfreeze(model.layer1)\n" + MAKE + TRAIN: [("HL312", 2)],
+    "params = model.parameters()\nlist(params)\noptim.SGD(params)\n": [("HL313", 3)],
+    MAKE + "with torch.no_grad():\n    x = model(torch.rand(2, 3, 64, 64))\nx.sum().backward()\n": [("HL314", 4)],
+    "model.fc = nn.Sequential(nn.Linear(512, 5), nn.Softmax(1))\n" + MAKE + TRAIN: [("HL401", 1)],
+    "model.fc = nn.Linear(512, 1)\n" + MAKE + TRAIN: [("HL402", 1)],
+    "net = models.segmentation.fcn_resnet50()\nnet(torch.rand(2, 3, 64, 64)).argmax(1)\n": [("HL403", 2)],
+    "model = model.load_state_dict(torch.load('x.pt'))\nmodel(1)\n": [("HL404", 1)],
+}
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[Executor]:
+    with Executor() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def linter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linter]:
+    with Linter(comparing.settings()) as started:
+        yield started
+
+
+def test_what_runs_show(executor: Executor) -> None:
+    start = HEADER.count("\n")
+    for code, wanted in JUDGED.items():
+        (trace,) = executor.runs(Program(HEADER + code, (3, 64, 64), ("resnet18",)))
+        found = expected(trace, HEADER + code)
+        assert {one.codes[0] for one in found} == {name for name, _ in wanted}, (code, found)
+        lines = {(one.codes[0], line - start) for one in found for line in one.lines}
+        assert lines.issuperset(wanted), (code, found)
+
+
+def test_a_program_that_hangs_or_breaks_is_told() -> None:
+    with Executor(timeout=0.5) as executor, pytest.raises(RuntimeError, match="no answer"):
+        executor.runs(Program("while True:\n    pass\n", (3, 64, 64), ()))
+
+
+def test_generated_programs(executor: Executor, linter: Linter) -> None:
+    """A few of the programs that `python -m differential` makes; one that differs is made as small as it gets."""
+
+    @settings(max_examples=10, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(programs())
+    def agree(program: Program) -> None:
+        one = comparing.compare(program, executor, linter)
+        assert not one.differs, (one.false, one.missed, one.raised, program.text)
+
+    agree()
