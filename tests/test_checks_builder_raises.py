@@ -30,6 +30,10 @@ def named(name: str) -> Builder:
 
 
 MESSAGES = {
+    "models.quantization.resnet18(weights='DEFAULT', num_classes=3)": (
+        "quantized_resnet18 with weights refuses num_classes=3, they are for 1000;"
+        " leave it out and replace 'fc' afterwards"
+    ),
     "models.resnet18(weights='DEFAULT', num_classes=10)": (
         "resnet18 with weights refuses num_classes=10, they are for 1000; leave it out and replace 'fc' afterwards"
     ),
@@ -81,7 +85,7 @@ SILENT = {
     "an unknown value": "models.resnet18(weights='DEFAULT', num_classes=[3][load()], **load())",
     "in a try": "try: models.resnet18(weights='DEFAULT', num_classes=3)\nexcept ValueError: pass",
     "from the hub": "torch.hub.load('pytorch/vision:v0.6.0', 'resnet18', pretrained=True, num_classes=3)",
-    "quantized": "models.quantization.resnet18(weights='DEFAULT', quantize=True, num_classes=3)",
+    "quantized": "models.quantization.resnet18(weights='IMAGENET1K_FBGEMM_V1', quantize=True, num_classes=1000)",
     "a keyword that is read": "models.mobilenet_v3_small(width_mult=0.5, reduced_tail=True)",
     "ignored and unimportant": "models.mobilenet_v3_small(num_class=1000)",
     "flags that weights fix alike": "models.inception_v3(weights='DEFAULT', aux_logits=True, init_weights=False)",
@@ -121,6 +125,8 @@ def test_the_builder_decides() -> None:
         "confirmed",
         "ValueError: The parameter 'num_classes' expected value 1000 but got 10 instead.",
     )
+    quantized = observed("quantized_mobilenet_v2", classes, {"weights": "DEFAULT"}, BuilderRaises(), refused=True)
+    assert quantized[0] == "confirmed"
     # It would go on to the download, or has no reason to raise.
     right = (("num_classes", 1000),)
     assert observed("resnet18", right, {"weights": "DEFAULT"}, BuilderRaises(), refused=True)[0] == "refuted"

@@ -40,10 +40,9 @@ def refusal(
     weights: Mapping[str, Argument | WeightsMember],
 ) -> Refusal | None:
     """Why `builder(**arguments, **weights)` raises, None if it is not known to; `weights` are certainly asked for."""
-    if builder.task == "quantization":
-        # Which weights these mean depends on whether they quantize.
-        return None
-    for name, given in weights.items():
+    # Which weights the quantized models mean depends on whether they quantize; their classes are fixed all the same.
+    quantized = builder.task == "quantization"
+    for name, given in () if quantized else weights.items():
         if isinstance(given, WeightsMember) and given.enum != builder.weights_enum:
             return Refusal("enum", name, builder.weights_enum)
         if name == "weights" and isinstance(given, str):
@@ -57,7 +56,7 @@ def refusal(
         if weights and name in fixed and isinstance(value, bool) and value is not fixed[name]:
             return Refusal("fixed", name, fixed[name])
     unknown = (name for name in arguments if name not in builder.parameters)
-    keyword = None if builder.root_type in _TAKES_ANY_KEYWORD else next(unknown, None)
+    keyword = None if quantized or builder.root_type in _TAKES_ANY_KEYWORD else next(unknown, None)
     return None if keyword is None else Refusal("keyword", keyword)
 
 
