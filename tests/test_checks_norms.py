@@ -27,6 +27,8 @@ def test_messages() -> None:
         "4 BatchNorm layers of resnet18 are frozen, and in train mode their running statistics move; put them into"
         " eval mode behind every train()"
     )
+    one_by_one = "for m in model.layer1.modules():\n    for p in m.parameters(recurse=False): p.requires_grad = False\n"
+    assert messages("HL310", IMPORTS + one_by_one + MAKE + STEP) == [message]
     (message,) = messages("HL312", IMPORTS + FREEZE + MAKE + "freeze(model.layer4)\n" + STEP)
     assert message == (
         "'freeze' puts 'layer4' of resnet18 into eval mode, which freezes nothing: all 15 parameters are in the"

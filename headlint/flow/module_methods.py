@@ -49,8 +49,12 @@ def _visible(state: State, receiver: Module | Instance) -> bool:
 def _parameters(
     run: Interpreter, state: State, receiver: Module | Instance, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
-    if arguments.values or not _visible(state, receiver):
+    if not _visible(state, receiver):
         return Unknown("the parameters of a module that is not known")
+    if arguments.values == (Constant(False),) and arguments.get(0, "recurse") == Constant(False):
+        return state.once(tuple(_parameter(one) for _, one in modules.own_parameters(state, _ref(receiver))))
+    if arguments.values:
+        return Unknown("some of the parameters of a module")
     return state.once(tuple([_parameter(parameter) for _, parameter in modules.parameters_of(state, _ref(receiver))]))
 
 
