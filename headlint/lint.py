@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
     from headlint.probe.client import Prober
     from headlint.probe.protocol import Observer
+    from headlint.proof import Fixer
     from headlint.source.program import Program
     from headlint.verdicts import Observe
 
@@ -176,6 +177,7 @@ class Linter:
             return Report((), draft.notes, 0)
         from headlint.verdicts import decide_all, forward_passes
 
+        fixer = self._fixer(draft, observe) if fixes else None
         findings: list[Finding] = []
         refuted: list[str] = []
         hidden = 0
@@ -187,7 +189,7 @@ class Linter:
             if finding.verdict.kind == "unconfirmed" and self.settings.confirm == "require":
                 hidden += 1
                 continue
-            findings.append(self._with_fix(draft, finding, group, observe) if fixes else finding)
+            findings.append(finding if fixer is None else replace(finding, fix=fixer.fix_of(finding, group)))
         findings.sort(key=lambda finding: (finding.span, finding.code, finding.message))
         passes = (0, 0)
         if observe is not None and self._selects(VERIFYING):
@@ -203,10 +205,10 @@ class Linter:
         except Exception:  # noqa: BLE001  (the same boundary)
             return False
 
-    def _with_fix(self, draft: Draft, finding: Finding, group: Sequence[Suspicion], observe: Observe | None) -> Finding:
-        from headlint.proof import fix_of
+    def _fixer(self, draft: Draft, observe: Observe | None) -> Fixer:
+        from headlint.proof import Fixer
 
-        return replace(finding, fix=fix_of(self, draft, finding, group, observe))
+        return Fixer(self, draft, observe)
 
     def _suspicions(self, histories: Sequence[ModelHistory], every_rule: bool) -> Iterator[Suspicion]:
         from headlint.checks.agreement import Suspicion

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
@@ -37,25 +38,34 @@ MOST_REPLAYS = 8
 Proof = Literal["proven", "open", "disproven"]
 
 
-def fix_of(
-    linter: Linter, draft: Draft, finding: Finding, group: Sequence[Suspicion], observe: Observe | None
-) -> Fix | None:
-    """The first way to mend a finding of a draft that is proven, None if there is none."""
-    assert draft.program is not None
-    scene = Scene(draft.program)
-    before: _Linted | None = None
-    tried: set[tuple[Edit, ...]] = set()
-    mends = (mend for suspicion in group for mend in suspicion.candidate.mends(scene))
-    for mend in islice(mends, MOST_TRIED):
-        edits = edits_of(scene, mend)
-        if not edits or edits in tried:
-            continue
-        tried.add(edits)
-        before = before or _linted(linter, draft.program.text, draft.program.name, observe)
-        outcome = _proof(linter, scene.program, before, {finding: group}, edits, observe)
-        if outcome != "disproven":
-            return Fix(mend.title, edits, mend.applicability if outcome == "proven" else "unsafe")
-    return None
+class Fixer:
+    """Finds the fixes for the findings of one draft; `observe` says what the worker sees, None that nobody is asked."""
+
+    def __init__(self, linter: Linter, draft: Draft, observe: Observe | None) -> None:
+        assert draft.program is not None
+        self._linter = linter
+        self._scene = Scene(draft.program)
+        self._observe = observe
+
+    @cached_property
+    def _before(self) -> _Linted:
+        program = self._scene.program
+        return _linted(self._linter, program.text, program.name, self._observe)
+
+    def fix_of(self, finding: Finding, group: Sequence[Suspicion]) -> Fix | None:
+        """The first way to mend a finding that is proven, None if there is none."""
+        tried: set[tuple[Edit, ...]] = set()
+        mends = (mend for suspicion in group for mend in suspicion.candidate.mends(self._scene))
+        for mend in islice(mends, MOST_TRIED):
+            edits = edits_of(self._scene, mend)
+            if not edits or edits in tried:
+                continue
+            tried.add(edits)
+            mended = {finding: group}
+            outcome = _proof(self._linter, self._scene.program, self._before, mended, edits, self._observe)
+            if outcome != "disproven":
+                return Fix(mend.title, edits, mend.applicability if outcome == "proven" else "unsafe")
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,13 +37,13 @@ def touched(result: Result, uri: str, asked: types.Range) -> list[tuple[Finding,
 async def fix_of(result: Result, finding: Finding, worker: Worker | None) -> Fix | None:
     """The proven fix of a finding, which is worked out now; None if it has none."""
     from headlint.lint import Linter
-    from headlint.proof import fix_of
+    from headlint.proof import Fixer
 
     group = suspicions_of(result.draft, finding)
     if worker is None or not group or finding.verdict.kind != "confirmed":
         return None
     linter = Linter(result.options.settings, worker)
-    return await worker.run(lambda: fix_of(linter, result.draft, finding, group, linter.asking()))
+    return await worker.run(lambda: Fixer(linter, result.draft, linter.asking()).fix_of(finding, group))
 
 
 async def fixed_text(result: Result, worker: Worker) -> str:
