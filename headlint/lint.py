@@ -131,8 +131,11 @@ class Linter:
         """The same without the guard, for tests: whatever goes wrong in the analysis raises."""
         # What was made for the file is gone when the collector wakes up, which would walk all of it.
         with collector_at_rest():
-            draft = self._drafted(lambda: _parsed(text, name, python_tree), None)
-            return self._settled(draft, self.asking(), self.settings.fixes if fixes is None else fixes)
+            return self._reported(text, name, python_tree, self.settings.fixes if fixes is None else fixes)
+
+    def _reported(self, text: str, name: str, python_tree: ast.AST | None, fixes: bool) -> Report:
+        draft = self._drafted(lambda: _parsed(text, name, python_tree), None)
+        return self._settled(draft, self.asking(), fixes)
 
     def draft(
         self,

@@ -26,7 +26,7 @@ def title(program: Path) -> str:
 
 @pytest.fixture(scope="module")
 def linter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linter]:
-    with Linter(Settings(python=PYTHON, cache_directory=str(tmp_path_factory.mktemp("cache")))) as one:
+    with Linter(Settings(python=PYTHON, timeout=120.0, cache_directory=str(tmp_path_factory.mktemp("cache")))) as one:
         yield one
 
 

@@ -22,8 +22,10 @@ BLOCKS = [
 def linters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[bool, Linter]]:
     """A linter with the rules that are on by default, under True, and one with all rules, under False."""
     cache = str(tmp_path_factory.mktemp("cache"))
-    everything = Settings(python=PYTHON, cache_directory=cache, select=frozenset(rule.code for rule in rules()))
-    with Linter(Settings(python=PYTHON, cache_directory=cache)) as usual, Linter(everything) as every:
+    everything = Settings(
+        python=PYTHON, timeout=120.0, cache_directory=cache, select=frozenset(rule.code for rule in rules())
+    )
+    with Linter(Settings(python=PYTHON, timeout=120.0, cache_directory=cache)) as usual, Linter(everything) as every:
         yield {True: usual, False: every}
 
 

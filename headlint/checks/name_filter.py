@@ -87,7 +87,7 @@ def _misses_head(history: ModelHistory, one: NameFilter, now: dict[str, Paramete
     """A word that heads are called by catches other layers, and leaves the head frozen."""
     if not one.flag or not one.matched or _HEADS.isdisjoint(_telling(one)):
         return None
-    head = {name for name, parameter in now.items() if _is_in_head(history, parameter)}
+    head = _in_head(history, now)
     frozen = [now[name] for name in head]
     if not head or not head.isdisjoint(one.matched) or not _all_are(history, frozen, False):
         return None
@@ -96,14 +96,14 @@ def _misses_head(history: ModelHistory, one: NameFilter, now: dict[str, Paramete
         f"the test {_text(one)} holds for {len(one.matched)} parameter names of {history.builder.name},"
         f" '{first}' among them, and for none of its head, which stays frozen"
     )
-    return message, _hint(history, one), frozenset(head), False
+    return message, _hint(history, one), head, False
 
 
 def _spares_no_head(history: ModelHistory, one: NameFilter, now: dict[str, ParameterRef]) -> Told | None:
     """A word that heads are called by is to keep the head from being frozen, which is called otherwise here."""
     if one.flag or _HEADS.isdisjoint(_telling(one)):
         return None
-    head = {name for name, parameter in now.items() if _is_in_head(history, parameter)}
+    head = _in_head(history, now)
     if not head or not head <= one.matched or any(word in name for word in one.words for name in head):
         return None
     if not _all_are(history, [now[name] for name in head], False):
@@ -114,7 +114,7 @@ def _spares_no_head(history: ModelHistory, one: NameFilter, now: dict[str, Param
     if spared:
         holds = f"the test {_text(one)} holds for the head of {history.builder.name} too, which is frozen"
         message = f"{holds}, and spares {len(spared)} other parameters, '{spared[0]}' among them"
-    return message, _hint(history, one), frozenset(head), False
+    return message, _hint(history, one), head, False
 
 
 def _leaves_norms(history: ModelHistory, one: NameFilter, now: dict[str, ParameterRef]) -> Told | None:
@@ -156,9 +156,11 @@ def _all_are(history: ModelHistory, parameters: object, flag: bool) -> bool:
     return all(history.state.flags.get(parameter, True) is flag for parameter in parameters)  # type: ignore[attr-defined]
 
 
-def _is_in_head(history: ModelHistory, parameter: ParameterRef) -> bool:
-    place = history.places.get(_owner(parameter))
-    return place is not None and any(place == head or place.startswith(f"{head}.") for head in head_places(history))
+def _in_head(history: ModelHistory, now: dict[str, ParameterRef]) -> frozenset[str]:
+    """The names of the parameters that stand in the head."""
+    heads = tuple(f"{head}." for head in head_places(history))
+    owners = {ref for ref, place in history.places.items() if f"{place}.".startswith(heads)}
+    return frozenset(name for name, parameter in now.items() if _owner(parameter) in owners)
 
 
 def _is_in_norm(history: ModelHistory, parameter: ParameterRef) -> bool:

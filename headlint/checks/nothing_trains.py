@@ -17,6 +17,8 @@ CODE = "HL306"
 
 def check(history: ModelHistory) -> Iterator[Candidate]:
     """The optimizers, if whatever they hold and all of the model is frozen when they are made, and stays so."""
+    if False not in history.state.flags.values():
+        return
     own = history.parameters
     if not own or any(history.state.flags.get(parameter, True) is not False for parameter in own):
         return
