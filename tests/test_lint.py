@@ -97,7 +97,7 @@ def test_confirmed_findings_carry_evidence(confirm: str, tmp_path: Path) -> None
 def test_refuted_findings_are_dropped(confirm: str, tmp_path: Path) -> None:
     with Linter(Settings(confirm="auto" if confirm == "auto" else "require")) as linter:
         answered(linter, seen(used=2, reached=2), tmp_path)
-        assert linter.lint_unguarded(WRONG, "program.py") == Report((), (), 0)
+        assert linter.lint_unguarded(WRONG, "program.py") == Report((), (), 0, refuted=("HL101",))
     assert starts(tmp_path)
 
 

@@ -1,0 +1,108 @@
+"""What headlint says of other people's code: `python tests/ecosystem.py [--accept] [NAME...]`.
+
+Every Python file of the standard library and of installed distributions is analysed, whether it concerns headlint or
+not and with the guard off, and what comes of it is compared with what was accepted last: findings (not confirmed),
+notes, and exceptions, of which there must be none. A NAME is that of a distribution, of a directory, or `python` for
+the standard library. What was accepted counts for one version of each, as `ecosystem.json` says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import sysconfig
+import time
+import warnings
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from headlint.lint import Linter, Settings
+from headlint.source.decoding import DecodingFailure, decode
+
+ACCEPTED = Path(__file__).with_suffix(".json")
+USUAL = ("python", "torchvision", "torch", "libcst", "hypothesis", "flake8", "pytest", "pygls")
+
+
+def title_and_files(name: str) -> tuple[str, Path, list[Path]]:
+    """What is analysed under a name, with its version, where it stands, and its files; raises LookupError."""
+    if name == "python":
+        root = Path(sysconfig.get_paths()["stdlib"])
+        files = sorted(path for path in root.rglob("*.py") if "site-packages" not in path.parts)
+        return f"python {platform.python_version()}", root, files
+    if os.path.isdir(name):
+        root = Path(name)
+        return name, root, sorted(root.rglob("*.py"))
+    try:
+        found = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        raise LookupError(f"{name} is neither installed nor a directory") from None
+    root = Path(str(found.locate_file("")))
+    listed = (root / file for file in found.files or () if file.suffix == ".py")
+    return f"{name} {found.version.partition('+')[0]}", root, sorted(path for path in listed if path.is_file())
+
+
+def said_of(root: Path, files: list[Path]) -> Iterator[str]:
+    """One line for everything that is said of the files."""
+    slowest = (0.0, "")
+    with Linter(Settings(confirm="off")) as linter, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for file in files:
+            name = file.relative_to(root).as_posix()
+            started = time.process_time()
+            try:
+                report = linter.lint_unguarded(decode(file.read_bytes()), name)
+            except DecodingFailure as failure:
+                yield f"{name}:{failure}"
+                continue
+            except Exception as error:  # noqa: BLE001  (this is what is looked for)
+                yield f"{name}: raises {type(error).__name__}: {error}"
+                continue
+            slowest = max(slowest, (time.process_time() - started, name))
+            yield from (f"{name}:{note}" for note in report.notes)
+            for finding in report.findings:
+                yield f"{name}:{finding.span.line}:{finding.span.column + 1}: {finding.line}"
+    print(f"  {len(files)} files; the slowest, {slowest[1]}, took {slowest[0]:.1f} s", flush=True)
+
+
+def main() -> int:
+    """Analyse, compare and tell; exit status 1 if anything is not as it was accepted."""
+    parser = argparse.ArgumentParser(prog="python tests/ecosystem.py", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: {', '.join(USUAL)}")
+    parser.add_argument("--accept", action="store_true", help="accept what is said now")
+    options = parser.parse_args()
+    accepted: dict[str, list[str]] = json.loads(ACCEPTED.read_text(encoding="utf-8")) if ACCEPTED.exists() else {}
+    status = 0
+    for name in options.names or USUAL:
+        try:
+            title, root, files = title_and_files(name)
+        except LookupError as missing:
+            print(missing)
+            status = 1
+            continue
+        print(title, flush=True)
+        now = sorted(said_of(root, files))
+        before = accepted.get(title)
+        if before is None:
+            print("  nothing was accepted for this version")
+        for line in sorted({*now} - {*(before or ())}):
+            print(f"  + {line}")
+        for line in sorted({*(before or ())} - {*now}):
+            print(f"  - {line}")
+        if now != before or any(": raises " in line for line in now):
+            status = 1
+        accepted[title] = now
+    if options.accept:
+        text = json.dumps(accepted, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        part = ACCEPTED.with_suffix(".part")
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, ACCEPTED)
+        return 0
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
