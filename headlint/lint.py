@@ -196,7 +196,7 @@ class Linter:
         findings.sort(key=lambda finding: (finding.span, finding.code, finding.message))
         passes = (0, 0)
         if observe is not None and self._selects(VERIFYING):
-            passes = forward_passes(draft.histories, draft.groups, observe)
+            passes = forward_passes(draft.histories, observe)
         return Report(tuple(findings), draft.notes, hidden, tuple(refuted), *passes)
 
     def holds_together(self, text: str, name: str, findings: Sequence[Finding]) -> bool:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from headlint.checks import surgery_raises
 from headlint.checks.agreement import condition_of
 from headlint.checks.paths import build_key
 from headlint.checks.recipes import recipes
-from headlint.claims import Judgement, RaisesFrom
+from headlint.claims import Judgement
 from headlint.claims.surgery import holds
 from headlint.finding import Evidence, Finding, Verdict
 from headlint.probe.protocol import Failure, canonical
@@ -50,27 +51,20 @@ def _decide_unforeseen(program: Program, group: Sequence[Suspicion], observe: Ob
     return _finding(program, group[0], *judged[0], condition_of(group))
 
 
-def forward_passes(
-    histories: Sequence[ModelHistory], groups: Sequence[Sequence[Suspicion]], observe: Observe
-) -> tuple[int, int]:
+def forward_passes(histories: Sequence[ModelHistory], observe: Observe) -> tuple[int, int]:
     """How many models run at the end of every path that makes them, and how many could not be run or do not."""
-    asked = {
-        id(suspicion.history): suspicion
-        for group in groups
-        for suspicion in group
-        if isinstance(suspicion.candidate.claim, RaisesFrom)
-    }
     models: dict[object, bool] = {}
     for history in histories:
         key = build_key(history)
-        models[key] = models.get(key, True) and _runs(asked.get(id(history)), observe)
+        models[key] = models.get(key, True) and _runs(history, observe)
     return sum(models.values()), len(models) - sum(models.values())
 
 
-def _runs(suspicion: Suspicion | None, observe: Observe) -> bool:
-    if suspicion is None:
+def _runs(history: ModelHistory, observe: Observe) -> bool:
+    candidate = next(surgery_raises.check(history), None)
+    if candidate is None:
         return False
-    answer = observe(next(recipes(suspicion.history, suspicion.candidate.claim, suspicion.candidate.model)))
+    answer = observe(next(recipes(history, candidate.claim, candidate.model)))
     return not isinstance(answer, Failure) and holds(answer.data)
 
 

@@ -99,6 +99,13 @@ SILENT = {
     "a hook on the way": CUT + "model.fc.register_forward_pre_hook(lambda m, x: (x[0].repeat(1, 4),))\n",
     "its own forward": CUT + "model.forward = lambda x: x\n",
     "parts in something else": CUT + "trunk = nn.Sequential(model.conv1, model.bn1, model.layer1)\n",
+    "a part is read": CUT + "def features(x):\n    return model.layer3(x)\n",
+    "parts are walked": CUT + "for name, part in model.named_children():\n    print(name)\n",
+    "parts are returned": CUT.replace("\n", "\n    ").join(("def f():\n    ", "return model.conv1, model.layer1\n")),
+    "a Linear over the columns of the picture": "model = models.resnet18()\nmodel.conv1 = nn.Linear(10, 64)\n",
+    "an extractor": "from torchvision.models.feature_extraction import create_feature_extractor as c\n"
+    + CUT
+    + "trunk = c(model, ['layer3'])\n",
     "caught": CUT + "try:\n    model(torch.ones(1, 3, 9, 9))\nexcept Exception:\n    pass\n",
     "expected": CUT + "import pytest\ndef test_it():\n    with pytest.raises(RuntimeError):\n        model(1)\n",
     "a forward that reshapes its input": RESHAPED,

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.doubts import reckons_with_it
+from headlint.checks.doubts import may_use_parts, reckons_with_it
 from headlint.checks.mentions import is_named, reads_of
 from headlint.checks.paths import Paths, build_key
 from headlint.claims import NeverUsed, ReadRaises
+from headlint.flow import modules
 from headlint.flow.histories import Analysis, ModelHistory
 from headlint.history import SetModule
 from headlint.source.program import Program
@@ -52,10 +53,23 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
         if suspicion.candidate.unforeseen:
             key += build_key(suspicion.history)
         groups.setdefault(key, []).append(suspicion)
-    if any(group[0].candidate.unforeseen for group in groups.values()) and reckons_with_it(program.tree, program.text):
-        groups = {key: group for key, group in groups.items() if not group[0].candidate.unforeseen}
+    if any(group[0].candidate.unforeseen for group in groups.values()):
+        groups = {key: group for key, group in groups.items() if _may_be_told(group, program)}
     kept = (_standing(group, analysis, paths) for group in groups.values())
     return [group for group in kept if group]
+
+
+def _may_be_told(group: Sequence[Suspicion], program: Program) -> bool:
+    """Whether what no rule foresaw is certain to be wrong: the program runs that forward, and reckons with nothing."""
+    first = group[0]
+    if not first.candidate.unforeseen:
+        return True
+    if reckons_with_it(program.tree, program.text):
+        return False
+    if all(one.candidate.model in one.history.state.called for one in group):
+        return True
+    own = modules.children_of(first.history.state, first.history.model)
+    return not may_use_parts(program.tree, program.text, (name for name, _ in own))
 
 
 def _runs_own_forward(suspicion: Suspicion) -> bool:

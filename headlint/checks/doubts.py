@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import libcst as cst
 
+from headlint.checks.mentions import reads_of
 from headlint.source.nodes import descend
 
-# Who names one of these changes how forward runs, or what comes to it.
+# Who names one of these changes how forward runs, or what comes to it, or runs a part of it only.
 _OTHERWISE = re.compile(
-    r"\b(register_\w*forward\w*hook|MethodType|_forward_impl|__class__|__dict__|monkeypatch|mock|parametrize)\b"
-    r"|\.\s*_?forward\w*\s*=[^=]"
+    r"\b(register_\w*forward\w*hook|MethodType|_forward_impl|__class__|__dict__|monkeypatch|mock|parametrize"
+    r"|feature_extraction|create_feature_extractor|IntermediateLayerGetter|BackboneWithFPN|_\w+_extractor"
+    r"|symbolic_trace)\b|\.\s*_?forward\w*\s*=[^=]"
 )
+_WALKS = re.compile(r"\b(children|named_children|named_modules|_modules|get_submodule|getattr|vars)\b")
 _EXPECTING = ("raises", "assertRaises", "assertRaisesRegex", "suppress")
 # Exceptions that neither torch nor an assignment to a module raises.
 _OTHERS = frozenset(
@@ -31,6 +35,13 @@ def reckons_with_it(tree: cst.Module, text: str) -> bool:
         if isinstance(node, cst.With) and any(_expects(item.item) for item in node.items):
             return True
     return False
+
+
+def may_use_parts(tree: cst.Module, text: str, parts: Iterable[str]) -> bool:
+    """Whether the program may take a model apart to run some of these parts by itself: it reads one, or walks them."""
+    if _WALKS.search(text):
+        return True
+    return any(re.search(rf"\b{re.escape(name)}\b", text) and any(reads_of(tree, name, None)) for name in parts)
 
 
 def _catches(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:

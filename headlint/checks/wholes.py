@@ -12,6 +12,8 @@ from headlint.history import Define, MakeContainer, MakeLayer, ModuleRef, SetMod
 
 # Sides of pictures that programs use, beside those that the model is meant for.
 _SIDES = (32, 64, 96, 128, 256, 299, 384)
+# Pixels of a picture that is large: more than classifiers take.
+_LARGE = 600 * 400
 _DEEPEST = 8
 
 
@@ -23,7 +25,8 @@ def entrance(history: ModelHistory) -> ModuleRef | None:
     number = history.build.object
     here = history.model
     for _ in range(_DEEPEST):
-        around = [(outer, part) for outer, part in _memberships(history) if part.object == here.object]
+        members = (pair for pair in _memberships(history) if pair[0] not in history.places)
+        around = [(outer, part) for outer, part in members if part.object == here.object]
         if any(part.path for _, part in around if part.object == number):
             return None
         outers = {outer for outer, part in around if part == here}
@@ -73,7 +76,11 @@ def pictures(history: ModelHistory) -> tuple[tuple[int, ...], ...]:
     sides = [*asked, *_SIDES]
     squares = [(BATCH, usual[1], side, side) for side in sides]
     coloured = [(BATCH, channels, *usual[2:]) for channels in sorted({1, 3, 4} | _channels(history))]
-    return tuple(dict.fromkeys((usual, *squares[: len(asked)], smallest, *coloured, *squares)))
+    first = (usual, *squares[: len(asked)], smallest)
+    if usual[2] * usual[3] > _LARGE and not asked:
+        # Of inputs that are as good as each other the one that takes seconds comes last.
+        first = (smallest, usual)
+    return tuple(dict.fromkeys((*first, *coloured, *squares)))
 
 
 def _channels(history: ModelHistory) -> set[int]:

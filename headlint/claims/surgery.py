@@ -83,7 +83,9 @@ def _rests_on_a_witness(recipe: Recipe, index: int, step: dict[str, Any]) -> boo
 
 def _depends_on_the_picture(step: dict[str, Any]) -> bool:
     """Whether pictures of another size bring features of another width to the module that raises."""
-    widths = {given[1] for given in step["givens"] if given is not None and len(given) == 2}
+    # Layers over the last axis get columns of the picture where they are given maps.
+    last = re.match(r"mat1 and mat2|Given normalized_shape", step["raised"]["text"])
+    widths = {given[-1] for given in step["givens"] if given is not None and (last or len(given) == 2)}
     return len(widths) > 1
 
 

@@ -51,7 +51,8 @@ def _look(experiment: Experiment, model: Any, result: dict[str, Any]) -> None:
                 )
                 break
             result["raised"] = result["raised"] or raised
-            result["givens"].append(raised["given"])
+            if raised["place"] == result["raised"]["place"]:
+                result["givens"].append(raised["given"])
     finally:
         for module, training in modes:
             module.training = training
