@@ -66,7 +66,7 @@ def _may_be_told(group: Sequence[Suspicion], program: Program) -> bool:
         return True
     if reckons_with_it(program.tree, program.text):
         return False
-    if all(one.candidate.model in one.history.state.called for one in group):
+    if all({one.candidate.model, one.history.model} & one.history.state.called.keys() for one in group):
         return True
     own = modules.children_of(first.history.state, first.history.model)
     return not may_use_parts(program.tree, program.text, (name for name, _ in own))

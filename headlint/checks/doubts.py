@@ -41,7 +41,13 @@ def may_use_parts(tree: cst.Module, text: str, parts: Iterable[str]) -> bool:
     """Whether the program may take a model apart to run some of these parts by itself: it reads one, or walks them."""
     if _WALKS.search(text):
         return True
-    return any(re.search(rf"\b{re.escape(name)}\b", text) and any(reads_of(tree, name, None)) for name in parts)
+    named = (name for name in parts if re.search(rf"\b{re.escape(name)}\b", text))
+    return any(not _is_of_torch(read) for name in named for read in reads_of(tree, name, None))
+
+
+def _is_of_torch(read: cst.CSTNode) -> bool:
+    """Whether it is a function that is called like a part: `torch.relu`, `F.relu`."""
+    return isinstance(read, cst.Attribute) and isinstance(read.value, cst.Name) and read.value.value in ("torch", "F")
 
 
 def _catches(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
