@@ -48,8 +48,9 @@ class Part:
 class Standing:
     """A model on one path: the `part` that was asked for, the model as a `whole`, and its heads as they are.
 
-    `build` is its making. `frozen` are the places of the model's own children in which nothing trains.
-    `escaped` says to whom the model was handed out of sight, if it was: what it is may have changed there.
+    `build` is its making, and `classes` the width that its main head gives, None where that is not known.
+    `frozen` are the places of the model's own children in which nothing trains. `escaped` says to whom
+    the model was handed out of sight, if it was: what it is may have changed there.
     """
 
     builder: Builder
@@ -57,6 +58,7 @@ class Standing:
     part: Part
     whole: Part
     heads: tuple[Part, ...]
+    classes: Argument
     frozen: tuple[str, ...]
     escaped: str | None
 
@@ -70,13 +72,15 @@ def standing(state: State, ref: ModuleRef) -> Standing | None:
         record = state.heap.get(event.object)
         place = place_in(state, model, ref)
         if isinstance(record, ZooObject) and place is not None:
-            heads = (_standing_at(state, model, head.place) for head in record.builder.heads)
+            places = [head.place for head in record.builder.heads]
+            heads = (_head(state, model, place) for place in places)
             return Standing(
                 builder=record.builder,
                 build=event,
                 part=_part(state, model, ref, place),
                 whole=_part(state, model, model, ""),
                 heads=tuple(head for head in heads if head is not None),
+                classes=_classes(state, model, places[0]) if places else None,
                 frozen=tuple(_frozen_children(state, model)),
                 escaped=state.escaped.get(event.object),
             )
@@ -96,13 +100,27 @@ def at_place(state: State, model: ModuleRef, place: str) -> ModuleRef | None:
     return here
 
 
-def _standing_at(state: State, model: ModuleRef, place: str) -> Part | None:
-    ref = at_place(state, model, place)
-    if ref is not None:
-        return _part(state, model, ref, place)
-    # A head that was put in the place of the whole classifier stands in front of where the builder has one.
-    above, _, _ = place.rpartition(".")
-    return _standing_at(state, model, above) if above else None
+def _head(state: State, model: ModuleRef, place: str) -> Part | None:
+    """What stands where the builder has a head: that itself, or the outermost module of the code's own around it."""
+    steps = place.split(".")
+    for depth in range(1, len(steps) + 1):
+        above = ".".join(steps[:depth])
+        ref = at_place(state, model, above)
+        if ref is not None and (above == place or ref.object != model.object):
+            return _part(state, model, ref, above)
+    return None
+
+
+def _classes(state: State, model: ModuleRef, place: str) -> Argument:
+    """What the outermost Sequential around a head gives, or the head alone; None where that is not known."""
+    steps = place.split(".")
+    for depth in range(1, len(steps) + 1):
+        ref = at_place(state, model, ".".join(steps[:depth]))
+        if ref is None:
+            return None
+        if depth == len(steps) or ref.object != model.object or modules.container_kind(state, ref) == "Sequential":
+            return widths_of(state, ref)[1]
+    return None
 
 
 def _part(state: State, model: ModuleRef, ref: ModuleRef, place: str) -> Part:

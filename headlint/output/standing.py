@@ -21,10 +21,8 @@ def standing_lines(standing: Standing) -> Iterator[str]:
     for head in standing.heads:
         if head.place != part.place:
             yield f"head: `{spelled(head.place)}`, {part_text(head)}" if head.place else f"head: {part_text(head)}"
-    if standing.builder.task in ("classification", "quantization", "video") and len(standing.heads) >= 1:
-        classes = standing.heads[0].gives
-        if classes is not None:
-            yield f"output: (N, {plain(classes)})"
+    if standing.builder.task in ("classification", "quantization", "video") and standing.classes is not None:
+        yield f"output: (N, {plain(standing.classes)})"
     yield f"the model: {parameters_text(standing.whole)}" if part.place else parameters_text(standing.whole)
     if standing.frozen:
         yield f"frozen: {', '.join(f'`{name}`' for name in standing.frozen)}"
