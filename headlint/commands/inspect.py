@@ -55,6 +55,10 @@ def run(options: argparse.Namespace) -> int:
     except Refused as refused:
         print(f"headlint inspect: {refused}", file=sys.stderr)
         return refused.status
+    except Exception as error:  # noqa: BLE001  (as in the pipeline: a fault of ours is one line)
+        fault = f"headlint itself fails on this file ({type(error).__name__}: {error})"
+        print(f"headlint inspect: {options.place}: {fault}", file=sys.stderr)
+        return NOTHING
     if options.output_format == "json":
         from headlint.output.inspection.data import as_json
 
