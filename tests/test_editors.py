@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import Run, needs_torch
 
+from headlint.cli import main
+
 ROOT = Path(__file__).parent.parent
 FIXTURE = ROOT / "fixtures" / "quiz" / "resnet50_head.py"
 
@@ -45,6 +47,16 @@ def test_neovim_shows_a_finding_and_mends_it(clean_environment: dict[str, str], 
     assert "Show the rule HL101" in seen["actions"]
     assert "model.fc = nn.Linear(" in seen["text"]
     assert seen["clean"] is True
+
+
+def test_without_the_extra_one_line_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("headlint.commands.lsp.find_spec", lambda name: None)
+    assert main(["lsp"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "headlint lsp: the language server is not installed: pip install 'headlint[lsp]'\n"
 
 
 def test_flake8_takes_a_file_as_editors_give_it(flake8: Run) -> None:

@@ -20,7 +20,7 @@ def report(program: Program) -> Report:
     return linter.settle(linter.draft(lambda: program), None)
 
 
-@pytest.mark.parametrize("path", FIXTURES[::9], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FIXTURES[::15], ids=lambda path: path.stem)
 def test_edited_programs_are_read_as_if_they_were_new(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").split("\n")
     reparser, order = Reparser(), random.Random(path.stem)
