@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from headlint.finding import Edit, Evidence, Finding, Fix, Span, Verdict
 from headlint.output.fingerprints import located_findings
-from headlint.output.formats import Look, load, names
+from headlint.output.formats import Look, load, names, shows_fixes
 from headlint.rulebook import rules
 from headlint.run.checked import FOUND, Checked, Complaint
 from headlint.source.segments import Segment, Source
@@ -49,6 +49,8 @@ def written(name: str, results: Iterable[Checked] = RESULTS) -> str:
 
 def test_every_module_is_a_format() -> None:
     assert names() == ["concise", "github", "gitlab", "json", "junit", "sarif", "text"]
+    assert [name for name in names() if shows_fixes(name)] == ["json", "sarif", "text"]
+    assert [name for name in names() if "replace fc" in written(name)] == ["json", "sarif", "text"]
     assert [written(name, ()) for name in ("concise", "github", "gitlab", "json")] == ["", "", "[]\n", "[]\n"]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headlint.commands.check_options import add_options, given_configuration
-from headlint.output.formats import names
+from headlint.output.formats import names, shows_fixes
 from headlint.run.checked import CLEAN, FOUND, USAGE
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ def _task(options: argparse.Namespace, plan: Plan) -> Task:
     fixing = options.fix or options.diff
     return Task(
         plan,
-        fixes=fixing or not (options.add_noqa or options.statistics or plan.run.output_format == "concise"),
+        fixes=fixing or (not (options.add_noqa or options.statistics) and shows_fixes(str(plan.run.output_format))),
         change="silence" if options.add_noqa else "fix" if fixing else "none",
         unsafe=options.unsafe_fixes,
         write=not options.diff,

@@ -11,6 +11,8 @@ from headlint.output.fingerprints import located_findings, relative
 from headlint.output.formats import Look
 from headlint.run.checked import Checked
 
+SHOWS_FIXES = True
+
 
 def report(results: Iterable[Checked], _look: Look) -> Iterator[str]:
     """The whole array."""

@@ -17,6 +17,7 @@ from headlint.run.checked import Checked
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 ROOT = "%SRCROOT%"
+SHOWS_FIXES = True
 
 
 def report(results: Iterable[Checked], _look: Look) -> Iterator[str]:

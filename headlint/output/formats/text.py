@@ -9,6 +9,8 @@ from headlint.output.tally import Tally
 from headlint.output.text import readable
 from headlint.run.checked import Checked
 
+SHOWS_FIXES = True
+
 
 def report(results: Iterable[Checked], look: Look) -> Iterator[str]:
     """The findings of each file, as it comes, then the summary."""
