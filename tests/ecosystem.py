@@ -24,7 +24,7 @@ from headlint.lint import Linter, Settings
 from headlint.source.decoding import DecodingFailure, decode
 
 ACCEPTED = Path(__file__).with_suffix(".json")
-USUAL = ("python", "torchvision", "torch", "libcst", "hypothesis", "flake8", "pytest", "pygls")
+USUAL = ("torchvision", "libcst", "flake8", "hypothesis")
 
 
 def title_and_files(name: str) -> tuple[str, Path, list[Path]]:
