@@ -7,6 +7,8 @@ from pathlib import Path
 import ecosystem
 import pytest
 
+from headlint.lint import Linter
+
 
 def test_files_of_the_standard_library_raise_nothing() -> None:
     title, root, files = ecosystem.title_and_files("python")
@@ -28,5 +30,5 @@ def test_findings_and_exceptions_are_told(tmp_path: Path, monkeypatch: pytest.Mo
     def fails(*arguments: object) -> None:
         raise ZeroDivisionError("on purpose")
 
-    monkeypatch.setattr(ecosystem.Linter, "lint_unguarded", fails)
+    monkeypatch.setattr(Linter, "lint_unguarded", fails)
     assert list(ecosystem.said_of(tmp_path, [tmp_path / "a.py"])) == ["a.py: raises ZeroDivisionError: on purpose"]
