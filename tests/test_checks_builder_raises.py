@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from probe_helpers import needs_torch, prober, seen
 
-from headlint.claims import BuilderRaises, Claim, KeywordIgnored
+from headlint.claims import BuilderRaises, Claim, HeadKept, KeywordIgnored
 from headlint.flow.refusals import ignored, refusal
 from headlint.history import Argument, Build, ModuleRef, Recipe, WeightsMember, choose_witnesses, recipe
 from headlint.lint import Linter, Settings
@@ -50,6 +50,9 @@ MESSAGES = {
     "models.resnet18(weights=models.resnet.ResNet34_Weights.IMAGENET1K_V1)": (
         "resnet18 refuses ResNet34_Weights.IMAGENET1K_V1, the weights of another model; write ResNet18_Weights.DEFAULT"
     ),
+    "models.detection.ssd300_vgg16(num_class=3)": (
+        "ssd300_vgg16 takes 'num_class', which nothing reads, and makes 91 classes; write num_classes"
+    ),
     "models.mobilenet_v3_small(n_classes=10)": (
         "mobilenet_v3_small takes 'n_classes', which nothing reads, and makes 1000 classes; write num_classes"
     ),
@@ -63,6 +66,7 @@ def test_messages(text: str, message: str) -> None:
 
 def test_names_that_another_version_may_know_are_said_only_when_confirmed() -> None:
     assert messages("models.resnet18(num_class=3)\nmodels.resnet18(weights='IMAGENET1K_V9')") == []
+    assert messages("models.quantization.resnet18(num_class=3)\nmodels.video.r3d_18(num_class=3)") == []
 
 
 def test_a_call_that_raises_ends_its_path() -> None:
@@ -87,6 +91,12 @@ SILENT = {
     "from the hub": "torch.hub.load('pytorch/vision:v0.6.0', 'resnet18', pretrained=True, num_classes=3)",
     "quantized": "models.quantization.resnet18(weights='IMAGENET1K_FBGEMM_V1', quantize=True, num_classes=1000)",
     "a keyword that is read": "models.mobilenet_v3_small(width_mult=0.5, reduced_tail=True)",
+    "a detection model whose head comes later": (
+        "m = models.detection.fasterrcnn_resnet50_fpn(num_class=3)\n"
+        "m.roi_heads.box_predictor = models.detection.faster_rcnn.FastRCNNPredictor(1024, 3)"
+    ),
+    "what detection models read": "models.detection.fasterrcnn_resnet50_fpn(box_score_thresh=0.3, min_size=300)",
+    "what SSD takes and ignores, and is no number of classes": "models.detection.ssd300_vgg16(nms=0.3)",
     "ignored and unimportant": "models.mobilenet_v3_small(num_class=1000)",
     "flags that weights fix alike": "models.inception_v3(weights='DEFAULT', aux_logits=True, init_weights=False)",
 }
@@ -144,3 +154,28 @@ def test_forward_shows_whether_a_keyword_is_read() -> None:
     kind, evidence = observed("resnet18", (("num_class", 10),), {}, ignoring, refused=False)
     assert kind == "confirmed"
     assert "unexpected keyword argument 'num_class'" in evidence
+
+
+@needs_torch
+def test_the_head_shows_whether_detection_models_read_a_keyword() -> None:
+    name = "retinanet_resnet50_fpn"
+    head = named(name).heads[0]
+    claim = HeadKept(ModuleRef(1, head.place), "num_class", head.out_features)
+    assert ignored(named(name), {"num_class": 3}) == ("num_class",)
+    kind, evidence = observed(name, (("num_class", 3),), {}, claim, refused=False)
+    assert kind == "confirmed"
+    assert evidence.startswith(f"the weight of '{head.place}' is ({head.out_features}, ")
+    assert observed(name, (("num_classes", 3),), {}, claim, refused=False)[0] == "refuted"
+
+
+@needs_torch
+def test_what_swallows_keywords_is_known_of_these() -> None:
+    """Of each class the real builder takes any keyword, or refuses one that it does not have."""
+    classes = {named(name).root_type: name for name in builder_names() if named(name).task in OTHERS}
+    for name in classes.values():
+        taken = ignored(named(name), {"num_class": 3}) == ("num_class",)
+        kind, _ = observed(name, (("num_class", 3),), {}, BuilderRaises(), refused=not taken)
+        assert (name, kind) == (name, "refuted" if taken else "confirmed")
+
+
+OTHERS = ("quantization", "video", "optical_flow")

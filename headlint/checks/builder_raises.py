@@ -8,10 +8,10 @@ from functools import partial
 
 from headlint.checks.candidate import Candidate
 from headlint.checks.places import spelled
-from headlint.claims import BuilderRaises, KeywordIgnored
+from headlint.claims import BuilderRaises, Claim, HeadKept, KeywordIgnored
 from headlint.flow.histories import ModelHistory
 from headlint.flow.refusals import Refusal, ignored, means_num_classes, refusal
-from headlint.history import Argument, Build, SymbolicSize, WeightsMember
+from headlint.history import Argument, Build, ModuleRef, SymbolicSize, WeightsMember
 from headlint.mends.arguments import Behind, keyword, renamed, replacements, split
 from headlint.mends.mend import Mend, Remove, Replace
 from headlint.mends.scene import Scene
@@ -37,16 +37,29 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             text = f"{message}; {hint}"
             yield Candidate(CODE, site, site, text, hint, BuilderRaises(), speculative=newer, mends=mends)
         return
-    if "num_classes" in arguments or builder.task not in ("classification", "segmentation"):
+    if "num_classes" in arguments:
         return
     for name in ignored(builder, arguments):
         value = arguments[name]
         if value not in (None, builder.classes) and not isinstance(value, (bool, str)):
             message = f"{builder.name} takes '{name}', which nothing reads, and makes {builder.classes} classes"
-            claim = KeywordIgnored(history.model, name, value)
+            claim = _unread(history, name, value)
+            if claim is None:
+                continue
             text, hint = f"{message}; write num_classes", "write num_classes"
             mends = partial(renamed, call=site, name=name, right="num_classes")
             yield Candidate(CODE, site, site, text, hint, claim, False, mends=mends)
+
+
+def _unread(history: ModelHistory, name: str, value: Argument) -> Claim | None:
+    """What shows that nothing reads a keyword, None where the head that shows it has been replaced."""
+    if history.builder.task != "detection":
+        return KeywordIgnored(history.model, name, value)
+    # What detection models return has no width: the layer that scores the classes tells it.
+    head = history.builder.heads[0]
+    layer = ModuleRef(history.build.object, head.place)
+    stands = history.places.get(layer) == head.place
+    return HeadKept(layer, name, head.out_features) if stands else None
 
 
 def _mends(scene: Scene, builder: Builder, build: Build, refused: Refusal) -> Iterator[Mend]:

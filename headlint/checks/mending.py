@@ -17,12 +17,12 @@ from headlint.mends.scene import Scene
 from headlint.zoo import Head
 
 # What heads are called in torchvision and in the packages people come from.
-_HEAD_NAMES = frozenset({"_fc", "classifier", "fc", "head", "heads", "last_linear", "logits", "output", "top"})
+HEAD_NAMES = frozenset({"_fc", "classifier", "fc", "head", "heads", "last_linear", "logits", "output", "top"})
 
 
 def is_a_head(name: str) -> bool:
     """Whether heads are called so in any model."""
-    return name in _HEAD_NAMES
+    return name in HEAD_NAMES
 
 
 def nearly(name: str, others: Iterable[str]) -> list[str]:

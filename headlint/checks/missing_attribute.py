@@ -8,8 +8,8 @@ from functools import partial
 import libcst as cst
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.mending import head_inside, is_a_head, meant_child, only_head
-from headlint.checks.places import head_places, joined, place_of, spelled
+from headlint.checks.mending import HEAD_NAMES, head_inside, is_a_head, meant_child, nearly, only_head
+from headlint.checks.places import head_places, is_about_head, joined, place_of, spelled
 from headlint.claims import ReadRaises
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
@@ -52,12 +52,27 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         message = f"{owner} has no index {step}, its last one is {count - 1}"
     else:
         message = f"{owner} cannot be indexed"
-    heads = head_places(history)
-    hint = f"the head of {history.builder.name} is '{spelled(heads[0])}'" if heads else ""
-    if hint and len(last.steps) == 1:
+    hint = _hint(history, last, place)
+    if hint:
         message += f": {hint}"
     mends = partial(_mends, history=history, read=last)
     yield Candidate(CODE, last.site, last.site, message, hint, ReadRaises(), speculative=False, mends=mends)
+
+
+def _hint(history: ModelHistory, read: Read, place: str) -> str:
+    """Where the head is, if that is what the code looks for, or what the name is a slip for."""
+    step, heads = read.steps[-1], head_places(history)
+    if len(read.steps) > 1:
+        return ""
+    if heads and (not place or is_about_head(history, place)) and (isinstance(step, int) or _is_of_heads(step)):
+        return f"the head of {history.builder.name} is '{spelled(heads[0])}'"
+    child = meant_child(history, read.target, step) if isinstance(step, str) else None
+    return "" if child is None else f"write '{child}'"
+
+
+def _is_of_heads(name: str) -> bool:
+    """Whether heads are called so, or much like it, or have an attribute of this name."""
+    return name in _OF_LAYERS or is_a_head(name) or bool(nearly(name, HEAD_NAMES))
 
 
 def _mends(scene: Scene, history: ModelHistory, read: Read) -> Iterator[Mend]:

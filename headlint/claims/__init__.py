@@ -15,7 +15,7 @@ from headlint.claims.outputs import (
     WidthsDiffer,
 )
 from headlint.claims.raises import BuilderRaises, ReadRaises
-from headlint.claims.sizes import ClassesKept, CountIgnored, KeywordIgnored, SizeIgnored
+from headlint.claims.sizes import ClassesKept, CountIgnored, HeadKept, KeywordIgnored, SizeIgnored
 from headlint.claims.surgery import RaisesFrom
 from headlint.claims.training import NothingRecorded, StatisticsMove, StepsChange
 
@@ -29,6 +29,7 @@ __all__ = [
     "CutRaises",
     "FlagsKept",
     "ForwardRaises",
+    "HeadKept",
     "Judgement",
     "KeywordIgnored",
     "LeftBehind",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from headlint.claims.base import (
     REFUTED,
@@ -70,11 +70,40 @@ class KeywordIgnored(Claim):
         return (self.model,)
 
     def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
-        raised = observation["events"] and (observation["events"][-1] or {}).get("raised")
-        if raised and f"'{self.name}'" in raised["text"]:
-            # Other versions refuse it, which is no better.
-            return confirmed(f"{raised['type']}: {raised['text']}")
-        return _returns_others(recipe, observation, self.value)
+        return _refused(observation, self.name) or _returns_others(recipe, observation, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadKept(Claim):
+    """The builder takes the keyword `name`, and its `layer` still has a weight with as many `rows` as without it."""
+
+    layer: ModuleRef
+    name: str
+    rows: int
+    needs_forward: ClassVar[bool] = False
+
+    @property
+    def watch(self) -> tuple[ModuleRef, ...]:
+        return (self.layer,)
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        ended = _refused(observation, self.name) or events_ended(observation)
+        if ended is not None:
+            return ended
+        facts = observation["watch"].get(recipe.key(self.layer))
+        if facts is None or not facts["weight"]:
+            return unconfirmed("the builder makes no such layer")
+        if facts["weight"][0] != self.rows or not facts["inside"]:
+            return REFUTED
+        return confirmed(f"the weight of '{self.layer.path}' is {shape_text(facts['weight'])} as it is without it")
+
+
+def _refused(observation: dict[str, Any], name: str) -> Judgement | None:
+    """Whether the builder refuses the keyword after all, as other versions do, which is no better."""
+    raised = observation["events"] and (observation["events"][-1] or {}).get("raised")
+    if raised and f"'{name}'" in raised["text"]:
+        return confirmed(f"{raised['type']}: {raised['text']}")
+    return None
 
 
 @dataclass(frozen=True, slots=True)

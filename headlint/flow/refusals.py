@@ -12,7 +12,9 @@ from headlint.zoo import Builder
 
 # Classes that take any keyword and read none but their own.
 _TAKES_ANY_KEYWORD = frozenset(
-    "ConvNeXt DeepLabV3 FCN FCOS FasterRCNN KeypointRCNN LRASPP MaskRCNN MobileNetV3 RetinaNet SSD".split()
+    """
+    ConvNeXt DeepLabV3 FCN FCOS FasterRCNN KeypointRCNN LRASPP MaskRCNN MobileNetV3 QuantizableMobileNetV3 RetinaNet SSD
+    """.split()
 )
 # What weights fix: any other value that is written out is refused together with them.
 _INCEPTION = {"aux_logits": True, "transform_input": True, "init_weights": False}
@@ -56,7 +58,7 @@ def refusal(
         if weights and name in fixed and isinstance(value, bool) and value is not fixed[name]:
             return Refusal("fixed", name, fixed[name])
     unknown = (name for name in arguments if name not in builder.parameters)
-    keyword = None if quantized or builder.root_type in _TAKES_ANY_KEYWORD else next(unknown, None)
+    keyword = None if builder.root_type in _TAKES_ANY_KEYWORD else next(unknown, None)
     return None if keyword is None else Refusal("keyword", keyword)
 
 
