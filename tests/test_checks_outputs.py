@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from probe_helpers import needs_torch, prober, seen
+from flow_helpers import histories
+from probe_helpers import PYTHON, needs_torch, prober, seen
 
+from headlint.checks.recipes import recipes
 from headlint.claims import Claim, OneLogitLoss, OutputsNormalised
 from headlint.finding import Finding
 from headlint.history import (
@@ -66,6 +68,15 @@ FOUND = {
     "a sigmoid": "model.fc = nn.Sequential(nn.Linear(512, 5), nn.Sigmoid())\n" + CE + "loss(model(x), y)",
     "beside a metric": SOFTMAX + CE + "out = model(x)\nloss(out, y)\naccuracy(out, y)",
     "in a loop": SOFTMAX + CE + "while load():\n    out = model(load())\n    loss(out, y)",
+    "a function behind the model": CE + "loss(torch.softmax(model(x), 1), y)",
+    "a method behind the model": CE + "probs = model(x).cuda().softmax(dim=-1)\nloss(probs.float(), y)",
+    "a layer behind the model": CE + "out = model(x)\nloss(nn.Softmax(dim=1)(out), y)\naccuracy(out, y)",
+    "a layer with a name behind the model": CE + "squash = nn.Sigmoid()\nloss(squash(model(x)), y)",
+    "behind a wrapper": "net = nn.DataParallel(model)\nF.cross_entropy(F.softmax(net(x), dim=1), y)",
+    "a sigmoid and its loss": ONE + "nn.BCEWithLogitsLoss()(torch.sigmoid(model(x)).squeeze(1), y)",
+    "a sigmoid behind another shape": ONE + "nn.BCEWithLogitsLoss()(model(x).view(-1).sigmoid(), y)",
+    "for predictions too": CE + "p = torch.softmax(model(x), 1)\nloss(p, y)\npredict(p.argmax(1))",
+    "in functions": CE + "def probs(m): return F.softmax(m(x), 1)\ndef f(c): c(probs(model), y)\nf(loss)",
     "on one path": SOFTMAX + CE + "if load():\n    loss(model(x), y)",
 }
 
@@ -82,6 +93,23 @@ SILENT = {
     "over the batch": "model.fc = nn.Sequential(nn.Linear(512, 5), nn.Softmax(dim=0))\n" + CE + "loss(model(x), y)",
     "logarithm": SOFTMAX + CE + "loss(torch.log(model(x)), y)",
     "arithmetic": SOFTMAX + CE + "loss(model(x) * 10, y)",
+    "for predictions": CE + "out = model(x)\nloss(out, y)\np = torch.softmax(out, 1)\naccuracy(p, y)\np.argmax(1)",
+    "over the batch, behind": CE + "loss(torch.softmax(model(x), 0), y)",
+    "over an axis that is not known": CE + "loss(torch.softmax(model(x), load()), y)",
+    "over an axis of another shape": CE + "loss(torch.softmax(model(x).view(2, 5, -1), 1), y)",
+    "a log-softmax behind": CE + "loss(torch.log_softmax(model(x), 1), y)\nloss(nn.LogSoftmax(1)(model(x)), y)",
+    "the logarithm of a softmax": "nn.NLLLoss()(torch.log(torch.softmax(model(x), 1)), y)",
+    "logarithm behind, and its loss": CE + "loss(model(x).softmax(1).log(), y)",
+    "a temperature": CE + "loss(torch.softmax(model(x), 1) / 0.5, y)",
+    "the losses that go with it": ONE + "nn.BCELoss()(torch.sigmoid(model(x)), y)\nF.mse_loss(model(x).softmax(1), y)",
+    "a part of it": CE + "loss(torch.softmax(model(x), 1)[:, 1], y)",
+    "the target of a loss": CE + "loss(student(x), torch.softmax(model(x), 1))",
+    "in one branch": CE + "out = model(x)\nif load(): out = torch.softmax(out, 1)\nloss(out, y)",
+    "by a wish, and the loss too": (
+        CE + "out = model(x)\nif load(): out = torch.softmax(out, 1)\nif load(): loss(out, y)"
+    ),
+    "a softmax of one's own": CE + "from mine import softmax\nloss(softmax(model(x), 1), y)",
+    "a loss of one's own": "class CrossEntropyLoss(nn.Module): pass\nCrossEntropyLoss()(model(x).softmax(1), y)",
     "another loss": SOFTMAX + "nn.NLLLoss()(model(x), y)\nnn.MSELoss()(model(x), y)",
     "as the target": SOFTMAX + CE + "loss(student(x), model(x))",
     "never in a loss": SOFTMAX + CE + "model(x)",
@@ -163,6 +191,24 @@ def linear(width: int) -> tuple[str, dict[str, Argument]]:
 def test_the_real_numbers_decide(kind: str, arguments: dict[str, Argument], summed: bool, verdict: str) -> None:
     claim = OutputsNormalised(ModuleRef(1, ""), summed)
     assert judged(claim, linear(5), (kind, arguments))[0] == verdict
+
+
+@needs_torch
+def test_what_stands_behind_the_model_runs_behind_it() -> None:
+    text = "model.fc = nn.Linear(512, 3)\nF.cross_entropy(torch.softmax(model(x), 1), y)"
+    (finding,) = findings(text, confirm="auto", python=PYTHON)
+    assert finding.verdict.kind == "confirmed"
+    assert finding.evidence is not None
+    assert finding.evidence.text.startswith("every row of what the softmax returns, (2, 3), sums to 1")
+
+
+@needs_torch
+@pytest.mark.parametrize(("kind", "dim", "verdict"), [("Softmax", 1, "confirmed"), ("Softmax", 0, "refuted")])
+def test_the_real_numbers_behind_a_model_decide(kind: str, dim: int, verdict: str) -> None:
+    claim = OutputsNormalised(ModuleRef(1, ""), True, (kind, (("dim", dim),)))
+    history = next(iter(histories(IMPORTS + "model(x)")))
+    (made, *_) = recipes(history, claim, history.model)
+    assert claim.judge(made, seen(prober().observe(made.body))).verdict.kind == verdict
 
 
 @needs_torch

@@ -10,8 +10,10 @@ from headlint.claims import Claim
 from headlint.flow.histories import ModelHistory
 from headlint.history import (
     AnyEvent,
+    Argument,
     DeleteModule,
     MakeContainer,
+    MakeLayer,
     MakeOptimizer,
     ModuleRef,
     Move,
@@ -62,6 +64,8 @@ def _recipe(
     forward: bool,
 ) -> Recipe:
     events = (*events, *(SetMode(ref, training, site=None) for ref, training in claim.modes))
+    if claim.behind is not None:
+        events, model = _with_layer_behind(events, model, *claim.behind)
     if claim.needs_refusal:
         events = tuple(replace(event, refused=True) if event is history.build else event for event in events)
     if claim.needs_training:
@@ -83,6 +87,17 @@ def _recipe(
         looks=claim.looks,
         inner=history.model,
     )
+
+
+def _with_layer_behind(
+    events: tuple[AnyEvent, ...], model: ModuleRef, kind: str, arguments: tuple[tuple[str, Argument], ...]
+) -> tuple[tuple[AnyEvent, ...], ModuleRef]:
+    """The events, and then a Sequential of the model and a layer, whose forward runs instead."""
+    last = max((getattr(event, "object", 0) for event in events), default=0)
+    layer, whole = ModuleRef(last + 1, ""), ModuleRef(last + 2, "")
+    made = MakeLayer(layer.object, kind, arguments, site=None)
+    around = MakeContainer(whole.object, "Sequential", (("0", model), ("1", layer)), site=None)
+    return (*events, made, around), whole
 
 
 def _entrance(history: ModelHistory) -> ModuleRef:

@@ -59,6 +59,11 @@ class Claim(ABC):
         return ()
 
     @property
+    def behind(self) -> tuple[str, tuple[tuple[str, Argument], ...]] | None:
+        """The kind and the arguments of a layer that runs on what forward returns, as the code has one there."""
+        return None
+
+    @property
     def looks(self) -> tuple[tuple[int, ...], ...]:
         """The inputs of which one has to go through, behind every statement that changes the model."""
         return ()

@@ -16,19 +16,24 @@ from headlint.claims.base import (
     unconfirmed,
     widths,
 )
-from headlint.history import ModuleRef, Recipe
+from headlint.history import Argument, ModuleRef, Recipe
 
 
 @dataclass(frozen=True, slots=True)
 class OutputsNormalised(Claim):
     """What forward of `model` returns sums to one in each row, or at least lies between 0 and 1.
 
-    Of a dict, its "out" counts.
+    Of a dict, its "out" counts. With a `layer`, its kind and arguments, it is what that makes of it which counts.
     """
 
     model: ModuleRef
     summed: bool
+    layer: tuple[str, tuple[tuple[str, Argument], ...]] | None = None
     needs_values: ClassVar[bool] = True
+
+    @property
+    def behind(self) -> tuple[str, tuple[tuple[str, Argument], ...]] | None:
+        return self.layer
 
     def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
         values, output = _main_output(observation)
@@ -36,9 +41,10 @@ class OutputsNormalised(Claim):
             return values
         if not values["in_unit_interval"] or (self.summed and not values["rows_sum_to_one"]):
             return REFUTED
+        returned = "forward returns" if self.layer is None else f"the {self.layer[0].lower()} returns"
         if self.summed:
-            return confirmed(f"every row of what forward returns, {output}, sums to 1")
-        return confirmed(f"all of what forward returns, {output}, lies between 0 and 1")
+            return confirmed(f"every row of what {returned}, {output}, sums to 1")
+        return confirmed(f"all of what {returned}, {output}, lies between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,7 @@ def call(run: Interpreter, state: State, function: Value, arguments: Arguments, 
             if isinstance(owner, Symbol):
                 known = scaler_method(state, owner, name, arguments, node)
                 known = known or symbol_method(state, owner, name, arguments, node)
-                known = known or method_of_output(state, owner, name, node)
+                known = known or method_of_output(state, owner, name, arguments, node)
                 if known is not None:
                     return known
             around = owner_of_dict(owner) if isinstance(owner, Symbol) and name in CHANGING else owner

@@ -54,9 +54,9 @@ def call_external(run: Interpreter, state: State, name: str, arguments: Argument
         result = call_function(state, name, arguments, node)
         if result is not None:
             return result
-    loss = note_function(state, name, arguments, node)
-    if loss is not None:
-        return loss
+    result = note_function(state, name, arguments, node)
+    if result is not None:
+        return result
     handler = _HANDLERS.get(name)
     if handler is not None:
         return handler(run, state, arguments, node)

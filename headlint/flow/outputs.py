@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from headlint.flow import modules
+from headlint.flow.squashes import Squash, by_function, by_layer, by_method
 from headlint.flow.state import ContainerObject, InstanceRecord, State, ZooObject
 from headlint.flow.value import Constant, Instance, Module, Symbol, Value
 from headlint.history import DeleteModule, ModuleRef, SetAttribute, SetModule
@@ -47,8 +48,8 @@ class Use:
     that is not known), `position` how many events came before the use, and `guarded` says that the code catches what
     may be raised, or only comes here after a test of the output. A "look" is such a test, a "call" goes to
     anything that is neither followed nor known, a "backward" runs from the loss called `name`. `graph` says whether
-    autograd recorded the call, None where that is not known. `stands` is False once anything has been changed behind
-    the use.
+    autograd recorded the call, None where that is not known. `squash` is the last softmax or sigmoid that the output
+    went through on its way. `stands` is False once anything has been changed behind the use.
     """
 
     target: ModuleRef
@@ -61,6 +62,7 @@ class Use:
     position: int
     site: cst.CSTNode
     graph: bool | None
+    squash: Squash | None = None
     stands: bool = True
 
 
@@ -90,6 +92,10 @@ def output_of(state: State, function: Module | Instance, arguments: Arguments, n
     if is_loss(kind):
         given = arguments.get(0, "input")
         return origin if given is None else _loss(state, given, kind, origin, node)
+    given = arguments.positional[0] if arguments.positional else None
+    squashed = by_layer(state.heap.get(ref.object), given, node) if _is_of_output(given) else None  # type: ignore[arg-type]
+    if squashed is not None:
+        return squashed
     return Symbol("output", (function, Constant(mode_of(state, ref)), origin, Constant(state.recording)), text)
 
 
@@ -128,7 +134,7 @@ def forget_modes(state: State) -> State:
 
 
 def note_function(state: State, name: str, arguments: Arguments, node: cst.CSTNode) -> Value | None:
-    """A function of torch that is called with an output; what it gives if it is a loss."""
+    """A function of torch that is called with an output; what it gives if it is a loss, a softmax or a sigmoid."""
     given = arguments.get(0, "input")
     if not isinstance(given, Symbol) or not arguments.complete:
         return None
@@ -139,16 +145,19 @@ def note_function(state: State, name: str, arguments: Arguments, node: cst.CSTNo
         return _loss(state, given, kind, state.origin(node, text_of(node)), node)
     if name.rpartition(".")[0] in ("torch", "torch.nn.functional") and name.rpartition(".")[2] in _TAKES_TENSOR:
         note(state, given, "function", name.rpartition(".")[2], node)
-    return None
+    return by_function(name, given, arguments, node) if _is_of_output(given) else None
 
 
 def note(state: State, value: Value, how: How, name: str, node: cst.CSTNode) -> None:
     """Note a use, if it is an output of a module, or a part of one, that is used."""
     steps: list[Step] = []
     reshaped = False
+    squash: Squash | None = None
     while isinstance(value, Symbol) and value.op != "output":
         if value.op == "reshaped":
             reshaped = True
+        elif value.op == "squashed":
+            squash = squash or value.operands[1].value  # type: ignore[attr-defined]
         elif value.op in ("item", "attr") and isinstance(value.operands[1], Constant):
             step = value.operands[1].value
             if type(step) not in (str, int):
@@ -169,22 +178,26 @@ def note(state: State, value: Value, how: How, name: str, node: cst.CSTNode) -> 
     mode = training.value if isinstance(training.value, bool) else None
     position = len(state.trace)
     graph = recording.value if isinstance(recording.value, bool) else None
-    state.uses[Use(ref, mode, tuple(reversed(steps)), reshaped, how, name, guarded, position, node, graph)] = None
+    state.uses[Use(ref, mode, tuple(reversed(steps)), reshaped, how, name, guarded, position, node, graph, squash)] = (
+        None
+    )
 
 
-def method_of_output(state: State, owner: Symbol, name: str, node: cst.CSTNode) -> Value | None:
+def method_of_output(state: State, owner: Symbol, name: str, arguments: Arguments, node: cst.CSTNode) -> Value | None:
     """What a method of an output gives where that is much the same; None for all others."""
     if owner.op == "loss" and name == "backward":
         given, kind, _ = owner.operands
         assert isinstance(kind, Constant)
         note(state, given, "backward", str(kind.value), node)  # type: ignore[arg-type]
-    if (name not in _SAME and name not in _RESHAPED) or not _is_of_output(owner):
+    if not _is_of_output(owner):
         return None
+    if name not in _SAME and name not in _RESHAPED:
+        return by_method(name, owner, arguments, node)
     return owner if name in _SAME else Symbol("reshaped", (owner,), text_of(node))
 
 
 def _is_of_output(value: object) -> bool:
     """Whether a value is an output or a part of one."""
-    while isinstance(value, Symbol) and value.op in ("item", "attr", "reshaped"):
+    while isinstance(value, Symbol) and value.op in ("item", "attr", "reshaped", "squashed"):
         value = value.operands[0]
     return isinstance(value, Symbol) and value.op == "output"
