@@ -51,6 +51,13 @@ def test_silent(text: str) -> None:
     assert messages("HL308", VGG + text) == []
 
 
+def test_what_is_frozen_when_the_optimizer_is_made_stays_so_whoever_gets_the_model_then() -> None:
+    loop = FREEZE + LOOP.format("'fc' in n", True)
+    optimizer = "import torch\noptimizer = torch.optim.Adam(model.parameters())\n"
+    assert len(messages("HL308", f"{VGG}{loop}{optimizer}fit(model, optimizer)\n")) == 1
+    assert messages("HL308", f"{VGG}{loop}fit(model)\n{optimizer}") == []
+
+
 @needs_torch
 def test_the_real_names_and_flags_decide() -> None:
     weight = "classifier.6.weight"

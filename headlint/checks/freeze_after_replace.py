@@ -25,7 +25,8 @@ CODE = "HL301"
 
 def check(history: ModelHistory) -> Iterator[Candidate]:
     """Freezing statements behind a replaced head that leave nothing of it to train."""
-    for event, place in placements(history):
+    # The head as a whole before the layers that were put into it.
+    for event, place in sorted(placements(history), key=lambda placed: placed[1].count(".")):
         if event.value is None or not is_about_head(history, place):
             continue
         fresh = _fresh_parameters(history, event.value)

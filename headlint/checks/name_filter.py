@@ -10,6 +10,7 @@ import libcst as cst
 from headlint.checks.candidate import Candidate
 from headlint.checks.mending import only_head
 from headlint.checks.places import head_places, spelled
+from headlint.checks.training import optimized_at_home
 from headlint.claims import NamesCaught
 from headlint.flow import modules
 from headlint.flow.filters import NameFilter
@@ -33,7 +34,9 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         if not any(parameter.object == history.build.object for parameter in one.parameters):
             continue
         now = dict(modules.parameters_of(history.state, one.owner))
-        if tuple(now) != one.names or not history.complete or history.escaped_by_hand:
+        if tuple(now) != one.names or not history.complete:
+            continue
+        if history.escaped_by_hand and not optimized_at_home(history):
             continue
         told = next(filter(None, (way(history, one, now) for way in _WAYS)), None)
         if told is not None:

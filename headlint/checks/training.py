@@ -35,6 +35,16 @@ def frozen_by_mistake_possible(history: ModelHistory, placed: SetModule, head: M
     return history.state.modes.get(history.model) is not False
 
 
+def optimized_at_home(history: ModelHistory) -> bool:
+    """Whether an optimizer is made for the model before code out of sight gets it: what is frozen then stays so."""
+    for event in history.state.trace:
+        if isinstance(event, MakeOptimizer) and _is_for(history, event):
+            return True
+        if isinstance(event, Escape) and event.target.object == history.build.object:
+            return False
+    return False
+
+
 def was_trained_between(history: ModelHistory, before: AnyEvent, after: AnyEvent, model: ModuleRef) -> bool:
     """Whether an optimizer that may hold parameters of `model` is made between two events."""
     trace = history.state.trace
