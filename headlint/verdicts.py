@@ -8,7 +8,6 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from headlint.checks import surgery_raises
-from headlint.checks.agreement import condition_of
 from headlint.checks.paths import build_key
 from headlint.checks.recipes import recipes
 from headlint.claims import Judgement
@@ -37,10 +36,10 @@ def decide(program: Program, group: Sequence[Suspicion], observe: Observe | None
     for suspicion in group:
         judgement, evidence = _judge(suspicion, observe)
         if judgement.verdict.kind == "confirmed":
-            return _finding(program, suspicion, judgement, evidence, condition_of(group))
+            return _finding(program, suspicion, judgement, evidence)
         if judgement.verdict.kind == "unconfirmed" and not suspicion.candidate.speculative:
             unconfirmed = unconfirmed or (suspicion, judgement)
-    return None if unconfirmed is None else _finding(program, *unconfirmed, None, condition_of(group))
+    return None if unconfirmed is None else _finding(program, *unconfirmed, None)
 
 
 def _decide_unforeseen(program: Program, group: Sequence[Suspicion], observe: Observe | None) -> Finding | None:
@@ -48,7 +47,7 @@ def _decide_unforeseen(program: Program, group: Sequence[Suspicion], observe: Ob
     judged = [_judge(suspicion, observe) for suspicion in group]
     if any(judgement.verdict.kind != "confirmed" for judgement, _ in judged):
         return None
-    return _finding(program, group[0], *judged[0], condition_of(group))
+    return _finding(program, group[0], *judged[0])
 
 
 def forward_passes(histories: Sequence[ModelHistory], observe: Observe) -> tuple[int, int]:
@@ -124,10 +123,8 @@ class Replays:
         return self._answers[key]
 
 
-def _finding(
-    program: Program, suspicion: Suspicion, judgement: Judgement, evidence: Evidence | None, condition: str
-) -> Finding:
-    candidate = suspicion.candidate
+def _finding(program: Program, suspicion: Suspicion, judgement: Judgement, evidence: Evidence | None) -> Finding:
+    candidate, condition = suspicion.candidate, suspicion.condition
     message = f"when {condition}, {candidate.message}" if condition else candidate.message
     return Finding(
         code=candidate.code,

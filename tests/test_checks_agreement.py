@@ -161,3 +161,39 @@ def build(width, deep=True):
 """
     assert codes(text + "a, b = build(2048), build(512, False)\n") == []
     assert codes(text + "a, b = build(2048), build(256, False)\n") == ["HL201"]
+
+
+FROZEN = """
+def train(args):
+    model = models.resnet18()
+    model.fc = nn.Linear(512, 10)
+    {}
+        for parameter in model.parameters():
+            parameter.requires_grad = False
+    torch.optim.Adam(model.parameters()).step()
+"""
+CONDITIONS = {
+    "if args.freeze:": "when args.freeze, ",
+    "if not args.finetune:": "when not args.finetune, ",
+    "if args.layers > 3:": "when args.layers > 3, ",
+    "if args.mode.startswith('frozen'):": "when args.mode.startswith('frozen'), ",
+    "if args.checkpoint is None:": "when args.checkpoint is None, ",
+    "if isinstance(args.layers, str):": "when isinstance(args.layers, str), ",
+    "if args.mode == 'full':\n        pass\n    else:": "when not (args.mode == 'full'), ",
+    "if args.freeze and args.epochs > 2:": "when args.freeze and args.epochs > 2, ",
+    "if args.freeze or args.epochs > 2:": "",
+    "if args.first and args.second and args.third:": "",
+    "if True:": "",
+    "print(args.freeze)\n    if args.verbose:\n        print(model)\n    if True:": "",
+    "if not args.data:\n        raise ValueError('no data')\n    if True:": "",
+    "if args.verbose:\n        print(model)\n    if args.freeze:": "when args.freeze, ",
+}
+
+
+@pytest.mark.parametrize(("written", "begins"), CONDITIONS.items(), ids=range(len(CONDITIONS)))
+def test_a_message_begins_with_the_condition_if_not_every_path_is_wrong(written: str, begins: str) -> None:
+    with Linter(Settings(confirm="off")) as linter:
+        report = linter.lint_unguarded(IMPORTS + FROZEN.format(written), "program.py")
+    (finding,) = report.findings
+    assert finding.code == "HL301"
+    assert finding.message.startswith(f"{begins}this also freezes")

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headlint.checks.candidate import Candidate
+from headlint.checks.conditions import condition_of
 from headlint.checks.doubts import may_use_parts, reckons_with_it
 from headlint.checks.mentions import is_named, reads_of
 from headlint.checks.paths import Paths, build_key
@@ -24,10 +25,11 @@ from headlint.source.program import Program
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A candidate on the history that gave it."""
+    """A candidate on the history that gave it, and when its mistake happens if that is not always."""
 
     history: ModelHistory
     candidate: Candidate
+    condition: str = ""
 
 
 def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program) -> list[list[Suspicion]]:
@@ -56,7 +58,14 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
     if any(group[0].candidate.unforeseen for group in groups.values()):
         groups = {key: group for key, group in groups.items() if _may_be_told(group, program)}
     kept = (_standing(group, analysis, paths) for group in groups.values())
-    return [group for group in kept if group]
+    return [_with_condition(group, paths) for group in kept if group]
+
+
+def _with_condition(group: Sequence[Suspicion], paths: Paths) -> list[Suspicion]:
+    builds = {build_key(one.history): paths.same_build(one.history) for one in group}
+    made = [history for histories in builds.values() for history in histories]
+    condition = condition_of([one.history for one in group], made)
+    return [replace(one, condition=condition) for one in group]
 
 
 def _may_be_told(group: Sequence[Suspicion], program: Program) -> bool:
@@ -102,15 +111,6 @@ def _standing(group: Sequence[Suspicion], analysis: Analysis, paths: Paths) -> l
         )
 
     return [suspicion for suspicion in group if holds(suspicion)]
-
-
-def condition_of(group: Sequence[Suspicion]) -> str:
-    """When a mistake happens, as the code writes it: the last choice that all of its paths have made."""
-    first, *others = (suspicion.history.conditions for suspicion in group)
-    for symbol, truth in reversed(first):
-        if truth and symbol.op in ("==", "in") and all((symbol, truth) in conditions for conditions in others):
-            return symbol.text
-    return ""
 
 
 def _is_called_by_hand(suspicion: Suspicion, analysis: Analysis, program: Program) -> bool:

@@ -89,7 +89,8 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
                 run.raises_using_keys(state, owner, name, node)
             run.may_be_right.add(id(node))
             run.read_from.setdefault(id(node), set()).add(None)
-            return Symbol("attr", (owner, Constant(name)), f"{owner.text}.{name}")
+            text = text_of(node) if isinstance(node, cst.Attribute) else f"{owner.text}.{name}"
+            return Symbol("attr", (owner, Constant(name)), text)
         case Constant() | Tuple() | Iterator() | ListRef() | DictRef() | Optimizer() | Submodules():
             return Method(owner, name)
     run.may_be_right.add(id(node))

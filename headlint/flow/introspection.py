@@ -51,7 +51,9 @@ def _isinstance(run: Interpreter, state: State, arguments: Arguments, node: cst.
     if None not in answers:
         return FALSE
     if isinstance(value, Symbol) and all(isinstance(kind, (External, Class)) for kind in kinds or (NONE,)):
-        return Symbol("isinstance", (value, Tuple(kinds or ())), text_of(node))
+        written = node.args if isinstance(node, cst.Call) else ()
+        text = ", ".join(text_of(argument.value) for argument in written)
+        return Symbol("isinstance", (value, Tuple(kinds or ())), f"isinstance({text})")
     return state.origin(node, text_of(node))
 
 
