@@ -94,7 +94,7 @@ SILENT = {
     "logarithm": SOFTMAX + CE + "loss(torch.log(model(x)), y)",
     "arithmetic": SOFTMAX + CE + "loss(model(x) * 10, y)",
     "for predictions": CE + "out = model(x)\nloss(out, y)\np = torch.softmax(out, 1)\naccuracy(p, y)\np.argmax(1)",
-    "over the batch, behind": CE + "loss(torch.softmax(model(x), 0), y)",
+    "over the batch, behind": CE + "loss(torch.softmax(model(x), 0), y)\nloss(torch.softmax(model(x), axis=0), y)",
     "over an axis that is not known": CE + "loss(torch.softmax(model(x), load()), y)",
     "over an axis of another shape": CE + "loss(torch.softmax(model(x).view(2, 5, -1), 1), y)",
     "a log-softmax behind": CE + "loss(torch.log_softmax(model(x), 1), y)\nloss(nn.LogSoftmax(1)(model(x)), y)",

@@ -36,14 +36,16 @@ def by_function(name: str, given: Value, arguments: Arguments, node: cst.CSTNode
     """What a function of torch makes of `given`, None if it is no softmax or sigmoid."""
     if name not in _FUNCTIONS:
         return None
-    return _squashed(given, name.rpartition(".")[2].capitalize(), arguments.get(1, "dim"), "function", node)
+    dim = arguments.get(1, "dim") or arguments.get(None, "axis")
+    return _squashed(given, name.rpartition(".")[2].capitalize(), dim, "function", node)
 
 
 def by_method(name: str, given: Value, arguments: Arguments, node: cst.CSTNode) -> Symbol | None:
     """The same of a method."""
     if name not in ("softmax", "sigmoid"):
         return None
-    return _squashed(given, name.capitalize(), arguments.get(0, "dim"), "method", node)
+    dim = arguments.get(0, "dim") or arguments.get(None, "axis")
+    return _squashed(given, name.capitalize(), dim, "method", node)
 
 
 def by_layer(record: object, given: Value, node: cst.CSTNode) -> Symbol | None:
