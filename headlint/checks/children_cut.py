@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
 from headlint.checks.candidate import Candidate
+from headlint.checks.chains import in_order
 from headlint.checks.mending import call_that_makes
 from headlint.checks.places import head_places, spelled
 from headlint.claims import CutRaises, ReluLost
@@ -67,7 +68,7 @@ def _cut(history: ModelHistory, event: MakeContainer) -> _Cut | None:
     if any(changed.object == history.build.object for changed in history.state.children):
         return None
     ref = ModuleRef(event.object, "")
-    return _Cut(event, tuple(own), tuple(_in_order(history, behind)), ref) if _is_as_made(history, event) else None
+    return _Cut(event, tuple(own), tuple(in_order(history, behind)), ref) if _is_as_made(history, event) else None
 
 
 def _around(history: ModelHistory, cut: _Cut) -> Iterator[_Cut]:
@@ -77,7 +78,7 @@ def _around(history: ModelHistory, cut: _Cut) -> Iterator[_Cut]:
             continue
         first, *more = (ref for _, ref in event.children) if event.children else (None,)
         if first == cut.ref and not any(ref.object == history.build.object for ref in more):
-            behind = (*cut.behind, *_in_order(history, more))
+            behind = (*cut.behind, *in_order(history, more))
             outer = _Cut(cut.event, cut.own, behind, ModuleRef(event.object, ""))
             yield outer
             yield from _around(history, outer)
@@ -87,16 +88,6 @@ def _is_as_made(history: ModelHistory, event: MakeContainer) -> bool:
     """Whether a container still holds what it was made with."""
     now = modules.children_of(history.state, ModuleRef(event.object, ""))
     return [ref for _, ref in now] == [ref for _, ref in event.children]
-
-
-def _in_order(history: ModelHistory, refs: Iterable[ModuleRef]) -> Iterator[ModuleRef]:
-    """These modules as they run one after the other, with those in Sequentials in their place."""
-    for ref in refs:
-        if modules.kind_of(history.state, ref) == "Sequential":
-            inside = (child for _, child in modules.children_of(history.state, ref))
-            yield from _in_order(history, (child for child in inside if child is not None))
-        else:
-            yield ref
 
 
 def _raising(history: ModelHistory, cut: _Cut) -> Iterator[Candidate]:

@@ -1,4 +1,4 @@
-"""HL205: in the forward of a module of the user's own, one part does not fit the next."""
+"""HL205: in a module of the user's own, or a Sequential around the model, one part does not fit the next."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 import libcst as cst
 
 from headlint.checks.candidate import Candidate
+from headlint.checks.chains import chains
 from headlint.checks.composition import Composed, first_refusal
 from headlint.checks.mending import call_that_makes, only_head
 from headlint.checks.places import head_places, spelled
@@ -26,12 +27,15 @@ CODE = "HL205"
 
 def check(history: ModelHistory) -> Iterator[Candidate]:
     """Forwards that run the model and hand what it gives to a layer that does not take it."""
-    for event in history.events:
-        if not isinstance(event, Define) or event.site is None or not _runs(history, event):
-            continue
+    told: set[ModuleRef] = set()
+    for event in (*_forwards(history), *chains(history)):
         found = first_refusal(history, event)
-        if found is None or found.operation.site is None:
+        if found is None or event.site is None or found.operation.site is None or found.layer in told:
             continue
+        if len(found.given) > 1 and modules.kind_of(history.state, ModuleRef(event.object, "")) == "Sequential":
+            # What a map needs before it fits depends on what the Sequential is for.
+            continue
+        told.add(found.layer)
         name = _name(event, found.called)
         source = _before(history, event, found)
         wanted, given = found.refused.wanted, found.refused.given
@@ -69,6 +73,12 @@ def _mends(scene: Scene, history: ModelHistory, define: Define, found: Composed)
     size = first_size(call_that_makes(history, found.layer), kind)
     if size is not None and isinstance(found.refused.given, int):
         yield Mend(f"take {found.refused.given} features", "safe", (Replace(size, str(found.refused.given)),))
+
+
+def _forwards(history: ModelHistory) -> Iterator[Define]:
+    """The forwards of the file's own classes that run the model."""
+    defines = (event for event in history.events if isinstance(event, Define))
+    return (define for define in defines if _runs(history, define))
 
 
 def _runs(history: ModelHistory, define: Define) -> bool:
