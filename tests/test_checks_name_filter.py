@@ -24,6 +24,15 @@ def test_messages() -> None:
     net = IMPORTS + "model = models.efficientnet_b0().requires_grad_(False)\n"
     (head,) = messages("HL308", net + LOOP.format("n.find('fc') >= 0 or 'fc' in n", True))
     assert "holds for 64 parameter names of efficientnet_b0, 'features.1.0.block.1.fc1.weight' among them" in head
+    assert head.endswith("its head 'classifier[1]' are called 'classifier.1.weight' and the like")
+    net = IMPORTS + (
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.body = models.densenet121().requires_grad_(False)\n"
+        "        self.body.classifier = nn.Sequential(nn.Linear(1024, 3))\nmodel = Net()\n"
+    )
+    (inside,) = messages("HL308", net + LOOP.format("'fc' not in n", False))
+    assert "holds for all 364 parameter names of densenet121: its head is frozen with the rest" in inside
+    assert inside.endswith("its head 'classifier' are called 'body.classifier.0.weight' and the like")
     net = IMPORTS + "model = models.resnet18()\n"
     (norms,) = messages("HL308", net + LOOP.format("'.bn' in n or n.startswith('bn')", False))
     assert "holds for 34 of the 40 parameters of BatchNorm layers in resnet18: 'layer2.0.downsample.1.weight'" in norms

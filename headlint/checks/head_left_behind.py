@@ -11,8 +11,9 @@ from headlint.checks.candidate import Candidate
 from headlint.checks.places import placements, spelled
 from headlint.claims import LeftBehind
 from headlint.flow import modules
+from headlint.flow.fitting import is_for_a_trainer
 from headlint.flow.histories import ModelHistory
-from headlint.flow.state import ContainerObject, LayerObject, Moved, PartObject
+from headlint.flow.state import ContainerObject, InstanceRecord, LayerObject, Moved, PartObject
 from headlint.history import AnyEvent, Escape, MakeLayer, ModuleRef
 from headlint.mends.mend import Mend, Prefix
 from headlint.mends.order import moves
@@ -38,7 +39,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         moved = _moved_before(history, position)
         if moved is None or not _stays(history, event.value, position):
             continue
-        if not _is_called(history, event.value, position):
+        if not _is_called(history, event.value, position) or _is_for_a_trainer(history):
             continue
         assert moved.device is not None
         following = next(other for other in history.events if positions.get(id(other), 0) >= moved.position)
@@ -93,6 +94,17 @@ def _stays(history: ModelHistory, layer: ModuleRef, position: int) -> bool:
     return not any(
         not objects.isdisjoint(moved.inside) or (moved.position > position and history.build.object in moved.inside)
         for moved in history.state.moves
+    )
+
+
+def _is_for_a_trainer(history: ModelHistory) -> bool:
+    """Whether the model stands in something that a trainer moves before it calls it."""
+    state = history.state
+    return any(
+        isinstance(record, InstanceRecord)
+        and is_for_a_trainer(state, record.owner)
+        and history.build.object in modules.objects_in(state, ModuleRef(number, ""))
+        for number, record in state.heap.items()
     )
 
 

@@ -83,7 +83,7 @@ def _nothing(history: ModelHistory, one: NameFilter, now: dict[str, ParameterRef
     what = "unfrozen" if one.flag else "frozen"
     whose = f"the {len(now)} parameter names of {history.builder.name}"
     message = f"the test {_text(one)} holds for none of {whose}: nothing is {what}"
-    return message, _hint(history, one), frozenset(now), not one.flag
+    return message, _hint(history, one, now), frozenset(now), not one.flag
 
 
 def _misses_head(history: ModelHistory, one: NameFilter, now: dict[str, ParameterRef]) -> Told | None:
@@ -99,7 +99,7 @@ def _misses_head(history: ModelHistory, one: NameFilter, now: dict[str, Paramete
         f"the test {_text(one)} holds for {len(one.matched)} parameter names of {history.builder.name},"
         f" '{first}' among them, and for none of its head, which stays frozen"
     )
-    return message, _hint(history, one), head, False
+    return message, _hint(history, one, now), head, False
 
 
 def _spares_no_head(history: ModelHistory, one: NameFilter, now: dict[str, ParameterRef]) -> Told | None:
@@ -117,7 +117,7 @@ def _spares_no_head(history: ModelHistory, one: NameFilter, now: dict[str, Param
     if spared:
         holds = f"the test {_text(one)} holds for the head of {history.builder.name} too, which is frozen"
         message = f"{holds}, and spares {len(spared)} other parameters, '{spared[0]}' among them"
-    return message, _hint(history, one), head, False
+    return message, _hint(history, one, now), head, False
 
 
 def _leaves_norms(history: ModelHistory, one: NameFilter, now: dict[str, ParameterRef]) -> Told | None:
@@ -147,10 +147,12 @@ def _text(one: NameFilter) -> str:
     return " ".join(text_of(one.site).split())
 
 
-def _hint(history: ModelHistory, one: NameFilter) -> str:
-    heads = head_places(history)
-    if heads and one.owner == history.model:
-        return f"the parameters of its head '{spelled(heads[0])}' are called '{heads[0]}.weight' and the like"
+def _hint(history: ModelHistory, one: NameFilter, now: dict[str, ParameterRef]) -> str:
+    """How the head's parameters are called where the test looks at them."""
+    head = _in_head(history, now)
+    called = next((name for name in one.names if name in head), None)
+    if called is not None:
+        return f"the parameters of its head '{spelled(head_places(history)[0])}' are called '{called}' and the like"
     shown = ", ".join(f"'{name}'" for name in (one.names[0], one.names[-1]))
     return f"the names are such as {shown}"
 

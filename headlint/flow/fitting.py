@@ -30,7 +30,7 @@ def fit(run: Interpreter, state: State, module: Instance, site: cst.CSTNode) -> 
     if not isinstance(record, InstanceRecord):
         return
     owner = record.owner
-    if not any(isinstance(class_attribute(state, owner, name), Function) for name in _OF_A_TRAINER):
+    if not is_for_a_trainer(state, owner):
         return
     for name in (*_BEFORE, *_EACH_ROUND):
         function = class_attribute(state, owner, name)
@@ -40,6 +40,11 @@ def fit(run: Interpreter, state: State, module: Instance, site: cst.CSTNode) -> 
     if _may_change_flags_later(run, state, owner):
         for _, parameter in modules.parameters_of(state, ModuleRef(module.identity, "")):
             state.flags[parameter] = None
+
+
+def is_for_a_trainer(state: State, owner: Class) -> bool:
+    """Whether a class has a method that only trainers call, which also move what they train."""
+    return any(isinstance(class_attribute(state, owner, name), Function) for name in _OF_A_TRAINER)
 
 
 def _call(run: Interpreter, state: State, method: Method, site: cst.CSTNode) -> None:
