@@ -19,7 +19,7 @@ def _simplify(assumptions: dict[Symbol, Value], symbol: Symbol, own: bool = True
         known = assumptions.get(symbol)
         if known is not None:
             return known
-    if symbol.inside.isdisjoint(assumptions):
+    if assumptions.keys().isdisjoint(symbol.inside):
         return symbol
     operands = tuple(_inside(assumptions, operand) for operand in symbol.operands)
     if all(new is old for new, old in zip(operands, symbol.operands, strict=True)):

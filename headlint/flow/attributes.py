@@ -402,15 +402,10 @@ def set_instance_attribute(state: State, owner: Instance, name: str, value: Valu
 def write_symbol(state: State, owner: Symbol, name: str, value: Value) -> None:
     """Assigning to an attribute of something unknown: reading it again gives the value, old tests on it are void."""
     attribute = Symbol("attr", (owner, Constant(name)), f"{owner.text}.{name}")
-    state.assumptions = {key: known for key, known in state.assumptions.items() if not _mentions(key, attribute)}
+    known = state.assumptions.items()
+    state.assumptions = {key: held for key, held in known if key != attribute and attribute not in key.inside}
     state.assumptions[attribute] = value
     state.written[attribute] = owner
-
-
-def _mentions(symbol: object, wanted: Symbol) -> bool:
-    if isinstance(symbol, Tuple):
-        return any(_mentions(item, wanted) for item in symbol.items)
-    return isinstance(symbol, Symbol) and (symbol == wanted or any(_mentions(o, wanted) for o in symbol.operands))
 
 
 def delete(state: State, owner: Value, name: str, site: cst.CSTNode) -> None:

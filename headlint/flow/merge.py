@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from typing import TypeVar
 
 from headlint.flow.assume import simplify
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, OpaqueObject, OptimizerRecord, Record, State
 from headlint.flow.value import Constant, Symbol, Unknown, Value, join
 from headlint.history import modules_of
+
+Key = TypeVar("Key")
 
 
 def merge(states: list[State]) -> list[State]:
@@ -81,24 +84,34 @@ def _choose_between(parted: tuple[Symbol, State, State]) -> State:
     chosen = _forget_differences(first, second)
     for number, names in chosen.frames.items():
         other = second.frames[number]
-        for name in names.keys() | other.keys():
-            if names.get(name) is not other.get(name):
-                names[name] = between(names.get(name), other.get(name))
+        for name in _differing(names, other):
+            names[name] = between(names.get(name), other.get(name))
     chosen.returned = between(first.returned, second.returned)
-    for identity in chosen.heap.keys() | second.heap.keys():
+    for identity in _differing(chosen.heap, second.heap):
         mine, its = chosen.heap.get(identity), second.heap.get(identity)
         if mine != its:
             chosen.heap[identity] = _join_records(mine, its)
     return chosen
 
 
+def _differing(left: Mapping[Key, object], right: Mapping[Key, object]) -> list[Key]:
+    """The keys under which two tables do not have the very same object: forks share most of what they hold."""
+    found = [key for key, value in left.items() if right.get(key) is not value]
+    if left.keys() != right.keys():
+        found.extend(key for key in right if key not in left)
+    return found
+
+
 def _forget_differences(left: State, right: State) -> State:
     """`left` with only the assumptions and conditions that `right` shares."""
-    shared = {key: value for key, value in left.assumptions.items() if right.assumptions.get(key) == value}
+    theirs, also = right.assumptions, frozenset(right.conditions)
+    shared = {
+        key: value for key, value in left.assumptions.items() if (other := theirs.get(key)) is value or other == value
+    }
     if len(shared) < len(left.assumptions):
         shared.update(_still_pinned(left, right, left.assumptions.keys() - shared.keys()))
     left.assumptions = shared
-    left.conditions = tuple(condition for condition in left.conditions if condition in right.conditions)
+    left.conditions = tuple(condition for condition in left.conditions if condition in also)
     if left.modes != right.modes or list(left.modes) != list(right.modes):
         _join_modes(left, right)
     for number in left.spent.keys() | right.spent.keys():
