@@ -197,3 +197,22 @@ def test_a_message_begins_with_the_condition_if_not_every_path_is_wrong(written:
     (finding,) = report.findings
     assert finding.code == "HL301"
     assert finding.message.startswith(f"{begins}this also freezes")
+
+
+EXTRACTED = """
+from helpers import unfreeze
+from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+model = models.resnet18()
+model.requires_grad_(False)
+get_graph_node_names(model)
+{}
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+for x, y in load():
+    nn.CrossEntropyLoss()(model(x), y).backward()
+    optimizer.step()
+"""
+
+
+def test_an_extractor_shares_the_parameters_of_its_model() -> None:
+    assert codes(EXTRACTED.format("")) == ["HL306"]
+    assert codes(EXTRACTED.format("unfreeze(create_feature_extractor(model, {'fc': 'classes'}))")) == []

@@ -50,7 +50,7 @@ _HARMLESS_PREFIXES = (
     "torch.backends.",
     "torch.onnx.",
     "torchvision.transforms.",
-    "torchvision.models.feature_extraction.",
+    "torchvision.models.feature_extraction.get_graph_node_names",
     "torchvision.datasets.",
     "torchvision.utils.",
     "torchvision.io.",
