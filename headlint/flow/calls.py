@@ -110,15 +110,12 @@ def evaluate_arguments(run: Interpreter, state: State, nodes: Sequence[cst.Arg])
 
 def call(run: Interpreter, state: State, function: Value, arguments: Arguments, node: cst.CSTNode) -> Value:
     """The value of calling `function`, with the effects of the call done to `state`."""
-    from headlint.flow.externals import call_external
-    from headlint.flow.methods import call_method, symbol_method
-    from headlint.flow.optimizers import scaler_method
-    from headlint.flow.outputs import method_of_output, note
-
     if isinstance(function, (Symbol, Unknown)) and _called_name(node) == "requires_grad_":
         wanted = arguments.get(0, "requires_grad")
         modules.set_unknown_flags(state, True if wanted is None else run.truth(state, wanted))
     if arguments.positional and not isinstance(getattr(function, "function", function), (External, Function, Module)):
+        from headlint.flow.outputs import note
+
         note(state, arguments.positional[0], "call", _called_name(node), node)
     match function:
         case Function():
@@ -127,10 +124,14 @@ def call(run: Interpreter, state: State, function: Value, arguments: Arguments, 
             bound = replace(arguments, positional=(function.receiver, *arguments.positional))
             return call_function(run, state, function.function, bound, node)
         case Method():
+            from headlint.flow.methods import call_method
+
             return call_method(run, state, function, arguments, node)
         case Class():
             return instantiate(run, state, function, arguments, node)
         case External():
+            from headlint.flow.externals import call_external
+
             return call_external(run, state, function.name, arguments, node)
         case Partial():
             keywords = {**dict(function.keywords), **dict(arguments.keywords)}
@@ -144,6 +145,10 @@ def call(run: Interpreter, state: State, function: Value, arguments: Arguments, 
         case Symbol(op="attr", operands=(owner, _)):
             name = function.text.rpartition(".")[2]
             if isinstance(owner, Symbol):
+                from headlint.flow.methods import symbol_method
+                from headlint.flow.optimizers import scaler_method
+                from headlint.flow.outputs import method_of_output
+
                 known = scaler_method(state, owner, name, arguments, node)
                 known = known or symbol_method(state, owner, name, arguments, node)
                 known = known or method_of_output(state, owner, name, arguments, node)

@@ -114,12 +114,16 @@ def _outermost(functions: Sequence[Function]) -> list[Function]:
 
 def _has_other_models(run: Interpreter, function: Function) -> bool:
     """Whether a builder waits in a branch that no path has taken."""
-    for branch in descend((function.node,)):
-        if isinstance(branch, (cst.If, cst.Else, cst.MatchCase)) and branch.body.body:
+    for branch in descend((function.node,), past=_WITHOUT_BRANCHES):
+        if type(branch) in _BRANCHES and branch.body.body:
             left_out = id(branch.body.body[0]) not in run.executed
             if left_out and not identifiers(branch.body).isdisjoint(builder_names()):
                 return True
     return False
+
+
+_BRANCHES = frozenset({cst.If, cst.Else, cst.MatchCase})
+_WITHOUT_BRANCHES = frozenset({cst.SimpleStatementLine, cst.SimpleStatementSuite, cst.Parameters})
 
 
 def _definitions(run: Interpreter) -> list[cst.FunctionDef]:

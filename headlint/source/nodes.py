@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import libcst as cst
@@ -12,20 +13,24 @@ _LAYOUT = frozenset(
     "lpar rpar lbracket rbracket lbrace rbrace comma colon semicolon dot equal header footer leading_lines"
     " trailing_whitespace newline indent keyword quote asynchronous".split()
 )
-# The fields of each class of nodes that can hold nodes.
-_fields: dict[type[cst.CSTNode], tuple[str, ...]] = {}
+# What reads the fields of a class of nodes that can hold nodes, None for a class without any.
+_Reader = Callable[[cst.CSTNode], tuple[Any, ...]]
+_readers: dict[type[cst.CSTNode], _Reader | None] = {}
 
 
-def _parts_of(kind: type[cst.CSTNode]) -> tuple[str, ...]:
-    names = tuple(
+def _reader_of(kind: type[cst.CSTNode]) -> _Reader | None:
+    names = [
         name
         for name, field in kind.__dataclass_fields__.items()
         if name not in _LAYOUT
         and not name.startswith(("whitespace", "lines_after", "__"))
         and field.type not in (str, bool)
-    )
-    _fields[kind] = names
-    return names
+    ]
+    if len(names) == 1:
+        # Of one name alone the value comes bare, not in a tuple. A class is no node, and is passed over.
+        names.append("__class__")
+    reader = _readers[kind] = attrgetter(*names) if names else None
+    return reader
 
 
 # What a field's value is, by its class: 1 for nodes, 2 for sequences. libcst's classes are abstract ones, for which
@@ -40,10 +45,17 @@ def _kind_of(kind: type) -> int:
 
 def parts(node: cst.CSTNode) -> list[cst.CSTNode]:
     """The nodes directly inside `node`, white space and punctuation left out."""
+    kind = type(node)
+    read = _readers[kind] if kind in _readers else _reader_of(kind)
     found: list[cst.CSTNode] = []
-    names = _fields.get(type(node))
-    for name in _parts_of(type(node)) if names is None else names:
-        value = getattr(node, name)
+    if read is not None:
+        _gather(read(node), found)
+    return found
+
+
+def _gather(values: Iterable[Any], found: list[Any]) -> None:
+    """Put the nodes that fields hold behind those in `found`."""
+    for value in values:
         kind = type(value)
         what = _kinds[kind] if kind in _kinds else _kind_of(kind)
         if what == 1:
@@ -51,7 +63,6 @@ def parts(node: cst.CSTNode) -> list[cst.CSTNode]:
         elif what == 2 and value:
             # Sequences hold nodes and nothing else.
             found += value
-    return found
 
 
 _INSIDE_OTHERS: frozenset[type] = frozenset()
@@ -65,8 +76,9 @@ def descend(roots: Iterable[cst.CSTNode], past: frozenset[type] = _INSIDE_OTHERS
         yield here
         kind = type(here)
         # Most nodes are names and operators, which hold nothing.
-        if _fields.get(kind) != () and kind not in past:
-            pending += parts(here)
+        read = _readers[kind] if kind in _readers else _reader_of(kind)
+        if read is not None and kind not in past:
+            _gather(read(here), pending)
 
 
 def statements_of(suite: cst.BaseSuite) -> Any:
