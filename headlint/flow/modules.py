@@ -244,7 +244,12 @@ def own_parameters(state: State, ref: ModuleRef) -> Iterator[tuple[str, Paramete
 
 def parameters_of(state: State, ref: ModuleRef) -> Iterator[tuple[str, ParameterRef]]:
     """Every parameter in a module with its name now, in the order of `named_parameters`."""
-    emptied = {place for place, value in state.attributes.items() if value == NONE}
+    emptied = NONE in state.attributes.values()
+    tree = None if emptied else _untouched_tree(state, ref)
+    return _each_parameter(state, ref, emptied) if tree is None else iter(_parameters_in(ref.object, tree, ref.path))
+
+
+def _each_parameter(state: State, ref: ModuleRef, emptied: bool) -> Iterator[tuple[str, ParameterRef]]:
     seen: set[ModuleRef] = set()
     pending: list[tuple[str, ModuleRef]] = [("", ref)]
     while pending:
