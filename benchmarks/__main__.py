@@ -6,13 +6,14 @@ import argparse
 import platform
 import sys
 
-from benchmarks import analysis, editor, growth, linting, verdicts
+from benchmarks import analysis, editor, files, growth, linting, verdicts
 
 SECTIONS = {
     "irrelevant": linting.irrelevant_files,
     "relevant": linting.relevant_files,
     "analysis": analysis.against_a_bare_parse,
     "torchfix": analysis.against_torchfix,
+    "files": files.by_number,
     "growth": growth.by_length_branches_and_depth,
     "verdicts": verdicts.one_by_one,
     "editor": editor.keystrokes,
