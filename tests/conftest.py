@@ -11,6 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# On a machine that does other work, too, any part of a property test may take its time.
+settings.register_profile(
+    "unhurried", settings.get_profile("default"), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unhurried")
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -152,7 +152,7 @@ def allows(value: Value | None, real: object, truths: dict[str, object]) -> bool
     return value is not None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(BODIES)
 def test_every_run_of_python_is_on_some_path(lines: list[str]) -> None:
     body = "\n".join(lines) + "\n"

@@ -6,7 +6,7 @@ import pytest
 from flow_helpers import histories
 
 from headlint.checks.composed_mismatch import check
-from headlint.history import Define
+from headlint.history import Define, MakeContainer
 
 CLASS = """
 import torch.nn.functional as F
@@ -101,3 +101,14 @@ def test_shapes_find_what_is_worth_a_replay(body: str, width: str, mismatch: tup
         assert f"takes {wanted}" in message
         assert f"{given} features to" in message or (given == 1 and "a map of 2048 x 1 x 1" in message)
         assert all(candidate.speculative for candidate in check(one))
+
+
+def test_what_a_forward_makes_for_itself_is_made_before_it_is_called() -> None:
+    (history, *_) = histories(CLASS.format(body="return self.head(self.trunk[:-1](x).mean([2, 3]))", width="2048"))
+    (define,) = (event for event in history.events if isinstance(event, Define))
+    made = [
+        event.object for event in history.events[: history.events.index(define)] if isinstance(event, MakeContainer)
+    ]
+    sliced = define.operations[0].module
+    assert sliced is not None
+    assert sliced.object in made

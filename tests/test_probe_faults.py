@@ -266,7 +266,7 @@ def test_the_worker_does_not_outlive_its_parent(tmp_path: Path, busy: bool) -> N
     worker = int(process.stdout.readline().split()[1])
     processes = [worker]
     if busy:
-        assert becomes_true(lambda: experiment.exists() and experiment.read_text().endswith("\n"))
+        assert becomes_true(lambda: experiment.exists() and experiment.read_text().endswith("\n"), 60)
         processes.append(int(experiment.read_text()))
     assert all(map(is_running, processes))
     process.kill()

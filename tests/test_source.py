@@ -115,7 +115,7 @@ def flake8_hides(lines: list[str], code: str, line: int) -> bool:
     return bool(Violation(code, "name.py", line, 1, "", commented).is_inline_ignored(disable_noqa=False))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=5),
     st.sampled_from(["\n", "\r\n"]),

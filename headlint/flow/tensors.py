@@ -16,7 +16,7 @@ from headlint.flow.calls import Arguments, call
 from headlint.flow.items import iterate
 from headlint.flow.state import InstanceRecord, State, ZooObject
 from headlint.flow.value import Constant, Function, Instance, ListRef, Method, Symbol, Tensor, Tuple, Unknown, Value
-from headlint.history import Argument, Define, MakeContainer, ModuleRef, Operation, SetModule
+from headlint.history import Argument, Define, MakeContainer, MakeLayer, MakeOpaque, ModuleRef, Operation, SetModule
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -72,9 +72,11 @@ def define(run: Interpreter, state: State, instance: Instance, *, called: bool =
         return
     if any(isinstance(event, Define) and event.object == instance.identity for event in state.trace):
         return
-    operations = _operations(run, state, instance, forward)
-    if not operations:
+    way = _way_through(run, state, instance, forward)
+    if way is None:
         return
+    operations = tuple(way.operations or ())
+    _take_over(state, way)
     parts = tuple((name, ref) for name, ref in modules.children_of(state, _ref(instance)) if ref is not None)
     state.trace.append(Define(instance.identity, operations, parts, site=forward.node))
     for operation in operations:
@@ -99,8 +101,18 @@ def _concerns_models(state: State, instance: Instance) -> bool:
     )
 
 
-def _operations(run: Interpreter, state: State, instance: Instance, forward: Function) -> tuple[Operation, ...] | None:
-    """The operations of a forward, None where it is not understood or can go several ways."""
+def _take_over(state: State, way: State) -> None:
+    """Have what a forward makes for itself, such as a slice of a Sequential, before the operations that call it."""
+    for event in way.trace[len(state.trace) :]:
+        if isinstance(event, (MakeContainer, MakeLayer, MakeOpaque)):
+            state.trace.append(event)
+            state.heap[event.object] = way.heap[event.object]
+            state.children.update((ref, held) for ref, held in way.children.items() if ref.object == event.object)
+    state.next_identity = way.next_identity
+
+
+def _way_through(run: Interpreter, state: State, instance: Instance, forward: Function) -> State | None:
+    """The one way through a forward, with its operations; None where it is not understood or can go several ways."""
     trial = state.fork()
     trial.operations = []
     trial.recording = True
@@ -117,7 +129,7 @@ def _operations(run: Interpreter, state: State, instance: Instance, forward: Fun
         return None
     if value.number != len(operations):
         return None
-    return tuple(operations) if len(operations) <= MOST_OPERATIONS else None
+    return path if len(operations) <= MOST_OPERATIONS else None
 
 
 def record(
