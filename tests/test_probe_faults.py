@@ -250,12 +250,11 @@ def client(worker: Path, then: str, temporary: Path) -> subprocess.Popen[str]:
 def test_the_worker_does_not_outlive_its_parent(tmp_path: Path, busy: bool) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    experiment = tmp_path / "experiment"
     driver = tmp_path / "driver.py"
     driver.write_text(
         LOAD_WORKER + "from headlint_worker import serving\n"
         "def hang(*arguments):\n"
-        f"    with open({str(experiment)!r}, 'w') as stream: stream.write(str(os.getpid()) + '\\n')\n"
+        "    with open('experiment', 'w') as stream: stream.write(str(os.getpid()) + '\\n')\n"
         "    time.sleep(60)\n"
         "serving.answer_to = hang\n"
         "serving.main(sys.argv[1:])\n"
@@ -266,7 +265,10 @@ def test_the_worker_does_not_outlive_its_parent(tmp_path: Path, busy: bool) -> N
     worker = int(process.stdout.readline().split()[1])
     processes = [worker]
     if busy:
-        assert becomes_true(lambda: experiment.exists() and experiment.read_text().endswith("\n"), 60)
+        # It may write nowhere but in its own directory.
+        assert becomes_true(lambda: any(temporary.glob("*/experiment")), 60)
+        (experiment,) = temporary.glob("*/experiment")
+        assert becomes_true(lambda: experiment.read_text().endswith("\n"))
         processes.append(int(experiment.read_text()))
     assert all(map(is_running, processes))
     process.kill()
