@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from conftest import needs_torch
-from hypothesis import HealthCheck, given, settings
-
 from differential import compare as comparing
 from differential.compare import Executor
 from differential.judge import expected
 from differential.program import Program
 from differential.programs import programs
+from hypothesis import HealthCheck, given, settings
+
 from headlint.lint import Linter
 
 pytestmark = needs_torch
@@ -104,7 +104,7 @@ def test_a_program_that_hangs_or_breaks_is_told() -> None:
 
 
 def test_generated_programs(executor: Executor, linter: Linter) -> None:
-    """A few of the programs that `python -m differential` makes; one that differs is made as small as it gets."""
+    """A few of the programs that `tests/compare_with_torch.py` makes; one that differs is made as small as it gets."""
 
     @settings(max_examples=10, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(programs())

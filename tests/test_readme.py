@@ -165,7 +165,7 @@ def test_files_that_are_named_exist() -> None:
     assert [name for name in sorted(named - examples) if not (ROOT / name).exists()] == []
     # Where it is clear which layer is meant, a module goes by the end of its path.
     ends = set(re.findall(r"`((?:\w+/)?\w+\.py)`", CONTRIBUTING)) - examples
-    folders = ("tests/*.py", "headlint/**/*.py", "differential/*.py")
+    folders = ("tests/*.py", "headlint/**/*.py", "tests/differential/*.py")
     there = [path.as_posix() for folder in folders for path in ROOT.glob(folder)]
     assert [name for name in sorted(ends) if not any(path.endswith(f"/{name}") for path in there)] == []
 

@@ -1,4 +1,4 @@
-"""`python -m differential --programs 2000 --seed 1`: generate, run, lint, compare, and print the figures."""
+"""`python tests/compare_with_torch.py --programs 2000 --seed 1`: generate, run, lint, compare, print the figures."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Iterator
 from random import Random
 
-from hypothesis import HealthCheck, Phase, find, given, seed, settings
-
 from differential import compare as comparing
 from differential.compare import Comparison, Executor
 from differential.program import Program
 from differential.programs import programs
+from hypothesis import HealthCheck, Phase, find, given, seed, settings
+
 from headlint.lint import Linter
 
 
@@ -57,7 +57,7 @@ def compared(all_programs: list[Program]) -> Iterator[Comparison]:
 
 def main() -> int:
     """Compare, print every disagreement, and then the figures for each rule."""
-    parser = argparse.ArgumentParser(prog="python -m differential", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--programs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", action="store_true", help="print the text of programs that differ")

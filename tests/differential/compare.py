@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
 from differential.judge import Expected, expected
@@ -25,7 +26,11 @@ class Executor:
     def __init__(self, timeout: float = 120.0) -> None:
         self._timeout = timeout
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "differential.child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "differential.child"],
+            cwd=Path(__file__).parents[1],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def __enter__(self) -> Executor:
