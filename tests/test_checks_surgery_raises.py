@@ -89,7 +89,18 @@ def build(n):
 PICTURE = "model = models.resnet18()\nmodel.avgpool = nn.Identity()\nmodel.fc = nn.Linear(512, 2)\n"
 CHANNELS = "model = models.resnet18()\nmodel.conv1 = nn.Sequential(nn.Conv2d(7, 3, 1), model.conv1)\n"
 SOMETIMES = "import sys\nmodel = models.resnet18()\nif sys.argv[1:]:\n    model.layer4 = nn.Conv2d(256, 128, 1)\n"
+DIVIDED = """
+class Net(nn.Module):
+    def __init__(self, h):
+        super().__init__()
+        self.body = models.resnet18()
+        self.body.fc = nn.Linear(512, h * 3)
+    def forward(self, x):
+        x = self.body(x)
+        return x.view(x.size(0), 3, -1).mean(1)
+"""
 SILENT = {
+    "a size that has to be a multiple": DIVIDED,
     "on one path only": SOMETIMES,
     "a width that is not given": GIVEN,
     "features as wide as the picture": PICTURE,
