@@ -7,8 +7,15 @@ from collections.abc import Iterator
 import pytest
 from conftest import needs_torch
 
+from headlint.checks import surgery_raises
+from headlint.checks.recipes import recipes
+from headlint.claims.arrivals import arriving, arriving_behind
+from headlint.flow.histories import analyse
+from headlint.history import SetModule
 from headlint.lint import Linter, Report, Settings
+from headlint.probe.protocol import Observation
 from headlint.rulebook import rules
+from headlint.source.program import parse
 
 pytestmark = needs_torch
 
@@ -57,6 +64,7 @@ net = Net()
     ("text", "line", "evidence"),
     [
         (CUT + "model(torch.randn(1, 3, 8, 8))\n", 5, "RuntimeError in 'fc': mat1 and mat2 shapes"),
+        (CUT, 5, "; (2, 128) arrives at 'fc', which takes 512 ("),
         (WIDER, 7, "RuntimeError in 'features.6': "),
         (TAKEN_OUT, 8, "elements not"),
         (COMPOSED, 9, "RuntimeError in 'layer4.0.conv1': "),
@@ -146,3 +154,18 @@ def test_it_is_off_unless_its_whole_code_is_selected() -> None:
     with Linter(Settings(select=frozenset({"HL2"}))) as linter:
         told = report(linter, CUT)
     assert (told.findings, told.verified, told.unverified) == ((), 0, 0)
+
+
+def test_what_arrives_is_known_at_the_end_and_behind_each_statement(linter: Linter) -> None:
+    program = "model = models.resnet18()\nmodel.fc = nn.Linear(512, 9)\nmodel.layer4 = nn.Conv2d(256, 512, 1, 4)\n"
+    (history,) = analyse(parse(HEADER + program, "program.py").tree).histories
+    candidate = next(surgery_raises.check(history))
+    recipe = next(recipes(history, candidate.claim, candidate.model))
+    seen = linter.observer().observe(recipe.body)
+    assert isinstance(seen, Observation)
+    head, stage = (event for event in history.events if isinstance(event, SetModule))
+    assert head.value is not None
+    assert stage.value is not None
+    assert stage.replaced is not None
+    assert arriving_behind(recipe, seen.data, head) == {head.value: (2, 512), stage.replaced: (2, 256, 14, 14)}
+    assert arriving(recipe, seen.data) == {head.value: (2, 512), stage.value: (2, 256, 14, 14)}

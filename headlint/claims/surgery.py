@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from headlint.claims.arrivals import arrival_text
 from headlint.claims.base import REFUTED, Claim, Judgement, confirmed, unconfirmed
 from headlint.history import AnyEvent, Recipe
 
@@ -94,7 +95,10 @@ def _depends_on_the_picture(step: dict[str, Any]) -> bool:
 
 
 def _told(step: dict[str, Any]) -> str:
-    """What raised, in which module, in torch's words."""
+    """What raised, in which module, in torch's words, and what arrives there."""
     raised = step["raised"]
-    where = f" in '{raised['place']}'" if raised.get("place") else ""
-    return f"{raised['type']}{where}: {raised['text']}"
+    place, given = raised.get("place"), raised.get("given")
+    if not place:
+        return f"{raised['type']}: {raised['text']}"
+    arrives = "" if given is None else f"; {arrival_text(given, place, raised['takes'])}"
+    return f"{raised['type']} in '{place}': {raised['text']}{arrives}"

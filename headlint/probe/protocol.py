@@ -49,8 +49,8 @@ class Observation:
     - `looks`, if they were asked for: one item for every event behind which forward was run, with the number of the
       event (`behind`), the `input` that went through (a shape, null if none did), `output`, `stopped` (`"opaque"`,
       `"not made"` or null), what the first input `raised` if none went through (as for forward, with the shape that the
-      module was `given`, and in `givens` those of all inputs with which it did), and the shapes that `arrived` at
-      watched modules;
+      module was `given` and the width that it `takes`, and in `givens` the shapes of all inputs with which it did), and
+      the shapes that `arrived` at watched modules, of the input that went through or else of the first;
     - `description`, if it was asked for and the model was made: its `modules` in the order of `named_modules`, each
       once, with `place`, `type`, `says` (what torch prints between the brackets), `origin` (`[object, path]` or null),
       `calls`, the shapes that `arrived` and that it `returned`, and of its own parameters how many numbers there are

@@ -45,10 +45,10 @@ def _look(experiment: Experiment, model: Any, result: dict[str, Any]) -> None:
         for shape in experiment.recipe.looks:
             calls = Calls(experiment.torch)
             raised = _run(experiment, model, shape, calls, result)
+            if raised is None or result["raised"] is None:
+                result["arrived"] = _arrived(experiment, calls)
             if raised is None:
-                result.update(
-                    input=None if result["stopped"] else shape, raised=None, arrived=_arrived(experiment, calls)
-                )
+                result.update(input=None if result["stopped"] else shape, raised=None)
                 break
             result["raised"] = result["raised"] or raised
             if raised["place"] == result["raised"]["place"]:
@@ -74,8 +74,15 @@ def _run(
         except Exception as error:
             raised: dict[str, Any] = {**judge(error), **experiment.where(model, calls)}
             raised["given"] = calls.given[-1] if calls.open else None
+            raised["takes"] = _width(calls.open[-1]) if calls.open else None
             return raised
     return None
+
+
+def _width(module: Any) -> int | None:
+    """How many features or channels a layer takes; null for what is no such layer."""
+    widths = (getattr(module, name, None) for name in ("in_features", "in_channels", "num_features"))
+    return next((width for width in widths if isinstance(width, int)), None)
 
 
 def _arrived(experiment: Experiment, calls: Calls) -> dict[str, Any]:
