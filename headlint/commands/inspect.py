@@ -33,7 +33,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "place",
         metavar="FILE[:LINE]",
-        help="a Python file or notebook, and the line at which to stop (in a notebook CELL:LINE)",
+        help="a Python file or notebook, and the line behind which to stop (in a notebook CELL or CELL:LINE)",
     )
     parser.add_argument(
         "--output-format",
@@ -82,11 +82,13 @@ def _show(inspections: Sequence[Inspection]) -> None:
 
 def _inspections(options: argparse.Namespace) -> list[Inspection]:
     from headlint.flow.histories import analyse
+    from headlint.flow.stopping import analyse_until
     from headlint.output.inspection.histories import ways
     from headlint.output.inspection.inspecting import inspect
     from headlint.probe.client import DEFAULT_TIMEOUT, Prober
     from headlint.relevance import concerns
     from headlint.source.program import parse
+    from headlint.source.stops import stop_at
 
     name, until = _parted(options.place)
     source = _read(name)
@@ -97,11 +99,14 @@ def _inspections(options: argparse.Namespace) -> list[Inspection]:
         program = parse(source.text, name, source=source)
     except Exception as wrong:
         raise Refused(f"{name}: cannot be parsed ({type(wrong).__name__})", NOTHING) from wrong
-    analysis = analyse(program.tree)
-    shown = list(ways(program, analysis.histories, line))
+    stop = None if line is None else stop_at(program, line)
+    nothing = "no model of torchvision is built here" if line is None else f"no model is there at line {until}"
+    if line is not None and stop is None:
+        raise Refused(f"{name}: {nothing}", NOTHING)
+    analysis = analyse(program.tree) if stop is None else analyse_until(program.tree, stop)
+    shown = list(ways(program, analysis.histories))
     if not shown:
-        built = "no model of torchvision is built here" if line is None else f"no model is built before line {until}"
-        raise Refused(f"{name}: {analysis.note or built + ', as far as can be seen'}", NOTHING)
+        raise Refused(f"{name}: {analysis.note or nothing + ', as far as can be seen'}", NOTHING)
     timeout = DEFAULT_TIMEOUT if options.timeout is None else options.timeout
     with Prober(options.python, timeout, options.cache_dir, MEMORY) as prober:
         return [inspect(program, way, until or "", prober) for way in shown]
@@ -134,12 +139,12 @@ def _read(name: str) -> Source:
 
 
 def _line(source: Source, text: str) -> int:
-    """The line of the program that a line of the file, or of a cell, is."""
+    """The line of the program that a line of the file, or of a cell, is; of a cell alone its last one."""
     lines = range(1, source.text.count("\n") + 2)
-    found = next((line for line in lines if source.spelled(line) == text.lstrip("0")), None)
-    if found is None:
+    found = [line for line in lines if f"{source.spelled(line)}:".startswith(f"{text.lstrip('0')}:")]
+    if not found:
         raise Refused(f"there is no line {text} in it", USAGE)
-    return found
+    return found[-1]
 
 
 def _write(path: str, inspections: Sequence[Inspection]) -> None:

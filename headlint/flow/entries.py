@@ -34,7 +34,7 @@ def follow(run: Interpreter, tree: cst.Module) -> None:
         # A script that ends in sys.exit(main()) has come to its end all the same.
         run.ended = [EndedPath(path.state, complete=True) for path in run.ended]
     for path in ends:
-        _define_all(run, path)
+        define_all(run, path)
         run.ended.append(EndedPath(path, complete=True))
     start = _start_of_entries(run, ends)
     entries = 0
@@ -155,7 +155,7 @@ def _enter_function(run: Interpreter, start: State, function: Function) -> None:
         _leave(run, path, value, node)
 
 
-def _define_all(run: Interpreter, path: State) -> None:
+def define_all(run: Interpreter, path: State) -> None:
     """Note what the forwards of the objects do that the path has made."""
     for identity, record in list(path.heap.items()):
         if isinstance(record, InstanceRecord):
@@ -163,7 +163,7 @@ def _define_all(run: Interpreter, path: State) -> None:
 
 
 def _leave(run: Interpreter, path: State, value: Value, node: cst.CSTNode) -> None:
-    _define_all(run, path)
+    define_all(run, path)
     run.hand_over(path, value, RETURNED, node)
     run.ended.append(EndedPath(path, complete=True))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -112,7 +112,7 @@ class Analysis:
     read_from: Mapping[int, AbstractSet[str | None]]
 
 
-def analyse(tree: cst.Module, interpreter: type[Interpreter] = Interpreter) -> Analysis:
+def analyse(tree: cst.Module, interpreter: Callable[..., Interpreter] = Interpreter) -> Analysis:
     """Follow a program from its first line, then every function and class that nothing in it uses."""
     run = interpreter(most_steps=FIXED_STEPS + STEPS_PER_STATEMENT * count_statements(tree.body))
     note = ""
@@ -129,9 +129,10 @@ def analyse(tree: cst.Module, interpreter: type[Interpreter] = Interpreter) -> A
 
 def _all_histories(run: Interpreter) -> tuple[ModelHistory, ...]:
     """Those of what the file does itself, and of models that it comes to only if others call its functions."""
-    real = _histories([path for path in run.ended if path.entry not in run.used], frozenset())
+    ended = run.shown()
+    real = _histories([path for path in ended if path.entry not in run.used], frozenset())
     known = frozenset(id(history.build.site) for history in real if history.complete)
-    supposed = _histories([path for path in run.ended if path.entry in run.used], known)
+    supposed = _histories([path for path in ended if path.entry in run.used], known)
     return (*real, *(replace(history, supposed=True) for history in supposed))
 
 

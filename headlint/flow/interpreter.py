@@ -121,6 +121,10 @@ class Interpreter:
                 break
         return self.bounded(done) + running
 
+    def in_one_go(self, loop: cst.For) -> bool:
+        """Whether the rounds of a loop may be run all at once."""
+        return True
+
     def bounded(self, states: list[State]) -> list[State]:
         """At most `MOST_PATHS` states: equal ones become one, then the last ones are joined."""
         if len(states) <= MOST_PATHS:
@@ -154,6 +158,10 @@ class Interpreter:
     def abandon(self, state: State) -> None:
         """Keep a path's history up to here, for what is certain already."""
         self.ended.append(EndedPath(state.fork(), complete=False))
+
+    def shown(self) -> list[EndedPath]:
+        """The paths that histories are made of, as they stand there."""
+        return self.ended
 
     # -- ways through one statement ----------------------------------------------------------------------------
 

@@ -129,6 +129,8 @@ def _forget_differences(left: State, right: State) -> State:
     left.filters.update(right.filters)
     left.undone = {ref: site for ref, site in left.undone.items() if ref in right.undone}
     left.frozen_by_eval.update(right.frozen_by_eval)
+    if left.passed is None:
+        left.passed = right.passed
     left.next_identity = max(left.next_identity, right.next_identity)
     for key, count in right.counts.items():
         if count > left.counts.get(key, 0):

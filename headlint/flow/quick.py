@@ -62,7 +62,7 @@ class _Effects:
 
 def run_loop(run: Interpreter, state: State, node: cst.For, items: tuple[Value, ...]) -> bool | None:
     """Run a loop in one go: whether it came to its end without a `break`, None if it is an ordinary loop."""
-    if len(items) < 2 or node.asynchronous is not None:
+    if len(items) < 2 or node.asynchronous is not None or not run.in_one_go(node):
         return None
     try:
         compiler = _Compiler(run, state, _names_of(node.target), names_assigned(node.body.body))

@@ -155,6 +155,7 @@ class State:
     `filters` are tests of parameters' names that caught too little.
     `undone` and `frozen_by_eval` are modules as in the next `Step`.
     `written` are the attributes of unknown objects that the code has assigned, with their owners.
+    `passed` is the path as it was when it last came by a statement that is watched for, if it did.
     """
 
     frames: dict[int, dict[str, Value]] = field(default_factory=lambda: {0: {}})
@@ -188,6 +189,7 @@ class State:
     guarded: int = 0
     # Whether autograd records, None where that is not known.
     recording: bool | None = True
+    passed: State | None = None
     # The choices of the statement under way, None where it cannot fork; they belong to the run, not to the path.
     choices: list[Choice] | None = None
     cursor: int = 0
@@ -224,6 +226,7 @@ class State:
             self.next_identity,
             self.guarded,
             self.recording,
+            self.passed,
         )
 
     def become(self, other: State) -> None:
@@ -306,4 +309,5 @@ _PATH_FIELDS = (
     "next_identity",
     "guarded",
     "recording",
+    "passed",
 )

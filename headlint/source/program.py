@@ -208,7 +208,7 @@ def _statements(body: Sequence[cst.CSTNode], indent: str, usual: str) -> Iterato
                 yield small, indent
         else:
             yield node, indent
-            for block in _blocks(node):
+            for block in blocks(node):
                 inner = indent
                 if isinstance(block, cst.IndentedBlock):
                     inner = indent + (usual if block.indent is None else block.indent)
@@ -220,7 +220,7 @@ def _statements(body: Sequence[cst.CSTNode], indent: str, usual: str) -> Iterato
                     yield from _statements([block], indent, usual)
 
 
-def _blocks(node: Any) -> Iterator[cst.CSTNode]:
+def blocks(node: Any) -> Iterator[cst.CSTNode]:
     """The blocks of a compound statement in the order of the text; an `elif` is a statement of its own."""
     if isinstance(node, cst.Match):
         yield from (case.body for case in node.cases)
@@ -282,8 +282,8 @@ def _holds(statement: Any, node: cst.CSTNode) -> bool:
     """Whether `node` is the statement, or in it and in none of its blocks."""
     if statement is node:
         return True
-    blocks = () if isinstance(statement, cst.BaseSmallStatement) else tuple(_blocks(statement))
-    inside = (part for part in parts(statement) if not any(part is block for block in blocks))
+    inner = () if isinstance(statement, cst.BaseSmallStatement) else tuple(blocks(statement))
+    inside = (part for part in parts(statement) if not any(part is block for block in inner))
     return any(here is node for here in descend(inside, past=_SUITES))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +13,6 @@ from headlint.checks.wholes import entrance
 from headlint.claims.base import shape_text, widths
 from headlint.flow.histories import ModelHistory
 from headlint.history import (
-    AnyEvent,
     MakeContainer,
     MakeLayer,
     MakeOpaque,
@@ -24,7 +22,6 @@ from headlint.history import (
     SetFlag,
     SetModule,
     choose_witnesses,
-    modules_of,
     recipe,
 )
 from headlint.output.inspection.histories import Way, spelled
@@ -52,25 +49,21 @@ def inspect(program: Program, way: Way, until: str, prober: Prober) -> Inspectio
         complete=history.complete,
         steps=way.steps,
     )
-    body = whole_recipe(history, way.events)
+    body = whole_recipe(history)
     seen = prober.observe(body.body)
     if isinstance(seen, Failure):
         return replace(known, failed=seen.reason)
     return replace(known, **_Reading(program, way, body, seen).facts())
 
 
-def whole_recipe(history: ModelHistory, events: Sequence[AnyEvent]) -> Recipe:
-    """What the worker needs to tell the model as it stands behind these events, on the input that it is meant for."""
-    made = {number for event in events for number in modules_of(event)}
-    model = entrance(history)
-    if model is None or model.object not in made:
-        model = history.model
+def whole_recipe(history: ModelHistory) -> Recipe:
+    """What the worker needs to tell the model as it stands in the end, on the input that it is meant for."""
     return recipe(
-        events,
-        model=model,
+        history.events,
+        model=entrance(history) or history.model,
         watch=(),
         input_shape=input_shape(history, usual=True),
-        witnesses=choose_witnesses(events),
+        witnesses=choose_witnesses(history.events),
         describe=True,
     )
 
@@ -130,7 +123,7 @@ class _Reading:
     def _lines_of_new(self) -> dict[int, str]:
         """Objects that the code has made, with the line that puts them in, or that makes them."""
         found: dict[int, str] = {}
-        for event in self.way.events:
+        for event in self.way.history.events:
             if isinstance(event, (MakeLayer, MakeContainer, MakeOpaque)):
                 found[event.object] = spelled(self.program, event.site)
             elif isinstance(event, SetModule) and event.value is not None and not event.value.path:
@@ -140,7 +133,7 @@ class _Reading:
     def _lines_of_flags(self) -> dict[ModuleRef, str]:
         """Modules of which flags have been written, with the last line that did."""
         found: dict[ModuleRef, str] = {}
-        for event in self.way.events:
+        for event in self.way.history.events:
             if isinstance(event, SetFlag):
                 line = spelled(self.program, event.site)
                 found.update((ModuleRef(p.object, p.path.rpartition(".")[0]), line) for p in event.parameters)
