@@ -17,6 +17,12 @@ def messages(code: str, text: str, confirm: Confirm = "off") -> list[str]:
         return [finding.message for finding in linter.lint_unguarded(text, "program.py").findings]
 
 
+def told(text: str, confirm: Confirm = "off") -> list[str]:
+    """The codes of all that is found in a program, without asking the worker unless told to."""
+    with Linter(Settings(confirm=confirm)) as linter:
+        return [finding.code for finding in linter.lint_unguarded(text, "program.py").findings]
+
+
 def verdict(
     claim: Claim, events: Sequence[AnyEvent], model: ModuleRef, shape: tuple[int, ...] | None = None
 ) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from headlint.claims import LeftBehind
 from headlint.flow import modules
 from headlint.flow.fitting import is_for_a_trainer
 from headlint.flow.histories import ModelHistory
-from headlint.flow.state import ContainerObject, InstanceRecord, LayerObject, Moved, PartObject
+from headlint.flow.state import ContainerObject, ExtractorObject, InstanceRecord, LayerObject, Moved, PartObject
 from headlint.history import AnyEvent, Escape, MakeLayer, ModuleRef
 from headlint.mends.mend import Mend, Prefix
 from headlint.mends.order import moves
@@ -122,6 +122,9 @@ def _is_called(history: ModelHistory, layer: ModuleRef, position: int) -> bool:
     trace: list[AnyEvent] = history.state.trace
     for ref, called in history.state.called.items():
         if called <= position or ref.path or history.build.object not in modules.objects_in(history.state, ref):
+            continue
+        if isinstance(history.state.heap.get(ref.object), ExtractorObject):
+            # It may end before the layer.
             continue
         if not any(isinstance(event, Escape) and event.target.object in numbers for event in trace[:called]):
             return True

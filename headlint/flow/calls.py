@@ -171,11 +171,13 @@ def call_instance(
     run: Interpreter, state: State, function: Module | Instance, arguments: Arguments, node: cst.CSTNode
 ) -> Value:
     """`model(x)` runs forward; an instance of another class of the file runs its `__call__`."""
+    from headlint.flow.extractors import output
     from headlint.flow.outputs import output_of
     from headlint.flow.tensors import call_module
 
     ref = modules.module_ref(function)
-    if ref is not None:
+    extracted = output(state, function, node)
+    if ref is not None and extracted is None:
         result = call_module(state, ref, arguments, node)
         if result is not None:
             return result
@@ -188,7 +190,7 @@ def call_instance(
             found = class_attribute(state, record.owner, "__call__")
             if isinstance(found, Function):
                 return call(run, state, Method(function, "__call__", found), arguments, node)
-    return output_of(state, function, arguments, node)
+    return output_of(state, function, arguments, node) if extracted is None else extracted
 
 
 def call_function(run: Interpreter, state: State, function: Function, arguments: Arguments, node: cst.CSTNode) -> Value:

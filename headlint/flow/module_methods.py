@@ -14,7 +14,7 @@ from headlint.flow.calls import CHANGING, Arguments, call, call_instance
 from headlint.flow.modes import set_mode
 from headlint.flow.moves import move
 from headlint.flow.sequences import change
-from headlint.flow.state import State
+from headlint.flow.state import ExtractorObject, State
 from headlint.flow.value import (
     NONE,
     TRUE,
@@ -123,6 +123,10 @@ def _requires_grad(
 ) -> Value:
     value = run.settle(state, arguments.get(0, "requires_grad") or TRUE)
     flag = run.truth(state, value)
+    record = state.heap.get(_ref(receiver).object)
+    if isinstance(record, ExtractorObject) and not record.complete:
+        # Which of these parameters it holds is not known.
+        flag = None
     parameters = tuple(parameter for _, parameter in modules.parameters_of(state, _ref(receiver)))
     modules.set_flags(state, parameters, flag, node)
     return receiver

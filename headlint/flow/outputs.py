@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from headlint.flow import modules
 from headlint.flow.squashes import Squash, by_function, by_layer, by_method
-from headlint.flow.state import ContainerObject, InstanceRecord, State, ZooObject
+from headlint.flow.state import ContainerObject, ExtractorObject, InstanceRecord, State, ZooObject
 from headlint.flow.value import Constant, Instance, Module, Symbol, Value
 from headlint.history import DeleteModule, ModuleRef, SetAttribute, SetModule
 from headlint.source.nodes import text_of
@@ -112,6 +112,10 @@ def mode_of(state: State, ref: ModuleRef) -> bool | None:
         return None
     inside: set[int] | None = None
     for module, training in reversed(state.modes.items()):
+        shares = module != ref and isinstance(state.heap.get(module.object), ExtractorObject)
+        if shares and ref.object in modules.objects_in(state, module):
+            # It has layers of the model, and not the model's own mode.
+            return None
         if module == ref or (not module.path and ref.object in modules.objects_in(state, module)):
             return training
         inside = modules.objects_in(state, ref) if inside is None else inside

@@ -130,6 +130,17 @@ class ContainerObject:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtractorObject(ContainerObject):
+    """A module that holds layers of a model and gives a dict with these `keys`, None where they are not known.
+
+    Of one that is not `complete` it is not known which of its children it holds.
+    """
+
+    keys: tuple[str, ...] | None
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OpaqueObject:
     """A module whose inside is not understood."""
 
