@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from conftest import needs_torch
-from lsp_helpers import PROGRAM, Editor, capabilities, editing, until
+from lsp_helpers import PATIENCE, PROGRAM, Editor, capabilities, editing, until
 from lsprotocol import types
 
 from headlint.rulepages import pages_directory
@@ -139,10 +141,14 @@ async def test_nothing_is_offered_where_nothing_is_wrong(editor: Editor) -> None
 
 
 async def hovered(editor: Editor, text: str, place: types.Position) -> tuple[str, str] | None:
-    """What is shown at a place, and the stretch of text that it is shown of."""
+    """What is shown at a place once the worker has had its say, and the stretch of text that it is shown of."""
     uri = editor.open(text)
     params = types.HoverParams(types.TextDocumentIdentifier(uri), place)
-    found = await editor.client.text_document_hover_async(params)
+    for _ in range(int(PATIENCE / 0.05)):
+        found = await editor.client.text_document_hover_async(params)
+        if found is None or "a replay is under way" not in str(found.contents):
+            break
+        await asyncio.sleep(0.05)
     if found is None:
         return None
     assert isinstance(found.contents, types.MarkupContent)
@@ -159,11 +165,30 @@ async def test_hover_tells_what_a_model_is_behind_the_statement(editor: Editor) 
     for said in (
         "vgg16 (torchvision.models.vgg16)",
         "head: `classifier[6]`, Linear, 4096 in, 7 out",
-        "output: (N, 7)",
         "134,289,223 parameters, 28,679 trainable",
         "frozen: `features`",
+        "output: (2, 7)",
+        "(2, 4096) arrives at `classifier[6]`",
+        "gradients reach 2 of its 32 parameter tensors",
+        f"seen in a replay in eval mode, on (2, 3, 224, 224), with torch {version('torch').partition('+')[0]}",
     ):
         assert said in shown
+
+
+async def test_hover_tells_what_was_seen_of_the_model_as_it_stands_at_that_line(editor: Editor) -> None:
+    text = PROGRAM.replace("classifier", "fc") + "model.fc = nn.Linear(100, 3)\n"
+    right = await hovered(editor, text, place_of(text, "fc = nn.Linear(512"))
+    assert right is not None
+    assert "(2, 512) arrives at `fc`" in right[0]
+    assert "output: (2, 10)" in right[0]
+    wrong = await hovered(editor, text, place_of(text, "fc = nn.Linear(100"))
+    assert wrong is not None
+    assert "forward raises in `fc`: RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x512" in wrong[0]
+    assert "output" not in wrong[0]
+    text = VGG.replace("n_classes = 7", "import sys\n\nn_classes = len(sys.argv)")
+    named = await hovered(editor, text, place_of(text, "classifier[6] ="))
+    assert named is not None
+    assert "output: (2, n_classes)" in named[0] or "output: (2, len(sys.argv))" in named[0]
 
 
 async def test_hover_on_a_place_tells_of_that_place(editor: Editor) -> None:

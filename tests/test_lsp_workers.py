@@ -90,6 +90,34 @@ async def test_a_worker_that_hangs_is_ended_with_the_server(clean_environment: d
     await until(lambda: not is_running(process))
 
 
+@pytest.mark.parametrize("missing", ["the Python", "torch"])
+async def test_torch_that_is_installed_later_is_found(
+    clean_environment: dict[str, str], tmp_path: Path, missing: str
+) -> None:
+    venv = tmp_path / "venv"
+    packages = venv / "lib" / "python3.11" / "site-packages"
+    packages.mkdir(parents=True)
+    (venv / "pyvenv.cfg").write_text("version = 3.11.7\n", encoding="utf-8")
+    if missing == "torch":
+        hello = 'print(\'{"unavailable": "torch is not installed"}\')'
+        (venv / "bin").mkdir()
+        (venv / "bin" / "python").write_text(f"#!{sys.executable}\n{hello}\n", encoding="utf-8")
+        (venv / "bin" / "python").chmod(0o755)
+    arguments = ["--python", str(venv / "bin" / "python"), "--cache-dir", str(tmp_path / "cache")]
+    async with editing(clean_environment, tmp_path, arguments=arguments) as editor:
+        uri = editor.open(PROGRAM)
+        reason = "torch is not installed" if missing == "torch" else "there is no Python at"
+        await editor.until(uri, lambda items: bool(items) and f"[unconfirmed: {reason}" in items[0].message)
+        for number in range(3):
+            editor.change(uri, PROGRAM + f"# {number}\n")
+            await editor.until(uri, lambda items: bool(items) and f"[unconfirmed: {reason}" in items[0].message)
+        assert len(editor.client.progress_reports) == (missing == "torch")
+        python_at(venv / "bin" / "python", CALLED)
+        (packages / "torch").mkdir()
+        editor.change(uri, PROGRAM + "# it is there\n")
+        await editor.until(uri, lambda items: not items)
+
+
 def is_running(process: int) -> bool:
     try:
         os.kill(process, 0)

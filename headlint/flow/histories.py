@@ -127,6 +127,13 @@ def analyse(tree: cst.Module, interpreter: Callable[..., Interpreter] = Interpre
     return Analysis(_all_histories(run), note, frozenset(run.may_be_right), run.read_from)
 
 
+def history_so_far(state: State, build: Build) -> ModelHistory | None:
+    """What a path has done to one model by now, None where it has lost sight of it."""
+    return next(
+        (one for one in _histories([EndedPath(state, complete=False)], frozenset()) if one.build is build), None
+    )
+
+
 def _all_histories(run: Interpreter) -> tuple[ModelHistory, ...]:
     """Those of what the file does itself, and of models that it comes to only if others call its functions."""
     ended = run.shown()

@@ -6,22 +6,26 @@ import asyncio
 import gc
 import logging
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from pygls.workspace import Workspace
 
 from headlint.finding import Finding, Fix
+from headlint.history import Recipe
 from headlint.lsp.actions import fix_of, fixed_text
 from headlint.lsp.documents import Document, document_at
 from headlint.lsp.lanes import Lane
 from headlint.lsp.looks import Reader, Result, judged
 from headlint.lsp.settings import Options
-from headlint.lsp.workers import Worker, Workers
+from headlint.lsp.workers import PENDING, Worker, Workers
+from headlint.probe.protocol import Failure, Observation, canonical
 from headlint.relevance import concerns
 
 # Between two reports of verdicts on one document, in seconds.
 REPORT_INTERVAL = 0.2
+# What a replay may take for its answer to be waited for, in seconds.
+MOMENT = 0.3
 
 
 class _Look:
@@ -67,6 +71,7 @@ class Desk:
         self._changed: dict[str, float] = {}
         self._fixes: dict[str, dict[tuple[str, Finding], Fix | None]] = {}
         self.results: dict[str, Result] = {}
+        self._replay: asyncio.Task[None] | None = None
         self.reading = Lane("headlint-reader")
         self._settled_down = False
         self.workers = Workers()
@@ -107,6 +112,8 @@ class Desk:
         """End all work and every worker."""
         for look in self._looks.values():
             look.end()
+        if self._replay is not None:
+            self._replay.cancel()
         self.workers.close()
 
     def _end(self, uri: str) -> None:
@@ -142,6 +149,29 @@ class Desk:
         prover = self._prover(result)
         return result.document.source.text if prover is None else await fixed_text(result, prover)
 
+    async def replayed(self, result: Result, recipes: Sequence[Recipe]) -> dict[str, Observation | Failure]:
+        """What the worker has answered to recipes by now or in a moment; the rest is asked for, for another time.
+
+        What an earlier call has asked for is asked no more, unless the worker is at it.
+        """
+        worker = self._prover(result)
+        if worker is None:
+            return {}
+        answers = await self.reading.run(lambda: [worker.known(recipe) for recipe in recipes])
+        unknown = [recipe for recipe, answer in zip(recipes, answers, strict=True) if answer is PENDING]
+        if unknown:
+            if self._replay is not None:
+                self._replay.cancel()
+            self._replay = asyncio.get_running_loop().create_task(self._ask(worker, unknown))
+            await asyncio.wait([self._replay], timeout=MOMENT)
+        return {canonical(recipe.body): worker.known(recipe) for recipe in recipes}
+
+    async def _ask(self, worker: Worker, recipes: Sequence[Recipe]) -> None:
+        if not worker.running:
+            await self._started(worker)
+        for recipe in recipes:
+            await worker.ask(recipe)
+
     def _prover(self, result: Result) -> Worker | None:
         return self.worker_for(result.document.uri, result.options)
 
@@ -172,6 +202,8 @@ class Desk:
     async def _read(self, document: Document, look: _Look) -> Result:
         options = self._options_of(document.uri)[1]
         worker = self.worker_for(document.uri, options)
+        if worker is not None:
+            worker.retry()
         if not concerns(document.source.text):
             return Result(document, options)
         reader = self._readers.setdefault(document.uri, Reader())

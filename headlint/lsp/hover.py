@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import libcst as cst
 
 from headlint.finding import Span
 from headlint.flow.value import External, Module
+from headlint.history import Recipe
 from headlint.lsp.diagnostics import suspicions_of
 from headlint.lsp.looks import Result
+from headlint.lsp.probed import Subject, subject
 from headlint.output.heads import head_lines
-from headlint.output.standing import standing_lines
+from headlint.probe.protocol import Failure, Observation, canonical
 from headlint.rulebook import rules
 from headlint.standing import Standing, standing
 from headlint.watching import values_at
@@ -24,13 +28,38 @@ MOST_WAYS = 3
 _NOQA = re.compile(r"#\s*noqa\b[:\s]?(?P<codes>[^#]*)", re.IGNORECASE)
 _CODE = re.compile(r"HL[0-9]{3}")
 
+Way: TypeAlias = "tuple[str, ...] | Subject"
 
-def hover(result: Result, line: int, column: int) -> tuple[str, Span] | None:
-    """What to show at a place of the program, as Markdown, and of what; None where there is nothing to show."""
+
+@dataclass(frozen=True)
+class Shown:
+    """What to show of a stretch of the program: lines of Markdown, or models that the worker may know more of."""
+
+    span: Span
+    ways: tuple[Way, ...]
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """What to ask the worker."""
+        return tuple(way.recipe for way in self.ways if isinstance(way, Subject) and way.recipe is not None)
+
+    def text(self, answers: Mapping[str, Observation | Failure]) -> str:
+        """As Markdown, with what the worker has answered by now, by the recipes' canonical texts."""
+        told: dict[tuple[str, ...], None] = {}
+        for way in self.ways:
+            if isinstance(way, Subject):
+                told[way.lines(None if way.recipe is None else answers.get(canonical(way.recipe.body)))] = None
+            else:
+                told[way] = None
+        return "\n\n---\n\n".join(["  \n".join(lines) for lines in told][:MOST_WAYS])
+
+
+def hover(result: Result, line: int, column: int) -> Shown | None:
+    """What to show at a place of the program; None where there is nothing to show."""
     return _of_code(result, line, column) or _of_expression(result, line, column)
 
 
-def _of_code(result: Result, line: int, column: int) -> tuple[str, Span] | None:
+def _of_code(result: Result, line: int, column: int) -> Shown | None:
     lines = result.document.source.lines_around(line)
     number = line - result.document.source.segment_at(line).first_line
     text = lines[number] if number < len(lines) else ""
@@ -38,30 +67,30 @@ def _of_code(result: Result, line: int, column: int) -> tuple[str, Span] | None:
     for found in _CODE.finditer(text, comment.start("codes")) if comment is not None else ():
         rule = next((rule for rule in rules() if rule.code == found[0]), None)
         if rule is not None and found.start() <= column <= found.end():
-            span = Span(line, found.start(), line, found.end())
-            return f"**{rule.code} {rule.name}**: {rule.summary}\n\n{rule.sections['What it does'].strip()}", span
+            words = f"**{rule.code} {rule.name}**: {rule.summary}\n\n{rule.sections['What it does'].strip()}"
+            return Shown(Span(line, found.start(), line, found.end()), ((words,),))
     return None
 
 
-def _of_expression(result: Result, line: int, column: int) -> tuple[str, Span] | None:
+def _of_expression(result: Result, line: int, column: int) -> Shown | None:
     program = result.draft.program
     nodes = [] if program is None else program.at(line, column)
     target = expression_at(nodes)
     if program is None or target is None:
         return None
-    told: dict[tuple[str, ...], None] = {}
+    ways: dict[object, Way] = {}
     for state, value in values_at(program, nodes[0], target):
         if isinstance(value, Module):
             found = standing(state, value.ref)
             if found is not None:
-                lines = (*standing_lines(found), *_seen_by_the_worker(result, found))
-                told[lines] = None
+                way = subject(state, found, tuple(_evidence(result, found, line)))
+                ways[way.lines(None), None if way.recipe is None else canonical(way.recipe.body)] = way
         elif isinstance(value, External):
             builder = builder_at(value.name)
             if builder is not None:
-                told[tuple(_of_builder(builder.name))] = None
-    ways = ["  \n".join(lines) for lines in told][:MOST_WAYS]
-    return ("\n\n---\n\n".join(ways), program.span(target)) if ways else None
+                lines = tuple(_of_builder(builder.name))
+                ways[lines] = lines
+    return Shown(program.span(target), tuple(ways.values())[:MOST_WAYS]) if ways else None
 
 
 def expression_at(nodes: list[cst.CSTNode]) -> cst.BaseExpression | None:
@@ -85,9 +114,11 @@ def _of_builder(name: str) -> Iterator[str]:
         yield f"\n```python\n{code.strip()}\n```"
 
 
-def _seen_by_the_worker(result: Result, found: Standing) -> Iterator[str]:
-    """What replays of this model have shown, as far as there are any."""
+def _evidence(result: Result, found: Standing, line: int) -> Iterator[str]:
+    """What replays have shown of the findings about this model that stand there or above."""
     for finding in result.all_findings:
+        if finding.span.line > line:
+            continue
         same = any(one.history.build.site is found.build.site for one in suspicions_of(result.draft, finding))
         if finding.evidence is not None and same:
             yield f"the last probe saw ({finding.code}): {finding.evidence.text}"

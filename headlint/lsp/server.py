@@ -229,9 +229,10 @@ async def _hover(ls: HeadlintServer, params: types.HoverParams) -> types.Hover |
     found = await _at_cursor(ls, params.text_document.uri, params.position, hover)
     if found is None:
         return None
-    result, (text, span) = found
-    content = types.MarkupContent(types.MarkupKind.Markdown, text)
-    return types.Hover(content, result.document.located(span).range)
+    result, shown = found
+    answers = await ls.at_work.replayed(result, shown.recipes) if shown.recipes else {}
+    content = types.MarkupContent(types.MarkupKind.Markdown, shown.text(answers))
+    return types.Hover(content, result.document.located(shown.span).range)
 
 
 async def _completion(ls: HeadlintServer, params: types.CompletionParams) -> types.CompletionList | None:

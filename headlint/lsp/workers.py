@@ -3,32 +3,51 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from headlint.history import Recipe
 from headlint.lint import Settings
 from headlint.lsp.lanes import Lane
 from headlint.probe.client import Prober
-from headlint.probe.protocol import Failure, Observation, canonical
+from headlint.probe.protocol import Failure, Observation, Versions, canonical
+from headlint.probe.python import whereabouts
 
 Result = TypeVar("Result")
+Answer = TypeVar("Answer", bound="Observation | Versions | Failure | None")
 
 PENDING = Failure("not yet confirmed", "pending")
 # Answers that are kept beside those on disk, most of which no edit asks for again.
 MOST_ANSWERS = 500
+# Failures that are the Python's, whatever is asked of it: it may have torch, or come up, the next time.
+OF_THE_PYTHON = frozenset({"python", "environment", "start"})
+# Until a Python that did not come up is tried again with nothing about it changed, in seconds.
+PAUSE = 60.0
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """That a Python could not be asked, when that was, and what of it could be seen then."""
+
+    reason: Failure
+    whereabouts: tuple[tuple[str, int], ...]
+    when: float
 
 
 class Worker:
     """One Python with torch: its process, which is started again after a crash, and what it has answered."""
 
     def __init__(self, python: str | None, timeout: float, cache_directory: str | None) -> None:
+        self._python = python
         self._prober = Prober(python, timeout, cache_directory)
         # That one is busy for as long as an experiment takes; this one only looks up what is kept.
         self._shelf = Prober(python, timeout, cache_directory)
         self._lane = Lane("headlint-worker")
         self._answers: dict[str, Observation | Failure] = {}
         self._lock = threading.Lock()
+        self._failed: _Failed | None = None
 
     @property
     def running(self) -> bool:
@@ -44,15 +63,26 @@ class Worker:
         """The answer to a recipe without waiting for one: PENDING where it has to be asked for."""
         key = canonical(recipe.body)
         found = self._answers.get(key)
+        if found is None and self._failed is not None:
+            return self._failed.reason
         if found is None:
-            found = self._shelf.recall(recipe.body)
-            if found is not None:
-                self._keep(key, found)
+            found = self._keep(key, lambda: self._shelf.recall(recipe.body))
         return PENDING if found is None else found
+
+    def retry(self) -> None:
+        """Forget that the Python has failed, if it may do by now: packages have come to it, or time has passed."""
+        failed = self._failed
+        if failed is None:
+            return
+        rested = failed.reason.kind == "start" and time.monotonic() - failed.when > PAUSE
+        if rested or whereabouts(self._python) != failed.whereabouts:
+            self._prober.try_again()
+            self._shelf.try_again()
+            self._failed = None
 
     async def start(self) -> None:
         """Start the process, unless it runs."""
-        await self.run(self._prober.versions)
+        await self.run(lambda: self._keep(None, self._prober.versions))
 
     async def run(self, action: Callable[[], Result]) -> Result:
         """The result of an action in the worker's own thread, which alone may wait for answers."""
@@ -68,18 +98,24 @@ class Worker:
         known = self._answers.get(key)
         if known is not None:
             return known
-        answer = self._prober.observe(recipe)
+        answer = self._keep(key, lambda: self._prober.observe(recipe))
         if isinstance(answer, Failure) and answer.kind == "crash":
             # It may not have been this recipe's fault.
-            answer = self._prober.observe(recipe)
-        self._keep(key, answer)
+            answer = self._keep(key, lambda: self._prober.observe(recipe))
         return answer
 
-    def _keep(self, key: str, answer: Observation | Failure) -> None:
-        with self._lock:
-            self._answers[key] = answer
-            if len(self._answers) > MOST_ANSWERS:
-                del self._answers[next(iter(self._answers))]
+    def _keep(self, key: str | None, ask: Callable[[], Answer]) -> Answer:
+        """What is answered to a recipe; kept, if it is one that the same question would get again."""
+        found = whereabouts(self._python) if self._failed is None else ()
+        answer = ask()
+        if isinstance(answer, Failure) and answer.kind in OF_THE_PYTHON:
+            self._failed = self._failed or _Failed(answer, found, time.monotonic())
+        elif key is not None and isinstance(answer, (Observation, Failure)):
+            with self._lock:
+                self._answers[key] = answer
+                if len(self._answers) > MOST_ANSWERS:
+                    del self._answers[next(iter(self._answers))]
+        return answer
 
     def close(self) -> None:
         """End the process, whatever it is doing."""

@@ -10,8 +10,8 @@ from headlint.output.words import plain
 from headlint.standing import Count, Part, Standing
 
 
-def standing_lines(standing: Standing) -> Iterator[str]:
-    """One fact a line, places and code between backticks."""
+def standing_lines(standing: Standing, *, output: bool = True) -> Iterator[str]:
+    """One fact a line, places and code between backticks; `output` as the code tells it, where no model has shown."""
     part = standing.part
     if part.place:
         yield f"`{spelled(part.place)}` of {standing.builder.name}: {part_text(part)}"
@@ -21,7 +21,7 @@ def standing_lines(standing: Standing) -> Iterator[str]:
     for head in standing.heads:
         if head.place != part.place:
             yield f"head: `{spelled(head.place)}`, {part_text(head)}" if head.place else f"head: {part_text(head)}"
-    if standing.builder.task in ("classification", "quantization", "video") and standing.classes is not None:
+    if output and standing.builder.task in ("classification", "quantization", "video") and standing.classes is not None:
         yield f"output: (N, {plain(standing.classes)})"
     yield f"the model: {parameters_text(standing.whole)}" if part.place else parameters_text(standing.whole)
     if standing.frozen:

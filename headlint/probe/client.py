@@ -121,6 +121,12 @@ class Prober:
             self._choice = find_python(self._python)
         return self._choice
 
+    def try_again(self) -> None:
+        """Choose the Python anew and start it when it is needed, unless it runs: what failed may do by now."""
+        if self.process_id is None:
+            self._choice = self._given_up = None
+            self._failed_starts = 0
+
     @property
     def process_id(self) -> int | None:
         """The number of the worker's process, while one runs."""

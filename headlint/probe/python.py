@@ -55,6 +55,31 @@ def find_python(explicit: str | None) -> Choice | Failure:
     return Failure(NONE_FOUND, "python")
 
 
+def whereabouts(explicit: str | None) -> tuple[tuple[str, int], ...]:
+    """The files and directories that tell whether a Python with torch can be found, each with its time of change.
+
+    Packages that come or go change one of them. 0 stands for what does not exist.
+    """
+    paths: list[str] = []
+    if explicit:
+        choice = asked_for(explicit)
+        paths.append(os.path.abspath(os.path.expanduser(explicit)))
+        paths += [] if isinstance(choice, Failure) else [choice.python, *site_directories(choice.python)]
+    else:
+        paths += running_site_directories()
+        for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+            python = interpreter_in(os.environ.get(variable, ""))
+            paths += [] if python is None else [python, *site_directories(python)]
+    return tuple((path, _changed(path)) for path in paths)
+
+
+def _changed(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
+
+
 def asked_for(explicit: str) -> Choice | Failure:
     """The interpreter that an option names, by path or by a name on the PATH."""
     python = os.path.expanduser(explicit)
