@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from headlint.checks.holders import only_holds
 from headlint.checks.places import joined
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
@@ -42,6 +43,8 @@ def chains(history: ModelHistory) -> Iterator[Define]:
             continue
         ref = ModuleRef(event.object, "")
         steps = tuple(_named_in_order(history, [("", ref)]))
-        if ref not in whole and not whole.isdisjoint(step for _, step in steps[:-1]):
+        if ref in whole or whole.isdisjoint(step for _, step in steps[:-1]):
+            continue
+        if not only_holds(history, ref):
             calls = (Operation("call", (n,), step, (), site=event.site) for n, (_, step) in enumerate(steps))
             yield Define(event.object, tuple(calls), steps, site=event.site)

@@ -8,6 +8,7 @@ from functools import partial
 
 from headlint.checks.candidate import Candidate
 from headlint.checks.chains import in_order
+from headlint.checks.holders import only_holds
 from headlint.checks.mending import call_that_makes
 from headlint.checks.places import head_places, spelled
 from headlint.claims import CutRaises, ReluLost
@@ -46,6 +47,8 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         if innermost is None or innermost.event.site is None:
             continue
         for cut in (innermost, *_around(history, innermost)):
+            if only_holds(history, cut.ref):
+                continue
             yield from _raising(history, cut)
             yield from _silent(history, cut)
 

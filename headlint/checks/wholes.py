@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from headlint.checks.holders import only_holds
 from headlint.checks.recipes import BATCH, input_shape
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
@@ -45,7 +46,7 @@ def _memberships(history: ModelHistory) -> Iterator[tuple[ModuleRef, ModuleRef]]
     """Objects beside the model, each with a module that the code has put into it."""
     for event in history.events:
         match event:
-            case MakeContainer():
+            case MakeContainer() if not only_holds(history, ModuleRef(event.object, "")):
                 yield from ((ModuleRef(event.object, ""), child) for _, child in event.children)
             case Define():
                 yield from ((ModuleRef(event.object, ""), part) for _, part in event.parts)
