@@ -21,7 +21,7 @@ import pytest
 
 from headlint.flow.histories import analyse
 from headlint.flow.interpreter import Interpreter
-from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, OptimizerRecord, Record, State
+from headlint.flow.state import ContainerObject, DictRecord, InstanceRecord, ListRecord, OptimizerRecord, Record, State
 from headlint.flow.value import (
     NONE,
     Class,
@@ -125,7 +125,8 @@ def in_heap(state: State, record: Record) -> str:
         case DictRecord():
             pairs = [f"{shown(state, key)}: {shown(state, value)}" for key, value in record.items]
             return f"{{{', '.join([*pairs, *['...'] * (not record.complete)])}}}"
-        case InstanceRecord():
+        case InstanceRecord() | ContainerObject(owner=Class()):
+            assert record.owner is not None
             return f"{record.owner.node.name.value} object"
         case OptimizerRecord():
             return f"optimizer of {'unknown' if record.parameters is None else len(record.parameters)}"

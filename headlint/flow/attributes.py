@@ -9,7 +9,7 @@ import libcst as cst
 
 from headlint.flow import modules
 from headlint.flow.outputs import note
-from headlint.flow.state import InstanceRecord, State, ZooObject
+from headlint.flow.state import ContainerObject, InstanceRecord, State, ZooObject
 from headlint.flow.value import (
     FALSE,
     NONE,
@@ -161,12 +161,15 @@ def _may_have_been_given(run: Interpreter, ref: ModuleRef, name: str) -> bool:
 def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, node: cst.CSTNode) -> Value:
     record = state.heap.get(owner.identity)
     model = modules.built_on(state, owner)
-    if isinstance(record, ZooObject) and record.owner is not None and model is not None:
+    if isinstance(record, (ZooObject, ContainerObject)) and record.owner is not None and model is not None:
         found = class_attribute(state, record.owner, name)
         if isinstance(found, (Function, Property)):
             return _bound(run, state, owner, name, found, node)
-        if found is None and name in attributes_assigned(record.owner.node) and not _has(state, model, name):
-            # Another method sets it, at a time that is not known.
+        if name == "__class__":
+            return record.owner
+        elsewhere = isinstance(record, ContainerObject) or name in attributes_assigned(record.owner.node)
+        if found is None and elsewhere and name not in MODULE_METHODS and not _has(state, model, name):
+            # Another method, or a base out of sight, sets it, at a time that is not known.
             return Symbol("attr", (owner, Constant(name)), text_of(node))
         return found if found is not None else _read_module(run, state, model, name, node)
     if not isinstance(record, InstanceRecord):

@@ -36,6 +36,7 @@ from headlint.flow.value import (
 from headlint.history import AnyEvent, MakeOpaque, ModuleRef, SetFlag, modules_of
 from headlint.source.nodes import descend, parts, text_of
 from headlint.torchlib.constructors import constructor_at
+from headlint.torchlib.names import layer_kind
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -417,8 +418,9 @@ def call_super(
 def _initialise_base(
     run: Interpreter, state: State, instance: Instance, owner: Class, arguments: Arguments, node: cst.CSTNode
 ) -> bool:
-    """The constructor of a base out of sight: whether it is known, as it is that of one of torchvision's models."""
+    """The constructor of a base out of sight: whether it is known, as it is that of a model or of a Sequential."""
     from headlint.flow.builders import become_model
+    from headlint.flow.layers import become_container
 
     for base in owner.bases:
         if isinstance(base, Class) and _initialise_base(run, state, instance, base, arguments, node):
@@ -427,6 +429,8 @@ def _initialise_base(
         if constructor is not None:
             become_model(run, state, instance, constructor, arguments, node)
             return True
+        if isinstance(base, External) and layer_kind(base.name) == "Sequential":
+            return become_container(run, state, instance, "Sequential", arguments, node)
     return False
 
 

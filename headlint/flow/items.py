@@ -252,7 +252,9 @@ def text_of_constant(value: Value) -> str:
 def _module_slice(state: State, owner: Module, key: Slice, node: cst.CSTNode) -> Value:
     kind = modules.container_kind(state, owner.ref)
     bounds = slice_bounds(key)
-    if kind not in modules.LIST_CONTAINERS or bounds is None or owner.ref.object in state.escaped:
+    own = modules.owner_of(state, owner.ref.object) if not owner.ref.path else None
+    if kind not in modules.LIST_CONTAINERS or bounds is None or own is not None or owner.ref.object in state.escaped:
+        # A class of the file would be made with the slice for its constructor's argument.
         return Unknown("a slice of a module")
     inside = modules.children_of(state, owner.ref)[bounds]
     # torch keeps the names of the children in a sliced Sequential.

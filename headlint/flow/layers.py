@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import modules
+from headlint.flow.attributes import members
 from headlint.flow.calls import Arguments
 from headlint.flow.items import iterate
-from headlint.flow.state import Children, DictRecord, State
-from headlint.flow.value import NONE, Constant, DictRef, ListRef, Module, Tuple, Unknown, Value
-from headlint.history import Argument, ModuleRef, SymbolicSize
+from headlint.flow.state import Children, DictRecord, InstanceRecord, State
+from headlint.flow.value import NONE, Constant, DictRef, Instance, ListRef, Module, Tuple, Unknown, Value
+from headlint.history import Argument, MakeOpaque, ModuleRef, SymbolicSize
 from headlint.source.nodes import text_of
 from headlint.torchlib.layers import REQUIRED, find_layer
 from headlint.torchlib.parts import ANY, Part
@@ -103,6 +104,29 @@ def _wrap(run: Interpreter, state: State, kind: str, arguments: Arguments, node:
     if ref is None:
         return state.origin(node, text_of(node))
     return modules.make_container(state, kind, (("module", ref),), node)
+
+
+# With one of these of its own a class does not run and hold its parts as the container does.
+_OF_CONTAINERS = frozenset({"__call__", "__getitem__", "__iter__", "__len__", "forward"})
+
+
+def become_container(
+    run: Interpreter, state: State, owner: Instance, kind: str, arguments: Arguments, node: cst.CSTNode
+) -> bool:
+    """`super().__init__(...)` in a class built on a container: whether the instance is now such a container."""
+    record = state.heap.get(owner.identity)
+    if not isinstance(record, InstanceRecord) or record.escaped:
+        return False
+    if not _OF_CONTAINERS.isdisjoint(members(state, record.owner)):
+        return False
+    children = _children(state, kind, arguments, node)
+    if children is None:
+        return False
+    state.trace[:] = [e for e in state.trace if not isinstance(e, MakeOpaque) or e.object != owner.identity]
+    made = modules.make_container(state, kind, children, node, owner)
+    for name, value in record.attributes:
+        state.attributes[made.ref, name] = value
+    return True
 
 
 def _children(state: State, kind: str, arguments: Arguments, node: cst.CSTNode) -> Children | None:

@@ -147,12 +147,12 @@ def as_value(state: State, ref: ModuleRef | None) -> Value:
 def owner_of(state: State, identity: int) -> Class | None:
     """The class of the file of which an object is an instance, None for all other objects."""
     record = state.heap.get(identity)
-    return record.owner if isinstance(record, (InstanceRecord, ZooObject)) else None
+    return record.owner if isinstance(record, (InstanceRecord, ZooObject, ContainerObject)) else None
 
 
 def built_on(state: State, value: Value) -> Module | None:
-    """The model that an instance of a class built on one of torchvision's models is, None for any other value."""
-    if isinstance(value, Instance) and isinstance(state.heap.get(value.identity), ZooObject):
+    """The model or container that an instance of a class built on one of torch's own is, None for any other value."""
+    if isinstance(value, Instance) and isinstance(state.heap.get(value.identity), (ZooObject, ContainerObject)):
         return Module(ModuleRef(value.identity, ""))
     return None
 
@@ -388,11 +388,13 @@ def make_part(state: State, part: Part, arguments: tuple[tuple[str, Argument], .
     return Module(ModuleRef(identity, ""))
 
 
-def make_container(state: State, kind: str, children: Children, site: cst.CSTNode) -> Module:
-    """A new container over modules that exist."""
-    identity = state.identity()
+def make_container(
+    state: State, kind: str, children: Children, site: cst.CSTNode, owner: Instance | None = None
+) -> Module:
+    """A new container over modules that exist; `owner` is the instance of a class of the file that becomes it."""
+    identity = state.identity() if owner is None else owner.identity
     ref = ModuleRef(identity, "")
-    state.heap[identity] = ContainerObject(kind)
+    state.heap[identity] = ContainerObject(kind, owner=None if owner is None else owner_of(state, identity))
     state.children[ref] = children
     present = tuple((name, child) for name, child in children if child is not None)
     state.trace.append(MakeContainer(identity, kind, present, site=site))

@@ -124,9 +124,13 @@ class PartObject:
 
 @dataclass(frozen=True, slots=True)
 class ContainerObject:
-    """A container made by the code; its children are in the state's table."""
+    """A container made by the code; its children are in the state's table.
+
+    `owner` is the class of the file, built on such a container, of which it is an instance.
+    """
 
     kind: str
+    owner: Class | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
