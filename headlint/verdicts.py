@@ -124,8 +124,8 @@ class Replays:
 
 
 def _finding(program: Program, suspicion: Suspicion, judgement: Judgement, evidence: Evidence | None) -> Finding:
-    candidate, condition = suspicion.candidate, suspicion.condition
-    message = f"when {condition}, {candidate.message}" if condition else candidate.message
+    candidate = suspicion.candidate
+    message = suspicion.opening + candidate.message
     return Finding(
         code=candidate.code,
         span=program.span(candidate.site),

@@ -181,8 +181,18 @@ CONDITIONS = {
     "if isinstance(args.layers, str):": "when isinstance(args.layers, str), ",
     "if args.mode == 'full':\n        pass\n    else:": "when not (args.mode == 'full'), ",
     "if args.freeze and args.epochs > 2:": "when args.freeze and args.epochs > 2, ",
-    "if args.freeze or args.epochs > 2:": "",
-    "if args.first and args.second and args.third:": "",
+    "if args.freeze or args.epochs > 2:": "when args.freeze or args.epochs > 2, ",
+    "if not (args.freeze or args.epochs > 2):": "when not (args.freeze or args.epochs > 2), ",
+    "if args.first and args.second and args.third:": "when args.first and args.second and args.third, ",
+    "if (args.first\n            or args.second):": "when args.first or args.second, ",
+    "if args.first:\n      if args.second:\n       if args.third == 1:": (
+        "when args.first and args.second and args.third == 1, "
+    ),
+    "if args.first:\n      if args.second or args.third:": "when (args.second or args.third) and args.first, ",
+    "if not args.full:\n     if args.second:\n      if args.third:\n       if args.fourth:": (
+        "on some paths where args.fourth, "
+    ),
+    f"if args.{'very_' * 20}long:": "on some paths, ",
     "if True:": "",
     "print(args.freeze)\n    if args.verbose:\n        print(model)\n    if True:": "",
     "if not args.data:\n        raise ValueError('no data')\n    if True:": "",
@@ -197,6 +207,31 @@ def test_a_message_begins_with_the_condition_if_not_every_path_is_wrong(written:
     (finding,) = report.findings
     assert finding.code == "HL301"
     assert finding.message.startswith(f"{begins}this also freezes")
+
+
+CHOSEN = """
+def build(arch, n):
+    if arch.startswith("dense"): model = models.densenet121()
+    elif arch == "deep": model = models.vgg16()
+    elif arch in ("flat", "old"): model = models.alexnet()
+    else: model = models.resnet18()
+    model.{} = nn.Linear(512, n)
+    return model
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "begins"),
+    {
+        "fc": 'when arch.startswith("dense"), densenet121 never calls',
+        "classifier[6]": 'when arch == "deep", vgg16 feeds 4096',
+        "classifier": 'when arch.startswith("dense"), densenet121 feeds 1024',
+    }.items(),
+)
+def test_what_is_told_of_one_model_is_told_with_what_leads_to_it(place: str, begins: str) -> None:
+    with Linter(Settings(confirm="off")) as linter:
+        report = linter.lint_unguarded(IMPORTS + CHOSEN.format(place), "program.py")
+    assert begins in [finding.message[: len(begins)] for finding in report.findings]
 
 
 EXTRACTED = """

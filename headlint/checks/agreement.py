@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.conditions import condition_of
+from headlint.checks.conditions import opening
 from headlint.checks.doubts import may_use_parts, reckons_with_it
 from headlint.checks.mentions import is_named, reads_of
 from headlint.checks.paths import Paths, build_key
@@ -25,11 +25,11 @@ from headlint.source.program import Program
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A candidate on the history that gave it, and when its mistake happens if that is not always."""
+    """A candidate on the history that gave it; its message begins with when that happens if it is not always."""
 
     history: ModelHistory
     candidate: Candidate
-    condition: str = ""
+    opening: str = ""
 
 
 def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program) -> list[list[Suspicion]]:
@@ -58,14 +58,21 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
     if any(group[0].candidate.unforeseen for group in groups.values()):
         groups = {key: group for key, group in groups.items() if _may_be_told(group, program)}
     kept = (_standing(group, analysis, paths) for group in groups.values())
-    return [_with_condition(group, paths) for group in kept if group]
+    return [_opened(group, paths, analysis.histories) for group in kept if group]
 
 
-def _with_condition(group: Sequence[Suspicion], paths: Paths) -> list[Suspicion]:
-    builds = {build_key(one.history): paths.same_build(one.history) for one in group}
-    made = [history for histories in builds.values() for history in histories]
-    condition = condition_of([one.history for one in group], made)
-    return [replace(one, condition=condition) for one in group]
+def _opened(group: Sequence[Suspicion], paths: Paths, histories: Sequence[ModelHistory]) -> list[Suspicion]:
+    """The suspicions of one mistake, each with when it happens: what one message says of one model is told together."""
+    together: dict[str, list[Suspicion]] = {}
+    for suspicion in group:
+        together.setdefault(suspicion.candidate.message, []).append(suspicion)
+    openings: dict[str, str] = {}
+    for message, same in together.items():
+        builds = {build_key(one.history): paths.same_build(one.history) for one in same}
+        made = [history for histories in builds.values() for history in histories]
+        elsewhere = [history for history in histories if build_key(history) not in builds]
+        openings[message] = opening([one.history for one in same], made, elsewhere)
+    return [replace(one, opening=openings[one.candidate.message]) for one in group]
 
 
 def _may_be_told(group: Sequence[Suspicion], program: Program) -> bool:

@@ -161,7 +161,8 @@ def _histories(ended: Sequence[EndedPath], known_sites: AbstractSet[int]) -> tup
             same = seen.get(key)
             if same is not None:
                 # What only some of the paths assume is not needed for what happens to the model.
-                shared = tuple(one for one in same.conditions if one in path.state.conditions)
+                assumed = _assumed(path.state)
+                shared = tuple(one for one in same.conditions if one in assumed)
                 uses = tuple(dict.fromkeys((*same.uses, *uses_of(path.state, event.object))))
                 steps = tuple(dict.fromkeys((*same.steps, *_same_steps(path.state, same.state))))
                 if (shared, uses, steps) != (same.conditions, same.uses, same.steps):
@@ -169,12 +170,17 @@ def _histories(ended: Sequence[EndedPath], known_sites: AbstractSet[int]) -> tup
                 continue
             record = path.state.heap.get(event.object)
             if isinstance(record, ZooObject):
-                conditions = path.state.conditions
+                conditions = _assumed(path.state)
                 uses = tuple(uses_of(path.state, event.object))
                 steps = tuple(path.state.steps)
                 complete = path.complete
                 seen[key] = ModelHistory(event, record.builder, events, conditions, complete, path.state, uses, steps)
     return tuple(seen.values())
+
+
+def _assumed(state: State) -> tuple[tuple[Symbol, bool], ...]:
+    """The tests and conditions of a path in which it differs from others."""
+    return (*state.tests, *state.conditions)
 
 
 def _same_steps(state: State, other: State) -> Iterator[Step]:

@@ -112,6 +112,8 @@ def _forget_differences(left: State, right: State) -> State:
         shared.update(_still_pinned(left, right, left.assumptions.keys() - shared.keys()))
     left.assumptions = shared
     left.conditions = tuple(condition for condition in left.conditions if condition in also)
+    if left.tests:
+        left.tests = tuple(test for test in left.tests if test in right.tests)
     if left.modes != right.modes or list(left.modes) != list(right.modes):
         _join_modes(left, right)
     for number in left.spent.keys() | right.spent.keys():

@@ -171,6 +171,7 @@ class State:
     `undone` and `frozen_by_eval` are modules as in the next `Step`.
     `written` are the attributes of unknown objects that the code has assigned, with their owners.
     `passed` is the path as it was when it last came by a statement that is watched for, if it did.
+    `conditions` are what was assumed, one by one; `tests` the statements' tests of several conditions as a whole.
     """
 
     frames: dict[int, dict[str, Value]] = field(default_factory=lambda: {0: {}})
@@ -197,6 +198,7 @@ class State:
     operations: list[Operation] | None = None
     assumptions: dict[Symbol, Value] = field(default_factory=dict)
     conditions: tuple[tuple[Symbol, bool], ...] = ()
+    tests: tuple[tuple[Symbol, bool], ...] = ()
     completion: Completion | None = None
     returned: Value = NONE
     counts: dict[int, int] = field(default_factory=dict)
@@ -235,6 +237,7 @@ class State:
             None if self.operations is None else self.operations.copy(),
             self.assumptions.copy(),
             self.conditions,
+            self.tests,
             self.completion,
             self.returned,
             self.counts.copy(),
@@ -318,6 +321,7 @@ _PATH_FIELDS = (
     "operations",
     "assumptions",
     "conditions",
+    "tests",
     "completion",
     "returned",
     "counts",

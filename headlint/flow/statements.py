@@ -188,7 +188,18 @@ def tested(run: Interpreter, state: State, test: cst.BaseExpression) -> list[tup
             ways.append((path, truth))
         else:
             ways.extend((way, answer == Constant(True)) for way, answer in run.both_ways(path, value))
+    if len(ways) > 2:
+        _note_whole(state, test, ways)
     return ways
+
+
+def _note_whole(state: State, test: cst.BaseExpression, ways: list[tuple[State, bool]]) -> None:
+    """Note the outcome of a test of several conditions: different ones lead to the same side of it."""
+    asked = len(state.conditions)
+    conditions = dict.fromkeys(symbol for way, _ in ways for symbol, _ in way.conditions[asked:])
+    whole = Symbol("test", (Constant(text_of(test)), *conditions), text_of(test))
+    for way, truth in ways:
+        way.tests = (*way.tests, (whole, truth))
 
 
 def _if(run: Interpreter, node: cst.If, state: State) -> list[State]:

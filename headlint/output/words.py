@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
+from headlint.checks.conditions import telling, written
 from headlint.checks.places import joined, spelled
 from headlint.flow.histories import ModelHistory
 from headlint.history import (
@@ -212,9 +213,7 @@ def _without_parts(events: list[AnyEvent]) -> Iterator[AnyEvent]:
 
 
 def conditions(histories: Sequence[ModelHistory]) -> list[str]:
-    """What was assumed on all of these paths, without what a value is not where it is known what it is."""
+    """What was assumed on all of these paths, without what goes without saying."""
     first, *others = (history.conditions for history in histories)
-    common = [one for one in first if all(one in other for other in others)]
-    known = [symbol.operands[0] for symbol, truth in common if truth and symbol.op == "=="]
-    told = [one for one in common if one[1] or one[0].op not in ("==", "in") or one[0].operands[0] not in known]
-    return list(dict.fromkeys(symbol.text if truth else f"not ({symbol.text})" for symbol, truth in told))
+    common = telling(one for one in first if all(one in other for other in others))
+    return list(dict.fromkeys(map(written, common)))

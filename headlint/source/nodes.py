@@ -175,8 +175,17 @@ def _literal_text(node: Any, depth: int) -> str:
     return text
 
 
+_OPERATIONS = frozenset({cst.BinaryOperation, cst.BooleanOperation, cst.Comparison, cst.UnaryOperation})
+
+
+def _part_text(node: Any, depth: int) -> str:
+    """A part of an expression, in parentheses where the code has them around an operation."""
+    text = text_of(node, depth)
+    return f"({text})" if type(node) in _OPERATIONS and node.lpar else text
+
+
 def _attribute_text(node: cst.Attribute, depth: int) -> str:
-    return f"{text_of(node.value, depth)}.{node.attr.value}"
+    return f"{_part_text(node.value, depth)}.{node.attr.value}"
 
 
 def _call_text(node: cst.Call, depth: int) -> str:
@@ -193,19 +202,19 @@ def _subscript_text(node: cst.Subscript, depth: int) -> str:
 
 
 def _binary_text(node: cst.BinaryOperation | cst.BooleanOperation, depth: int) -> str:
-    return f"{text_of(node.left, depth)} {operator_text(node.operator)} {text_of(node.right, depth)}"
+    return f"{_part_text(node.left, depth)} {operator_text(node.operator)} {_part_text(node.right, depth)}"
 
 
 def _comparison_text(node: cst.Comparison, depth: int) -> str:
     if len(node.comparisons) > 1:
         return "..."
     target = node.comparisons[0]
-    return f"{text_of(node.left, depth)} {operator_text(target.operator)} {text_of(target.comparator, depth)}"
+    return f"{_part_text(node.left, depth)} {operator_text(target.operator)} {_part_text(target.comparator, depth)}"
 
 
 def _unary_text(node: cst.UnaryOperation, depth: int) -> str:
     word = operator_text(node.operator)
-    return f"{word}{' ' if word == 'not' else ''}{text_of(node.expression, depth)}"
+    return f"{word}{' ' if word == 'not' else ''}{_part_text(node.expression, depth)}"
 
 
 def _display_text(node: cst.Tuple | cst.List, depth: int) -> str:
