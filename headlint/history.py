@@ -64,6 +64,7 @@ class Event:
 class Build(Event):
     """A torchvision builder makes object number `object`; `weighted` says that weights were asked for.
 
+    `backbone` says that the model has none of its own and its backbone has, of which the builder then freezes a part.
     `weights` are the arguments that say which, as the code gives them: weights, weights_backbone, pretrained and
     pretrained_backbone. They count only where the builder is `refused`, as it is thought to raise by itself;
     everywhere else a replay leaves them out.
@@ -75,6 +76,7 @@ class Build(Event):
     weighted: bool
     weights: tuple[tuple[str, Argument | WeightsMember], ...] = ()
     refused: bool = False
+    backbone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,6 +484,8 @@ class _Writer:
             case Build():
                 step: dict[str, Json] = {"do": "build", "object": self.number(event.object), "builder": event.builder}
                 step.update(arguments=self.named(event.arguments), weighted=event.weighted)
+                if event.backbone:
+                    step.update(backbone=True)
                 if event.refused:
                     step.update(refused=True, weights=self.named(event.weights))
                 return step

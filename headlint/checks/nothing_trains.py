@@ -30,7 +30,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         # Told where the flag is written.
         return
     for index, event in made:
-        if event.site is None or event.parameters is None or not _frozen_before(trace[:index], own):
+        if event.site is None or event.parameters is None or not _frozen_before(history, trace[:index], own):
             continue
         empty = not event.parameters and not event.groups
         if not (_is_alone(history) if empty else event.parameters and own.issuperset(event.parameters)):
@@ -42,9 +42,9 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         yield Candidate(CODE, event.site, event.site, message, hint, claim, speculative=False)
 
 
-def _frozen_before(trace: Sequence[AnyEvent], own: AbstractSet[ParameterRef]) -> bool:
+def _frozen_before(history: ModelHistory, trace: Sequence[AnyEvent], own: AbstractSet[ParameterRef]) -> bool:
     """Whether all of these parameters are frozen by what the path has done so far."""
-    flags: dict[ParameterRef, bool] = {}
+    flags = dict.fromkeys(history.frozen_by_builder, False)
     for event in trace:
         if isinstance(event, SetFlag):
             flags.update(dict.fromkeys(event.parameters, event.value))

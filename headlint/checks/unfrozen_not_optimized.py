@@ -43,7 +43,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
 def _unfrozen(history: ModelHistory, optimizer: Stepping) -> Iterator[tuple[cst.CSTNode, frozenset[ParameterRef]]]:
     """What each statement between the making of an optimizer and its last step gives back its flags."""
     trace = history.state.trace
-    flags = _flags(trace[: optimizer.made])
+    flags = {**dict.fromkeys(history.frozen_by_builder, False), **_flags(trace[: optimizer.made])}
     found: dict[int, tuple[cst.CSTNode, set[ParameterRef]]] = {}
     for event in trace[optimizer.made : optimizer.steps]:
         if isinstance(event, SetFlag) and event.site is not None:

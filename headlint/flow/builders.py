@@ -15,9 +15,9 @@ from headlint.flow.items import iterate
 from headlint.flow.refusals import ignored, is_certain, refusal
 from headlint.flow.state import InstanceRecord, State, ZooObject
 from headlint.flow.value import Constant, External, Instance, ListRef, Module, Tuple, Unknown, Value
-from headlint.history import Argument, Build, MakeOpaque, ModuleRef, SymbolicSize, WeightsMember
+from headlint.history import Argument, Build, MakeOpaque, ModuleRef, ParameterRef, SymbolicSize, WeightsMember
 from headlint.source.nodes import text_of
-from headlint.zoo import builder_names, find_builder, tree
+from headlint.zoo import builder_names, find_builder, has_backbone_weights, tree
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -62,19 +62,25 @@ def build(
     if refused is not None or (weighted and sizes.get("num_classes", builder.classes) != builder.classes):
         return Unknown(f"'{text_of(node)}' raises")
     unread = ignored(builder, sizes)
-    made = tree(builder, {name: value for name, value in sizes.items() if name not in unread}, bool(weighted))
+    read = {name: value for name, value in sizes.items() if name not in unread}
+    backbones = _backbone_weights(run, state, builder, arguments)
+    made = tree(builder, {**read, **backbones[0]}, bool(weighted))
     if made is None:
         return Unknown(f"an argument of '{text_of(node)}' changes the model")
-    if weighted is None and tree(builder, sizes, True) is not made:
+    if weighted is None and tree(builder, {**sizes, **backbones[0]}, True) is not made:
         return Unknown(f"whether '{text_of(node)}' has weights changes the model")
+    if any(tree(builder, {**read, **other}, bool(weighted)) is not made for other in backbones[1:]):
+        return Unknown(f"whether the backbone of '{text_of(node)}' has weights changes the model")
     identity = state.identity() if owner is None else owner.identity
     own_class = None if owner is None else modules.owner_of(state, identity)
     state.heap[identity] = ZooObject(builder, made, bool(weighted), own_class)
+    state.flags.update((ParameterRef(identity, path), False) for path in made.frozen)
     # A symbolic dropout or flag is no size, and the builder would refuse its witness.
     plain = tuple(
         (k, v) for k, v in sizes.items() if k == "num_classes" or k in unread or not isinstance(v, SymbolicSize)
     )
-    state.trace.append(Build(identity, builder.name, plain, bool(weighted), site=node))
+    backbone = has_backbone_weights(builder, backbones[0], bool(weighted))
+    state.trace.append(Build(identity, builder.name, plain, bool(weighted), backbone=backbone, site=node))
     return Module(ModuleRef(identity, ""))
 
 
@@ -120,6 +126,17 @@ def _has_member(builder: Builder, enum: str, member: str) -> bool:
     """Whether this is a member of the builder's own weights, or else of any other's."""
     others = () if enum == builder.weights_enum else filter(None, map(find_builder, builder_names()))
     return any(other.weights_enum == enum and member in ("DEFAULT", *other.weights) for other in (builder, *others))
+
+
+def _backbone_weights(
+    run: Interpreter, state: State, builder: Builder, arguments: Arguments
+) -> tuple[dict[str, str | None], ...]:
+    """What the call says of weights for a backbone, as the zoo has it; several where that is not known."""
+    given = arguments.get(None, "weights_backbone") or arguments.get(None, "pretrained_backbone")
+    if given is None or "weights_backbone" not in builder.parameters:
+        return ({},)
+    asked = _asks_for_weights(run, state, given)
+    return tuple({"weights_backbone": "DEFAULT" if asks else None} for asks in (True, False) if asked in (asks, None))
 
 
 def _asks_for_weights(run: Interpreter, state: State, weights: Value) -> bool | None:

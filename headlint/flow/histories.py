@@ -61,6 +61,13 @@ class ModelHistory:
             for event in self.events
         )
 
+    @property
+    def frozen_by_builder(self) -> tuple[ParameterRef, ...]:
+        """What the builder leaves frozen: a part of a detection model's backbone that has weights."""
+        made = self.state.heap[self.build.object]
+        assert isinstance(made, ZooObject)
+        return tuple(ParameterRef(self.build.object, path) for path in sorted(made.tree.frozen))
+
     @cached_property
     def occurrence(self) -> int:
         """How many models the same code has made before this one on the same path."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headlint.zoo.builders import Builder, Head, builder_at, builder_names, find_builder, head_names, nearest
 from headlint.zoo.trees import Multiple, Node, Tree
-from headlint.zoo.variants import tree
+from headlint.zoo.variants import has_backbone_weights, tree
 
 __all__ = [
     "Builder",
@@ -15,6 +15,7 @@ __all__ = [
     "builder_at",
     "builder_names",
     "find_builder",
+    "has_backbone_weights",
     "head_names",
     "nearest",
     "tree",

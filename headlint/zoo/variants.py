@@ -18,8 +18,9 @@ def tree(builder: Builder, arguments: Mapping[str, object], weighted: bool) -> T
     """The module tree that `builder(**arguments)` makes; None where the data does not know, or the call raises.
 
     `weighted` says that weights are loaded: the member that `arguments["weights"]` names, else the default one.
-    The sizes that follow `num_classes` hold the very object given for it, be it a number or not. Detection and
-    segmentation builders give their backbone weights unless `weights_backbone` is None in `arguments`.
+    The sizes that follow `num_classes` hold the very object given for it, be it a number or not. `weights_backbone`
+    is None in `arguments` for a backbone without weights; left out, a detection or segmentation builder does as it
+    does by default.
     """
     data = builder_part(builder.name)
     assert data is not None
@@ -57,6 +58,15 @@ def tree(builder: Builder, arguments: Mapping[str, object], weighted: bool) -> T
     return known
 
 
+def has_backbone_weights(builder: Builder, arguments: Mapping[str, object], weighted: bool) -> bool:
+    """Whether `builder(**arguments)` loads weights for its backbone only, as those of detection models may."""
+    data = builder_part(builder.name)
+    assert data is not None
+    if weighted or "weights_backbone" not in data["axes"]:
+        return False
+    return arguments.get("weights_backbone", data["defaults"].get("weights_backbone", "DEFAULT")) is not None
+
+
 def _same(value: object, other: object) -> bool:
     return type(value) is type(other) and value == other
 
@@ -66,6 +76,12 @@ def _variant(data: dict[str, Any], arguments: Mapping[str, object], weighted: bo
 
     None if the call raises, or if arguments that are not known decide between several.
     """
+    if not weighted and data["defaults"].get("weights_backbone", "") is None and arguments.get("weights_backbone"):
+        # The data has no such call. Builders freeze a backbone with weights, no matter whose weights they are, and
+        # those that do not give it any by default make it of the same layers: _validate_trainable_layers.
+        others = {name: value for name, value in arguments.items() if name != "weights_backbone"}
+        plain, trained = _variant(data, others, False), _variant(data, {**others, "weights": "DEFAULT"}, True)
+        return (plain[0], trained[1], plain[2]) if plain and trained and plain[0] == trained[0] else None
     variants = data["variants"]
     keys = [""]
     for axis in data["axes"]:

@@ -108,9 +108,10 @@ class Replay:
             return
         arguments = self.recipe.arguments(event, NOT_FOR_BUILDERS)
         accepted = inspect.signature(builder).parameters
-        for unweighted in ("weights", "weights_backbone"):
-            if unweighted in accepted:
-                arguments[unweighted] = None
+        if "weights" in accepted:
+            arguments["weights"] = None
+        if "weights_backbone" in accepted:
+            arguments["weights_backbone"] = "DEFAULT" if event.get("backbone") else None
         if event.get("weighted"):
             arguments["weights"] = self.default_weights(name, quantized="quantize" in accepted)
         if "progress" in accepted:
