@@ -130,6 +130,26 @@ SILENT = {
 }
 
 
+ONE_SIGMOID = "model.fc = nn.Sequential(nn.Linear(512, 1), nn.Sigmoid())\n"
+ONE_CAUSE = {
+    "a sigmoid in the head": (ONE_SIGMOID + CE + "loss(model(x), y)", "HL402", "use BCELoss"),
+    "a sigmoid behind the model": (ONE + CE + "loss(torch.sigmoid(model(x)), y)", "HL402", "use BCELoss"),
+    "a log-softmax behind it": (
+        "model.fc = nn.Sequential(nn.Linear(512, 1), nn.LogSoftmax(dim=1))\n" + CE + "loss(model(x), y)",
+        "HL402",
+        "use BCEWithLogitsLoss",
+    ),
+    "a loss for one output": (ONE_SIGMOID + "nn.BCEWithLogitsLoss()(model(x), y)", "HL401", "leave out the Sigmoid"),
+}
+
+
+@pytest.mark.parametrize(("text", "code", "says"), ONE_CAUSE.values(), ids=ONE_CAUSE.keys())
+def test_one_output_has_one_cause(text: str, code: str, says: str) -> None:
+    (finding,) = findings(text)
+    assert finding.code == code
+    assert says in finding.hint
+
+
 @pytest.mark.parametrize("text", SILENT.values(), ids=SILENT.keys())
 def test_silent(text: str) -> None:
     assert findings(text) == ()
@@ -214,6 +234,7 @@ def test_the_real_numbers_behind_a_model_decide(kind: str, dim: int, verdict: st
 @needs_torch
 def test_the_real_loss_and_gradient_decide() -> None:
     claim = OneLogitLoss(ModuleRef(1, ""))
+    assert judged(claim, linear(1), ("Sigmoid", {}))[0] == "confirmed"
     evidence = "forward returns (2, 1), its cross entropy is 0.0, its largest gradient 0.0"
     assert judged(claim, linear(1)) == ("confirmed", evidence)
     assert judged(claim, linear(2))[0] == "refuted"

@@ -8,7 +8,7 @@ from functools import partial
 import libcst as cst
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.outputs import Last, last_step, losses
+from headlint.checks.outputs import SQUEEZED, SUMMED, Last, last_step, losses, one_score
 from headlint.claims import OutputsNormalised
 from headlint.flow.histories import ModelHistory
 from headlint.flow.outputs import Use
@@ -19,9 +19,6 @@ from headlint.mends.steps import left_out, operand_of_function
 
 CODE = "HL401"
 
-# Whose rows sum to one, and whose numbers only lie between 0 and 1.
-_SUMMED = frozenset("Softmax Softmax2d softmax".split())
-_SQUEEZED = frozenset("Sigmoid sigmoid".split())
 _FUNCTIONS = {"CrossEntropyLoss": "log-softmax", "BCEWithLogitsLoss": "sigmoid", "MultiLabelSoftMarginLoss": "sigmoid"}
 # What leads to the output of the main head, from a tensor, a dict or a named tuple.
 _MAIN = ((), ("out",), ("logits",), (0,))
@@ -32,13 +29,16 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     for use in losses(history, *_FUNCTIONS):
         if use.steps not in _MAIN:
             continue
+        if use.name == "CrossEntropyLoss" and one_score(history, use.target) is not None:
+            # It learns nothing with or without the softmax: HL402.
+            continue
         if use.squash is not None:
             yield from _behind(history, use, use.squash)
             continue
         last = last_step(history, use.target)
-        if last is None or last.site is None or last.kind not in _SUMMED | _SQUEEZED:
+        if last is None or last.site is None or last.kind not in SUMMED | SQUEEZED:
             continue
-        summed = last.kind in _SUMMED
+        summed = last.kind in SUMMED
         if summed and last.sizes.get("dim") not in (None, 1, -1):
             continue
         message, hint = _told(use, last.kind)

@@ -18,6 +18,11 @@ from headlint.torchlib.layers import find_layer
 # Modules around modules that are gone into, and steps of a forward that are gone back.
 _DEEPEST = 12
 _IDLE_KINDS = frozenset("Identity Dropout Flatten Unflatten".split())
+# Whose rows sum to one, and whose numbers only lie between 0 and 1.
+SUMMED = frozenset("Softmax Softmax2d softmax".split())
+SQUEEZED = frozenset("Sigmoid sigmoid".split())
+_OF_SCORES = SUMMED | SQUEEZED | frozenset("LogSoftmax log_softmax LogSigmoid".split())
+_WIDTHS = {"Linear": "out_features", "Conv2d": "out_channels"}
 _IDLE_STEPS = frozenset("dropout contiguous flatten reshape squeeze unsqueeze".split())
 
 
@@ -76,6 +81,14 @@ def define_of(history: ModelHistory, ref: ModuleRef) -> Define | None:
 def last_step(history: ModelHistory, ref: ModuleRef) -> Last | None:
     """What makes the output of a module, None where that is not known."""
     return next(steps_back(history, ref), None)
+
+
+def one_score(history: ModelHistory, ref: ModuleRef) -> Last | None:
+    """The layer of the code that gives the one score which a module returns, as it is or made a probability."""
+    scores = next((step for step in steps_back(history, ref) if step is None or step.kind not in _OF_SCORES), None)
+    if scores is None or scores.site is None or scores.sizes.get(_WIDTHS.get(scores.kind, "")) != 1:
+        return None
+    return scores
 
 
 def steps_back(history: ModelHistory, ref: ModuleRef, depth: int = 0) -> Iterator[Last | None]:
