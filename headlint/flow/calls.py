@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import modules
-from headlint.flow.attributes import class_attribute, inherited, is_module_class, owner_of_dict
+from headlint.flow.attributes import class_attribute, is_module_class, owner_of_dict
 from headlint.flow.gradients import recording_in
 from headlint.flow.items import IDLE, iterate
 from headlint.flow.merge import merge
@@ -27,16 +27,13 @@ from headlint.flow.value import (
     Module,
     Parameter,
     Partial,
-    Super,
     Symbol,
     Tuple,
     Unknown,
     Value,
 )
-from headlint.history import AnyEvent, MakeOpaque, ModuleRef, SetFlag, modules_of
+from headlint.history import AnyEvent, ModuleRef, SetFlag, modules_of
 from headlint.source.nodes import descend, parts, text_of
-from headlint.torchlib.constructors import constructor_at
-from headlint.torchlib.names import layer_kind
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -129,6 +126,8 @@ def call(run: Interpreter, state: State, function: Value, arguments: Arguments, 
 
             return call_method(run, state, function, arguments, node)
         case Class():
+            from headlint.flow.instances import instantiate
+
             return instantiate(run, state, function, arguments, node)
         case External():
             from headlint.flow.externals import call_external
@@ -376,62 +375,6 @@ def _has_yield(function: cst.CSTNode) -> bool:
 
 
 _SCOPES = frozenset({cst.FunctionDef, cst.ClassDef, cst.Lambda})
-
-
-def instantiate(run: Interpreter, state: State, owner: Class, arguments: Arguments, node: cst.CSTNode) -> Value:
-    """A new instance of a class of the file, its `__init__` followed."""
-    from headlint.flow.records import fill, is_record_class
-
-    identity = state.identity()
-    instance = Instance(identity)
-    state.heap[identity] = InstanceRecord(owner, ())
-    if is_module_class(state, owner):
-        state.trace.append(MakeOpaque(identity, owner.node.name.value, site=node))
-    initializer = class_attribute(state, owner, "__init__")
-    if isinstance(initializer, Function):
-        call_function(run, state, initializer, replace(arguments, positional=(instance, *arguments.positional)), node)
-    elif is_record_class(owner):
-        fill(run, state, instance, owner, arguments, node)
-    elif not _initialise_base(run, state, instance, owner, arguments, node):
-        if arguments.values or not arguments.complete:
-            # A constructor out of sight does what it likes with these.
-            state.heap[identity] = InstanceRecord(owner, (), escaped=True)
-        for value in arguments.values:
-            run.hand_over(state, value, f"'{text_of(node)}' is called with it", node)
-    return instance
-
-
-def call_super(
-    run: Interpreter, state: State, receiver: Super, name: str, arguments: Arguments, node: cst.CSTNode
-) -> Value:
-    """`super().name(...)` where no class of the file defines it."""
-    if name == "__init__":
-        if isinstance(receiver.receiver, Instance):
-            _initialise_base(run, state, receiver.receiver, receiver.owner, arguments, node)
-        return NONE
-    found = inherited(state, receiver.owner, name)
-    if isinstance(found, Function):
-        return call(run, state, Method(receiver.receiver, name, found), arguments, node)
-    return call(run, state, Method(receiver.receiver, name), arguments, node)
-
-
-def _initialise_base(
-    run: Interpreter, state: State, instance: Instance, owner: Class, arguments: Arguments, node: cst.CSTNode
-) -> bool:
-    """The constructor of a base out of sight: whether it is known, as it is that of a model or of a Sequential."""
-    from headlint.flow.builders import become_model
-    from headlint.flow.layers import become_container
-
-    for base in owner.bases:
-        if isinstance(base, Class) and _initialise_base(run, state, instance, base, arguments, node):
-            return True
-        constructor = constructor_at(base.name) if isinstance(base, External) else None
-        if constructor is not None:
-            become_model(run, state, instance, constructor, arguments, node)
-            return True
-        if isinstance(base, External) and layer_kind(base.name) == "Sequential":
-            return become_container(run, state, instance, "Sequential", arguments, node)
-    return False
 
 
 def as_set(state: State, items: Sequence[Value], complete: bool = True) -> ListRef:

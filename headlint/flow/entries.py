@@ -9,7 +9,8 @@ import libcst as cst
 
 from headlint.flow import modules
 from headlint.flow.attributes import methods_of
-from headlint.flow.calls import Arguments, instantiate
+from headlint.flow.calls import Arguments
+from headlint.flow.instances import instantiate
 from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget
 from headlint.flow.outputs import forget_modes
 from headlint.flow.reach import identifiers, reaching

@@ -17,6 +17,7 @@ from headlint.flow.calls import Arguments, Handler
 from headlint.flow.copies import deep_copy, shallow_copy
 from headlint.flow.gradients import NAMES as GRAD_MODES
 from headlint.flow.gradients import grad_mode
+from headlint.flow.instances import initialise_as
 from headlint.flow.items import lose_sight
 from headlint.flow.layers import make_module, make_part
 from headlint.flow.moves import accelerator
@@ -76,6 +77,8 @@ def call_external(run: Interpreter, state: State, name: str, arguments: Argument
         return make_part(run, state, part, arguments, node)
     if is_optimizer(name):
         return make_optimizer(run, state, name.rpartition(".")[2], arguments, node)
+    if name.endswith(".__init__") and initialise_as(run, state, name.removesuffix(".__init__"), arguments, node):
+        return NONE
     if gives_back(name):
         lose_sight(run, state, arguments.values, node)
     elif not is_harmless(name):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import mappings, modules
-from headlint.flow.calls import Arguments, call_super
+from headlint.flow.calls import Arguments
+from headlint.flow.instances import call_super
 from headlint.flow.module_methods import METHODS, unknown_method
 from headlint.flow.operations import STRING_METHODS, apply
 from headlint.flow.optimizers import optimizer_method
