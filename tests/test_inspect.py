@@ -106,8 +106,20 @@ def test_what_raises_is_told_with_its_place(inspected: Models) -> None:
     )
     (model,) = inspected(text)
     assert (model["raised_in"], at(model["root"], "bn1")["state"]) == ("bn1", "raises")
+    assert at(model["root"], "bn1")["arrived"] == [2, 3, 224, 224]
     assert model["output"] == ""
     assert model["memory"]["kept"] is None
+
+
+@needs_torch
+def test_a_model_for_large_pictures_is_shown_with_a_smaller_one(headlint: Run, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\nfrom torchvision.models.segmentation import lraspp_mobilenet_v3_large\n"
+        "model = lraspp_mobilenet_v3_large()\nmodel.classifier.high_classifier = nn.Conv2d(100, 4, 1)\n"
+    )
+    done = headlint("inspect", "net.py", cwd=tmp_path)
+    assert "input: 3x224x224, in batches of 2, smaller than the 3x520x520 that the model is meant for\n" in done.stdout
+    assert "; (2, 128, 28, 28) arrives at 'classifier.high_classifier'\n" in done.stdout
 
 
 @needs_torch
@@ -184,6 +196,7 @@ def part(name: str, state: Any, *children: Part, new: str = "", parameters: int 
 def test_what_is_the_same_from_top_to_bottom_is_one_line() -> None:
     same = [part(str(number), "frozen") for number in range(7)]
     root = part("", "partly", part("body", "frozen", *same), part("tail", "partly", *same, part("7", "trains")))
+    assert [row.shapes for row in folded(root)] == ["3 -> 3"] * 4
     assert [(row.depth, row.name) for row in folded(root)] == [(0, "body"), (0, "tail"), (1, "0 ... 6"), (1, "7")]
 
 

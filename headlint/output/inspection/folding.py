@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from headlint.output.facts import size
 from headlint.output.inspection.model import Part
 
 # Parts of one kind that stand side by side before they are told as one.
@@ -23,6 +24,14 @@ class Row:
         """What to call it: `layer1`, `0 ... 27`."""
         first, last = self.parts[0], self.parts[-1]
         return first.name if len(self.parts) == 1 else f"{first.name} ... {last.name}"
+
+    @property
+    def shapes(self) -> str:
+        """What arrives at it and what leaves it, without the batch: `512 -> 10`; "" where forward does not call it."""
+        arrived, returned = self.parts[0].arrived, self.parts[-1].returned
+        if arrived is None:
+            return ""
+        return f"{size(arrived[1:])} -> {'' if returned is None else size(returned[1:])}".rstrip()
 
 
 def folded(root: Part) -> Iterator[Row]:

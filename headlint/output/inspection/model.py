@@ -95,6 +95,7 @@ class Inspection:
     """One model on one path (or several that do the same): what the code does, and what a replay of it saw.
 
     `steps` are lines with what happens there. `failed` says why there was nothing to see; then `root` is None.
+    `input` is what forward ran on, and `usual` what the model is meant for, batch first both.
     `output` and `training_output` are shapes as the user would see them, "" where there are none; `raised` is what
     torch says, and `raised_in` the place of the module in which it was raised. `stand_ins` are sizes that the code
     does not give, with the numbers that stand for them.
@@ -111,6 +112,7 @@ class Inspection:
     failed: str = ""
     root: Part | None = None
     input: Shape | None = None
+    usual: Shape | None = None
     output: str = ""
     classes: tuple[str, ...] = ()
     training_output: str = ""

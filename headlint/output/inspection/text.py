@@ -10,7 +10,7 @@ from headlint.output.inspection.words import facts, state_of
 from headlint.output.terminal import Palette
 
 # The widest that says what a module is, before it is cut.
-WIDEST = 44
+WIDEST = 36
 
 
 def text_lines(inspection: Inspection, palette: Palette) -> Iterator[str]:
@@ -32,8 +32,9 @@ def text_lines(inspection: Inspection, palette: Palette) -> Iterator[str]:
 def _tree(rows: list[Row], palette: Palette) -> Iterator[str]:
     names = ["  " * row.depth + row.name for row in rows]
     kinds = [_kind(row) for row in rows]
+    shapes = [row.shapes for row in rows]
     numbers = [_parameters(row) for row in rows]
-    columns = [max(map(len, column)) for column in (names, kinds, numbers)]
+    columns = [max(map(len, column)) for column in (names, kinds, shapes, numbers)]
     colours: dict[State, str] = {
         "raises": palette.code,
         "unused": palette.unconfirmed,
@@ -43,9 +44,9 @@ def _tree(rows: list[Row], palette: Palette) -> Iterator[str]:
         "frozen": palette.hint,
         "plain": palette.faint,
     }
-    for row, name, kind, number in zip(rows, names, kinds, numbers, strict=True):
+    for row, name, kind, shape, number in zip(rows, names, kinds, shapes, numbers, strict=True):
         part = row.parts[0]
-        cells = f"  {name:{columns[0]}}  {kind:{columns[1]}}  {number:>{columns[2]}}"
+        cells = f"  {name:{columns[0]}}  {kind:{columns[1]}}  {shape:{columns[2]}}  {number:>{columns[3]}}"
         state = state_of(part)
         yield f"{cells}  {colours[part.state]}{state}{palette.end}" if state else cells.rstrip()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from headlint.claims.arrivals import arrival_text
 from headlint.output.facts import counted, in_bytes, size
 from headlint.output.inspection.model import Inspection, Memory, OptimizerFacts, Part, State
 
@@ -38,9 +39,11 @@ def facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
     if root is None:
         return
     if inspection.input is not None:
-        yield "input", f"{size(inspection.input[1:])}, in batches of {inspection.input[0]}"
+        meant = inspection.usual if inspection.usual != inspection.input else None
+        smaller = f", smaller than the {size(meant[1:])} that the model is meant for" if meant else ""
+        yield "input", f"{size(inspection.input[1:])}, in batches of {inspection.input[0]}{smaller}"
     if inspection.raised:
-        yield "forward", f"{inspection.raised}{f', in {inspection.raised_in}' if inspection.raised_in else ''}"
+        yield "forward", inspection.raised + _where(inspection)
     if inspection.output:
         yield "output", inspection.output + _classes(inspection)
     if inspection.training_output and inspection.training_output != inspection.output:
@@ -52,6 +55,16 @@ def facts(inspection: Inspection) -> Iterator[tuple[str, str]]:
         yield "memory", _memory(inspection.memory)
     for text, number in inspection.stand_ins:
         yield "stand-in", f"{number} stands for {text}, which the code does not give"
+
+
+def _where(inspection: Inspection) -> str:
+    """The part in which forward raises, with what arrives there."""
+    if not inspection.raised_in or inspection.root is None:
+        return ""
+    part = next((part for part in inspection.root.below() if part.place == inspection.raised_in), None)
+    if part is None or part.arrived is None:
+        return f", in {inspection.raised_in}"
+    return f"; {arrival_text(part.arrived, inspection.raised_in)}"
 
 
 def _classes(inspection: Inspection) -> str:
