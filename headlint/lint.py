@@ -274,11 +274,15 @@ def _failure(error: Exception) -> str:
 @contextmanager
 def collector_at_rest() -> Iterator[None]:
     """Keep Python's cycle collector from walking the trees of a file again and again while they are made and read."""
+    from headlint.source.nodes import text_of
+
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        # Nor is it to walk the nodes whose texts are known, which nobody asks for any more.
+        text_of.cache_clear()
         if was_on:
             gc.enable()
 
