@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -94,7 +94,7 @@ def count_statements(body: Sequence[cst.CSTNode]) -> int:
         here = pending.pop()
         total += 1
         if type(here) is not cst.SimpleStatementLine:
-            pending.extend(part for part in parts(here) if isinstance(part, _BLOCKS))
+            pending.extend([part for part in parts(here) if _is_block(type(part))])
     return total
 
 
@@ -132,6 +132,12 @@ _BLOCKS = (
     cst.ExceptStarHandler,
     cst.MatchCase,
 )
+
+
+@cache
+def _is_block(kind: type) -> bool:
+    """Whether nodes of a class hold statements: libcst's classes are abstract, and slow to tell it of each node."""
+    return issubclass(kind, _BLOCKS)
 
 
 def holds(node: cst.CSTNode, wanted: cst.CSTNode) -> bool:
