@@ -110,7 +110,7 @@ def _holds(container: MakeContainer, ref: ModuleRef) -> bool:
 
 
 def _has_parameters(history: ModelHistory, ref: ModuleRef) -> bool:
-    return next(modules.parameters_of(history.state, ref), None) is not None
+    return bool(modules.parameters_of(history.state, ref))
 
 
 def _is_used_as_it_is(history: ModelHistory) -> bool:

@@ -87,7 +87,7 @@ def _stays(history: ModelHistory, layer: ModuleRef, position: int) -> bool:
     objects = modules.objects_in(history.state, layer)
     if not all(isinstance(history.state.heap.get(number), _OF_THE_CODE) for number in objects):
         return False
-    if next(modules.parameters_of(history.state, layer), None) is None:
+    if not modules.parameters_of(history.state, layer):
         return False
     if any(isinstance(event, MakeLayer) and event.object in objects and _is_placed(event) for event in history.events):
         return False

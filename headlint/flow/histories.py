@@ -101,7 +101,7 @@ class ModelHistory:
     @cached_property
     def parameters(self) -> frozenset[ParameterRef]:
         """Every parameter of the model as it stands at the end."""
-        return frozenset(parameter for _, parameter in modules.parameters_of(self.state, self.model))
+        return frozenset([parameter for _, parameter in modules.parameters_of(self.state, self.model)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ them; writes change the tables of the state and append to its history.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -242,14 +242,15 @@ def own_parameters(state: State, ref: ModuleRef) -> Iterator[tuple[str, Paramete
             yield name, ParameterRef(ref.object, prefix + name)
 
 
-def parameters_of(state: State, ref: ModuleRef) -> Iterator[tuple[str, ParameterRef]]:
+def parameters_of(state: State, ref: ModuleRef) -> Sequence[tuple[str, ParameterRef]]:
     """Every parameter in a module with its name now, in the order of `named_parameters`."""
     emptied = NONE in state.attributes.values()
     tree = None if emptied else _untouched_tree(state, ref)
-    return _each_parameter(state, ref, emptied) if tree is None else iter(_parameters_in(ref.object, tree, ref.path))
+    return _each_parameter(state, ref, emptied) if tree is None else _parameters_in(ref.object, tree, ref.path)
 
 
-def _each_parameter(state: State, ref: ModuleRef, emptied: bool) -> Iterator[tuple[str, ParameterRef]]:
+def _each_parameter(state: State, ref: ModuleRef, emptied: bool) -> list[tuple[str, ParameterRef]]:
+    found: list[tuple[str, ParameterRef]] = []
     seen: set[ModuleRef] = set()
     pending: list[tuple[str, ModuleRef]] = [("", ref)]
     while pending:
@@ -260,13 +261,12 @@ def _each_parameter(state: State, ref: ModuleRef, emptied: bool) -> Iterator[tup
         prefix = f"{path}." if path else ""
         tree = None if emptied else _untouched_tree(state, here)
         if tree is not None:
-            for name, parameter in _parameters_in(here.object, tree, here.path):
-                yield prefix + name, parameter
+            found += [(prefix + name, parameter) for name, parameter in _parameters_in(here.object, tree, here.path)]
             continue
-        for name, parameter in own_parameters(state, here):
-            yield prefix + name, parameter
+        found += [(prefix + name, parameter) for name, parameter in own_parameters(state, here)]
         inside_here = [(prefix + name, child) for name, child in children_of(state, here) if child is not None]
         pending.extend(reversed(inside_here))
+    return found
 
 
 def parameter_shape(state: State, parameter: ParameterRef) -> tuple[Argument, ...] | None:
