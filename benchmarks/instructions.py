@@ -33,6 +33,8 @@ FILES = (
     "timm_and_own_models.py",
 )
 
+ACTIONS = ("nothing", "parse", "lint")
+
 _COUNT = re.compile(r"I +refs: +([\d,]+)")
 
 
@@ -44,23 +46,33 @@ def main() -> int:
     if shutil.which("valgrind") is None:
         print("valgrind, which counts instructions, is not here", file=sys.stderr)
         return 2
-    nothing, parse, lint = counted()
+    counts = counted()
+    if isinstance(counts, str):
+        print(f"the instructions could not be counted: {counts}", file=sys.stderr)
+        return 2
+    nothing, parse, lint = counts
     bare, own = parse - nothing, lint - parse
     print(f"{len(FILES)} fixtures: libcst.parse_module takes {bare / 1e6:.0f} million instructions,")
     print(f"headlint's own work {own / 1e6:.0f} million, {own / bare:.2f} times as many; {most:.2f} times is the limit")
     return int(own > most * bare)
 
 
-def counted() -> list[int]:
-    """The instructions of a process up to where it does nothing more, parses the files, or lints them."""
+def counted() -> list[int] | str:
+    """The instructions of a process up to where it does nothing more, parses the files, or lints them; else why not."""
     with tempfile.TemporaryDirectory() as directory:
         command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
         command += [f"--log-file={directory}/%p", sys.executable, "-c"]
         command += ["from benchmarks.instructions import work; work()"]
         environment = {**os.environ, "PYTHONHASHSEED": "0"}
-        ran = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-        logs = [Path(directory, number).read_text(encoding="utf-8") for number in ran.stdout.split()]
-    return [int(count[1].replace(",", "")) for log in logs if (count := _COUNT.search(log))]
+        ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        logs = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in Path(directory).iterdir()}
+    if ran.returncode != 0:
+        # What valgrind has to say of itself is in its logs.
+        said = [line for text in (ran.stderr, *logs.values()) for line in text.splitlines() if line.strip()]
+        return said[-1] if said else f"valgrind ended with {ran.returncode}"
+    counts = [_COUNT.search(logs.get(number, "")) for number in ran.stdout.split()]
+    found = [int(count[1].replace(",", "")) for count in counts if count is not None]
+    return found if len(found) == len(ACTIONS) else "valgrind gave no counts"
 
 
 def work() -> None:
@@ -81,11 +93,12 @@ def work() -> None:
 
     for text in texts:
         lint(text)
-    for action in (lambda text: None, parse, lint):
-        print(_in_a_fork(action, texts), flush=True)
+    actions: dict[str, Callable[[str], object]] = {"nothing": len, "parse": parse, "lint": lint}
+    for name in ACTIONS:
+        print(_in_a_fork(actions[name], texts), flush=True)
 
 
-def _in_a_fork(action: Callable[[str], None], texts: list[str]) -> int:
+def _in_a_fork(action: Callable[[str], object], texts: list[str]) -> int:
     number = os.fork()
     if number == 0:
         for text in texts:

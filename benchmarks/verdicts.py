@@ -27,6 +27,7 @@ def one_by_one() -> None:
             figure("cold, the start of the worker included", seconds(prober, new_head(2)))
             warm = [seconds(prober, new_head(width)) for width in range(3, 3 + WARM_ROUNDS)]
             figure("warm", statistics.median(warm))
+        peak_of_worker()
         with Prober(cache_directory=cache) as prober:
             figure("first from the cache, its opening included", seconds(prober, new_head(2)))
             cached = [seconds(prober, new_head(3 + number % WARM_ROUNDS)) for number in range(CACHED_ROUNDS)]
@@ -44,6 +45,11 @@ def every_classification_model() -> None:
             report = linter.lint(PROGRAM.format(name=name), f"{name}.py")
             confirmed += any(finding.verdict.kind == "confirmed" for finding in report.findings)
     figure(f"{confirmed} of {len(names)} confirmed", time.perf_counter() - started)
+    peak_of_worker()
+
+
+def peak_of_worker() -> None:
+    """Print the largest peak of the processes that have ended by now, of which workers are by far the largest."""
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     print(f"  the worker and its experiments took at most {peak // 1024} MB each")
 
