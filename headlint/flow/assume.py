@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headlint.flow.enums import is_member, read_member
 from headlint.flow.operations import TESTS, apply, truth_of
 from headlint.flow.state import State
 from headlint.flow.value import Constant, Symbol, Tuple, Value
@@ -22,13 +23,14 @@ def _simplify(assumptions: dict[Symbol, Value], symbol: Symbol, own: bool = True
     if assumptions.keys().isdisjoint(symbol.inside):
         return symbol
     operands = tuple(_inside(assumptions, operand) for operand in symbol.operands)
-    if all(new is old for new, old in zip(operands, symbol.operands, strict=True)):
+    if symbol.op == "member" or all(new is old for new, old in zip(operands, symbol.operands, strict=True)):
         return symbol
     if symbol.op == "choice":
         truth = truth_of(operands[0])
         return Symbol("choice", operands, symbol.text) if truth is None else operands[1 if truth else 2]
     if symbol.op == "attr":
-        return assumptions.get(Symbol("attr", operands, symbol.text), symbol)
+        known = read_member(operands[0], operands[1].value) if is_member(operands[0]) else None  # type: ignore[arg-type, union-attr]
+        return assumptions.get(Symbol("attr", operands, symbol.text), symbol) if known is None else known
     if symbol.op in ("call", "bool"):
         if symbol.op == "bool":
             truth = truth_of(operands[0])
@@ -53,7 +55,7 @@ def _as_test(symbol: Symbol) -> Symbol:
 def known_truth(state: State, value: Value) -> bool | None:
     """Whether `value` is true on this path, None where both may be."""
     value = simplify(state, value)
-    if not isinstance(value, Symbol):
+    if not isinstance(value, Symbol) or is_member(value):
         return truth_of(value)
     if value.op == "not":
         inner = known_truth(state, value.operands[0])  # type: ignore[arg-type]
@@ -107,10 +109,10 @@ def _pinned(test: Symbol) -> tuple[Symbol, Value] | None:
     """The symbol that must have one constant value if `test` holds."""
     if test.op in ("==", "is"):
         left, right = test.operands
-        if isinstance(left, Symbol) and isinstance(right, (Constant, Tuple)):
-            return left, right
-        if isinstance(right, Symbol) and isinstance(left, (Constant, Tuple)):
-            return right, left
+        if isinstance(left, Symbol) and (isinstance(right, (Constant, Tuple)) or is_member(right)):
+            return left, right  # type: ignore[return-value]
+        if isinstance(right, Symbol) and (isinstance(left, (Constant, Tuple)) or is_member(left)):
+            return right, left  # type: ignore[return-value]
     return None
 
 

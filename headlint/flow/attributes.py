@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import modules
+from headlint.flow import enums, modules
+from headlint.flow.classes import class_attribute, decorators, has_foreign_base, inherited, is_module_class
+from headlint.flow.fields import is_named_tuple
 from headlint.flow.outputs import note
 from headlint.flow.state import ContainerObject, InstanceRecord, State, ZooObject
 from headlint.flow.value import (
@@ -38,7 +39,7 @@ from headlint.flow.value import (
 )
 from headlint.history import DeleteModule, ModuleRef, ParameterRef
 from headlint.source.nodes import attributes_assigned, text_of
-from headlint.torchlib.names import CONSTANTS, LIGHTNING_NOTES, MODULE_CLASSES, MODULE_METHODS
+from headlint.torchlib.names import CONSTANTS, LIGHTNING_NOTES, MODULE_METHODS
 from headlint.zoo import head_names
 
 if TYPE_CHECKING:
@@ -56,17 +57,7 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
         case Instance():
             return _read_instance(run, state, owner, name, node)
         case Class():
-            found = class_attribute(state, owner, name)
-            if isinstance(found, Function):
-                return Method(owner, name, found) if "classmethod" in decorators(found) else found
-            if isinstance(found, Property):
-                return found
-            if found is None and name == "__name__":
-                return Constant(owner.node.name.value)
-            if found is None or _has_foreign_base(owner):
-                # An Enum, say, makes its own of what the class body assigns.
-                return Symbol("attr", (owner, Constant(name)), text_of(node))
-            return found
+            return _read_class(state, owner, name, node)
         case Super():
             found = inherited(state, owner.owner, name)
             if isinstance(found, Property):
@@ -80,6 +71,8 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
             if name == "shape":
                 return Symbol("tensor_shape", (Constant(owner.number),), "shape")
             return Method(owner, name)
+        case Symbol(op="member"):
+            return _read_member(run, state, owner, name, node)
         case Symbol(op="type", operands=(Constant() as kind,)) if name == "__name__":
             return kind
         case Symbol():
@@ -91,11 +84,46 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
             run.read_from.setdefault(id(node), set()).add(None)
             text = text_of(node) if isinstance(node, cst.Attribute) else f"{owner.text}.{name}"
             return Symbol("attr", (owner, Constant(name)), text)
+        case Tuple(names=names) if name in names:
+            return owner.items[names.index(name)]
         case Constant() | Tuple() | Iterator() | ListRef() | DictRef() | Optimizer() | Submodules():
             return Method(owner, name)
     run.may_be_right.add(id(node))
     run.read_from.setdefault(id(node), set()).add(None)
     return Unknown(f"'.{name}' of something unknown")
+
+
+def _read_class(state: State, owner: Class, name: str, node: cst.CSTNode) -> Value:
+    """What a class of the file gives by itself, a member if it is an Enum."""
+    found = class_attribute(state, owner, name)
+    member = (enums.members_of(state, owner) or {}).get(name)
+    if member is not None:
+        return member
+    if isinstance(found, Function):
+        return Method(owner, name, found) if "classmethod" in decorators(found) else found
+    if isinstance(found, Property):
+        return found
+    if found is None and name == "__name__":
+        return Constant(owner.node.name.value)
+    if found is None or has_foreign_base(owner):
+        return Symbol("attr", (owner, Constant(name)), text_of(node))
+    return found
+
+
+def _read_member(run: Interpreter, state: State, owner: Symbol, name: str, node: cst.CSTNode) -> Value:
+    """An attribute of a member of an Enum: its name, its value, or what the class defines."""
+    known = enums.read_member(owner, name)
+    if known is not None:
+        return known
+    enum = owner.operands[0]
+    assert isinstance(enum, Class)
+    found = class_attribute(state, enum, name)
+    if isinstance(found, Property):
+        return run.call(state, Method(owner, name, found.getter), (), node)
+    if isinstance(found, Function):
+        words = decorators(found)
+        return found if "staticmethod" in words else Method(enum if "classmethod" in words else owner, name, found)
+    return Symbol("attr", (owner, Constant(name)), text_of(node))
 
 
 def _children_of(state: State, loaded: Symbol) -> frozenset[str]:
@@ -190,6 +218,8 @@ def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, n
         return External(f"lightning.notes.{name}")
     if name == "__class__":
         return record.owner
+    if name in ("_asdict", "_replace") and is_named_tuple(record.owner):
+        return Method(owner, name)
     if name == "_orig_mod" and ModuleRef(owner.identity, "") in state.compiled:
         return owner
     if name == "_modules" and is_module_class(state, record.owner):
@@ -220,67 +250,6 @@ def _bound(
         assert own is not None
         return Method(own, name, function)
     return Method(owner, name, function)
-
-
-def decorators(function: Function) -> frozenset[str]:
-    """The last names of a function's decorators."""
-    if not isinstance(function.node, cst.FunctionDef):
-        return frozenset()
-    return frozenset(text_of(d.decorator).rpartition(".")[2] for d in function.node.decorators)
-
-
-def members(state: State, owner: Class) -> dict[str, Value]:
-    """What a class of the file and its bases in the file define, the nearest first."""
-    found = dict(state.frames.get(owner.namespace, {}))
-    for base in owner.bases:
-        if isinstance(base, Class):
-            for name, value in members(state, base).items():
-                found.setdefault(name, value)
-    return found
-
-
-def methods_of(state: State, owner: Class) -> Iterable[tuple[str, Function]]:
-    """The functions that a class and its bases in the file define, those of properties among them."""
-    for name, value in members(state, owner).items():
-        if isinstance(value, Property):
-            yield from ((name, part) for part in (value.getter, value.setter) if part is not None)
-        elif isinstance(value, Function):
-            yield name, value
-
-
-def class_attribute(state: State, owner: Class, name: str) -> Value | None:
-    """What a class of the file or its bases in the file define under `name`."""
-    value = state.frames.get(owner.namespace, {}).get(name)
-    return inherited(state, owner, name) if value is None else value
-
-
-def inherited(state: State, owner: Class, name: str) -> Value | None:
-    """The same, behind the class itself."""
-    for base in owner.bases:
-        if isinstance(base, Class):
-            value = class_attribute(state, base, name)
-            if value is not None:
-                return value
-    return None
-
-
-def _has_foreign_base(owner: Class) -> bool:
-    return any(
-        isinstance(base, External) and base.name not in MODULE_CLASSES and base.name != "builtins.object"
-        for base in owner.bases
-    )
-
-
-def is_module_class(state: State, owner: Class) -> bool:
-    """Whether a class of the file is an `nn.Module` by its bases."""
-    return any(
-        is_module_class(state, base) if isinstance(base, Class) else isinstance(base, External) and _is_module(base)
-        for base in owner.bases
-    )
-
-
-def _is_module(base: External) -> bool:
-    return base.name in MODULE_CLASSES
 
 
 def _read_parameter(state: State, owner: Parameter, name: str) -> Value:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import modules
-from headlint.flow.attributes import members
 from headlint.flow.calls import Arguments
 from headlint.flow.choice import Raised
+from headlint.flow.classes import members
 from headlint.flow.items import iterate
 from headlint.flow.refusals import ignored, is_certain, refusal
 from headlint.flow.state import InstanceRecord, State, ZooObject

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import modules
-from headlint.flow.attributes import class_attribute, is_module_class, owner_of_dict
+from headlint.flow.attributes import owner_of_dict
+from headlint.flow.classes import class_attribute, is_module_class
 from headlint.flow.gradients import recording_in
 from headlint.flow.items import IDLE, iterate
 from headlint.flow.merge import merge

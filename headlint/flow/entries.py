@@ -8,8 +8,8 @@ from dataclasses import replace
 import libcst as cst
 
 from headlint.flow import modules
-from headlint.flow.attributes import methods_of
 from headlint.flow.calls import Arguments
+from headlint.flow.classes import methods_of
 from headlint.flow.instances import instantiate
 from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget
 from headlint.flow.outputs import forget_modes

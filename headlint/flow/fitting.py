@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import calls, modules, reach
-from headlint.flow.attributes import class_attribute, methods_of
 from headlint.flow.choice import Raised
+from headlint.flow.classes import class_attribute, methods_of
 from headlint.flow.state import InstanceRecord, State
 from headlint.flow.value import Class, External, Function, Instance, Method
 from headlint.history import ModuleRef

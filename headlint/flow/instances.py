@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow.attributes import class_attribute, inherited, is_module_class
 from headlint.flow.builders import become_model
 from headlint.flow.calls import Arguments, call, call_function
+from headlint.flow.classes import class_attribute, inherited, is_module_class
+from headlint.flow.enums import members_of
+from headlint.flow.fields import is_record_class
+from headlint.flow.items import look_up_member
 from headlint.flow.layers import become_container
-from headlint.flow.records import fill, is_record_class
-from headlint.flow.state import InstanceRecord, State
-from headlint.flow.value import NONE, Class, External, Function, Instance, Method, Super, Value
+from headlint.flow.records import fill
+from headlint.flow.state import DictRecord, InstanceRecord, State
+from headlint.flow.value import NONE, Class, External, Function, Instance, Method, Super, Symbol, Value
 from headlint.history import MakeOpaque
 from headlint.source.nodes import text_of
 from headlint.torchlib.constructors import constructor_at
@@ -24,7 +27,10 @@ if TYPE_CHECKING:
 
 
 def instantiate(run: Interpreter, state: State, owner: Class, arguments: Arguments, node: cst.CSTNode) -> Value:
-    """A new instance of a class of the file, its `__init__` followed."""
+    """A new instance of a class of the file, its `__init__` followed; of an Enum the member with this value."""
+    members = members_of(state, owner)
+    if members is not None:
+        return _member(run, state, owner, tuple(members.values()), arguments, node)
     identity = state.identity()
     instance = Instance(identity)
     state.heap[identity] = InstanceRecord(owner, ())
@@ -42,6 +48,21 @@ def instantiate(run: Interpreter, state: State, owner: Class, arguments: Argumen
         for value in arguments.values:
             run.hand_over(state, value, f"'{text_of(node)}' is called with it", node)
     return instance
+
+
+def _member(
+    run: Interpreter, state: State, owner: Class, members: tuple[Symbol, ...], arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    """The member of an Enum that `Arch(value)` gives."""
+    given = arguments.get(0, "value")
+    known = not any(isinstance(member.operands[2], Symbol) for member in members)
+    if given is None or not known or class_attribute(state, owner, "_missing_") is not None:
+        return state.origin(node, text_of(node))
+    given = run.settle(state, given)
+    if given in members:
+        return given
+    by_value = {member.operands[2]: member for member in members}
+    return look_up_member(run, state, DictRecord(tuple(by_value.items())), given, node)  # type: ignore[arg-type]
 
 
 def call_super(

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import mappings, modules
-from headlint.flow.attributes import class_attribute, owner_of_dict, read, set_instance_attribute
+from headlint.flow.attributes import owner_of_dict, read, set_instance_attribute
 from headlint.flow.choice import Raised
+from headlint.flow.classes import class_attribute
+from headlint.flow.enums import is_member, members_of, stands_for, values_of
+from headlint.flow.fields import fields_of, is_named_tuple
 from headlint.flow.operations import apply
-from headlint.flow.state import ContainerObject, DictRecord, ListRecord, State
+from headlint.flow.state import ContainerObject, DictRecord, InstanceRecord, ListRecord, State
 from headlint.flow.value import (
     NONE,
+    Class,
     Constant,
     DictRef,
     External,
@@ -59,7 +63,9 @@ def iterate(state: State, value: Value) -> tuple[Value, ...] | None:
             return None if known is None else tuple(Constant(name) for name in known)
         case Instance():
             model = modules.built_on(state, value)
-            return None if model is None else iterate(state, model)
+            return parts_of(state, value) if model is None else iterate(state, model)
+        case Class():
+            return values_of(state, value)
         case Module():
             if modules.container_kind(state, value.ref) == "ModuleDict":
                 return iterate(state, Submodules(value))
@@ -69,6 +75,16 @@ def iterate(state: State, value: Value) -> tuple[Value, ...] | None:
             ):
                 return tuple(modules.as_value(state, child) for _, child in modules.children_of(state, value.ref))
     return None
+
+
+def parts_of(state: State, value: Instance) -> tuple[Value, ...] | None:
+    """What stands in a named tuple of a class of the file, None for any other object and where it is not known."""
+    record = state.heap.get(value.identity)
+    if not isinstance(record, InstanceRecord) or record.escaped or not is_named_tuple(record.owner):
+        return None
+    attributes = dict(record.attributes)
+    parts = tuple(attributes[name] for name in fields_of(record.owner) if name in attributes)
+    return parts if len(parts) == len(attributes) == len(fields_of(record.owner)) else None
 
 
 def _run_through(state: State, iterator: Iterator) -> tuple[Value, ...] | None:
@@ -164,7 +180,16 @@ def _item(run: Interpreter, state: State, owner: Value, key: Value, node: cst.Su
                 if isinstance(key, Constant):
                     return External(f"{owner.name.removesuffix('.__dict__')}.{key.value}")
             return Symbol("item", (owner, key), text_of(node)) if isinstance(key, (Constant, Symbol)) else _NO_ITEM
+        case Class():
+            members = members_of(state, owner)
+            if members is None:
+                return Unknown("an item of a class")
+            by_name = DictRecord(tuple((Constant(name), member) for name, member in members.items()))
+            return look_up_member(run, state, by_name, run.settle(state, key), node)
         case Instance():
+            parts = parts_of(state, owner)
+            if parts is not None:
+                return _sequence_item(state, Tuple(parts), key)
             own = modules.owner_of(state, owner.identity)
             found_method = None if own is None else class_attribute(state, own, "__getitem__")
             if isinstance(found_method, Function):
@@ -214,17 +239,25 @@ def _dict_item(run: Interpreter, state: State, owner: DictRef, key: Value, node:
     record = state.heap.get(owner.identity)
     if not isinstance(record, DictRecord):
         return Unknown("an item of a dict that is not known")
-    if isinstance(key, Symbol) and can_dispatch(record):
-        return dispatch(run, state, record, key, None)
     for known, value in record.items:
         if known == key and record.complete:
             return value
+    if isinstance(key, Symbol) and can_dispatch(record):
+        return dispatch(run, state, record, key, None)
     return Unknown("a key that is not known")
 
 
 def can_dispatch(record: DictRecord) -> bool:
     """Whether all keys of a dict are known constants."""
-    return record.complete and all(isinstance(known, Constant) for known, _ in record.items)
+    return record.complete and all(isinstance(known, Constant) or is_member(known) for known, _ in record.items)
+
+
+def look_up_member(run: Interpreter, state: State, members: DictRecord, key: Value, node: cst.CSTNode) -> Value:
+    """A member of an Enum by its name or value."""
+    known = dict(members.items).get(stands_for(key) or key)
+    if known is None and isinstance(key, Symbol):
+        known = dispatch(run, state, members, key, None)
+    return state.origin(node, text_of(node)) if known is None else known
 
 
 def dispatch(run: Interpreter, state: State, record: DictRecord, key: Symbol, otherwise: Value | None) -> Value:

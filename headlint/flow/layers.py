@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import modules
-from headlint.flow.attributes import members
 from headlint.flow.calls import Arguments
+from headlint.flow.classes import members
 from headlint.flow.items import iterate
 from headlint.flow.state import Children, DictRecord, InstanceRecord, State
 from headlint.flow.value import NONE, Constant, DictRef, Instance, ListRef, Module, Tuple, Unknown, Value

@@ -13,6 +13,7 @@ from headlint.flow.module_methods import METHODS, unknown_method
 from headlint.flow.operations import STRING_METHODS, apply
 from headlint.flow.optimizers import optimizer_method
 from headlint.flow.plain_methods import dict_method, list_method, string_method
+from headlint.flow.records import tuple_method
 from headlint.flow.state import State
 from headlint.flow.tensors import call_method as call_tensor_method
 from headlint.flow.value import (
@@ -44,6 +45,8 @@ def call_method(run: Interpreter, state: State, method: Method, arguments: Argum
     """The value of `receiver.name(...)`, with its effects done to `state`."""
     receiver, name = method.receiver, method.name
     match receiver:
+        case Tuple() | Instance() if name in ("_asdict", "_replace"):
+            return tuple_method(run, state, receiver, name, arguments, node)
         case Module() | Instance():
             handler = METHODS.get(name)
             if handler is not None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from headlint.flow.enums import is_member, same_member, stands_for
 from headlint.flow.value import (
     Class,
     Constant,
@@ -73,6 +74,8 @@ def apply(op: str, operands: tuple[Value, ...], text: str) -> Value:
     """The value of a pure operation; Unknown where it would raise or is not understood."""
     if op == "not":
         return _negate(operands[0], text)
+    if op == "bool" and is_member(operands[0]):
+        return Constant(truth_of(operands[0]))
     if op in ("is", "is not", "in", "not in"):
         truth = _test(op, operands[0], operands[1])
         if truth is not None:
@@ -222,6 +225,9 @@ def truth_of(value: Value) -> bool | None:
         return bool(value.items)
     if isinstance(value, (Module, Function, Class)):
         return True
+    if is_member(value):
+        plain = stands_for(value)
+        return True if plain is None else truth_of(plain)
     return None
 
 
@@ -235,6 +241,8 @@ def _is_stable(value: Value) -> bool:
 def _equal(left: Value, right: Value) -> bool | None:
     if isinstance(left, Symbol) and left == right:
         return True
+    if is_member(left) or is_member(right):
+        return same_member(left, right, identical=False)
     if isinstance(left, (Module, Parameter)) and isinstance(right, (Module, Parameter)):
         return left == right
     if isinstance(left, (External, Class, Function)) and isinstance(right, (External, Class, Function)):
@@ -278,6 +286,8 @@ def _test(op: str, left: Value, right: Value) -> bool | None:
                 truth = left == right
         elif isinstance(left, (Module, Parameter, Class, Function)) and type(left) is type(right):
             truth = left == right
+        elif is_member(left) or is_member(right):
+            truth = same_member(left, right, identical=True)
         elif class_name(left) or class_name(right):
             truth = _equal(left, right)
     elif isinstance(right, Tuple):

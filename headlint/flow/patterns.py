@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from headlint.flow import modules
-from headlint.flow.attributes import class_attribute, read
+from headlint.flow.attributes import read
+from headlint.flow.classes import class_attribute
+from headlint.flow.fields import fields_of
 from headlint.flow.introspection import is_instance
 from headlint.flow.items import iterate
 from headlint.flow.operations import apply
-from headlint.flow.records import fields_of
 from headlint.flow.scope import bind
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
 from headlint.flow.value import (

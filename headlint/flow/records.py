@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
-from headlint.flow.attributes import class_attribute, set_instance_attribute, write_symbol
-from headlint.flow.calls import Arguments, call, call_function
+from headlint.flow.attributes import set_instance_attribute, write_symbol
+from headlint.flow.calls import Arguments, as_list, call, call_function
+from headlint.flow.classes import class_attribute
+from headlint.flow.copies import deep_copy
+from headlint.flow.fields import fields_of, is_dataclass
 from headlint.flow.items import iterate
-from headlint.flow.state import InstanceRecord, State
+from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
 from headlint.flow.value import (
     Class,
     Constant,
+    DictRef,
     External,
     Function,
     Instance,
     ListRef,
     Partial,
+    Symbol,
     Tuple,
     Unknown,
     Value,
@@ -25,31 +28,14 @@ from headlint.flow.value import (
 from headlint.source.nodes import text_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import libcst as cst
+
     from headlint.flow.interpreter import Interpreter
 
 _PLAIN_BASES = frozenset({"builtins.object", "typing.NamedTuple", "typing.Generic", "abc.ABC"})
 _FACTORY = External("dataclasses.field")
-
-
-def is_record_class(owner: Class) -> bool:
-    """Whether a class of the file gets its constructor from its fields."""
-    words = {text_of(d.decorator).partition("(")[0].rpartition(".")[2] for d in owner.node.decorators}
-    named = External("typing.NamedTuple") in owner.bases
-    return "dataclass" in words or named or any(isinstance(b, Class) and is_record_class(b) for b in owner.bases)
-
-
-def fields_of(owner: Class) -> list[str]:
-    """The fields that a class and its bases in the file declare, in the order of the constructor's arguments."""
-    names = [name for base in owner.bases if isinstance(base, Class) for name in fields_of(base)]
-    for line in owner.node.body.body:
-        declared = line.body if isinstance(line, cst.SimpleStatementLine) else ()
-        own = (small for small in declared if isinstance(small, cst.AnnAssign) and not _is_shared(small))
-        names += [small.target.value for small in own if isinstance(small.target, cst.Name)]
-    return list(dict.fromkeys(names))
-
-
-def _is_shared(line: cst.AnnAssign) -> bool:
-    return "ClassVar" in text_of(line.annotation.annotation)
 
 
 def fill(
@@ -60,8 +46,10 @@ def fill(
     if not arguments.complete or foreign:
         state.heap[instance.identity] = InstanceRecord(owner, (), escaped=True)
         return
-    for position, name in enumerate(fields_of(owner)):
-        value = arguments.get(position, name) or class_attribute(state, owner, name)
+    taken = fields_of(owner, taken=True)
+    for name in fields_of(owner):
+        given = arguments.get(taken.index(name), name) if name in taken else None
+        value = given or class_attribute(state, owner, name)
         if isinstance(value, Partial) and value.function == _FACTORY:
             value = call(run, state, value.arguments[0], Arguments(()), node)
         if value is not None and not isinstance(value, Unknown):
@@ -89,12 +77,56 @@ def replaced(run: Interpreter, state: State, arguments: Arguments, node: cst.CST
     record = state.heap.get(source.identity) if isinstance(source, Instance) else None
     if not isinstance(record, InstanceRecord) or record.escaped or not arguments.complete:
         return state.origin(node, text_of(node))
-    if class_attribute(state, record.owner, "__post_init__") is not None:
-        return state.origin(node, text_of(node))
-    identity = state.identity()
     attributes = {**dict(record.attributes), **dict(arguments.keywords)}
+    if any(class_attribute(state, record.owner, name) is not None for name in ("__init__", "__post_init__")):
+        # The constructor runs once more, with the fields that it takes.
+        taken = tuple((name, attributes[name]) for name in fields_of(record.owner, taken=True) if name in attributes)
+        return call(run, state, record.owner, Arguments((), taken), node)
+    identity = state.identity()
     state.heap[identity] = InstanceRecord(record.owner, tuple(attributes.items()))
     return Instance(identity)
+
+
+def as_dict(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """`dataclasses.asdict(instance)`: the fields, with dicts for dataclasses and copies of all else inside."""
+    source = arguments.get(0, "obj")
+    if source is None or len(arguments.values) != 1:
+        return state.origin(node, text_of(node))
+    return _as_plain(run, state, source, node)
+
+
+def _as_plain(run: Interpreter, state: State, value: Value, node: cst.CSTNode) -> Value:
+    record = state.heap.get(value.identity) if isinstance(value, (Instance, ListRef, DictRef)) else None
+    match value, record:
+        case Instance(), InstanceRecord(owner=owner, escaped=False) if is_dataclass(owner):
+            attributes = dict(record.attributes)
+            names = fields_of(owner)
+            held = [(Constant(name), attributes[name]) for name in names if name in attributes]
+            return _new_dict(run, state, held, len(held) == len(names), node)
+        case DictRef(), DictRecord():
+            return _new_dict(run, state, record.items, record.complete, node)
+        case ListRef(), ListRecord():
+            items = [_as_plain(run, state, item, node) for item in record.items]
+            return as_list(state, items, record.complete)
+        case Tuple(), _:
+            return Tuple(tuple(_as_plain(run, state, item, node) for item in value.items), value.names)
+        case ((External() | Function() | Class()), _):
+            return value
+    return deep_copy(run, state, Arguments((value,)), node)
+
+
+def _new_dict(
+    run: Interpreter, state: State, items: Iterable[tuple[Value, Value]], complete: bool, node: cst.CSTNode
+) -> DictRef:
+    held = tuple((key, _as_plain(run, state, value, node)) for key, value in items)
+    identity = state.identity()
+    state.heap[identity] = DictRecord(held, complete)
+    return DictRef(identity)
+
+
+def automatic(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """`enum.auto()`: a value that no other member of its class has."""
+    return Symbol("automatic", (state.origin(node, text_of(node)),), text_of(node))
 
 
 def namespace(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
@@ -113,9 +145,13 @@ def named_tuple(run: Interpreter, state: State, arguments: Arguments, node: cst.
         names = tuple(Constant(name) for name in given.value.replace(",", " ").split())
     elif isinstance(given, (ListRef, Tuple)):
         names = iterate(state, given)
-    if names is None or len(arguments.values) > 2:
+    given = arguments.get(None, "defaults")
+    defaults = () if given is None else iterate(state, given)
+    others = {name for name, _ in arguments.keywords} - {"typename", "field_names", "defaults"}
+    plain = names is not None and all(isinstance(name, Constant) and isinstance(name.value, str) for name in names)
+    if names is None or not plain or defaults is None or others or not arguments.complete:
         return state.origin(node, text_of(node))
-    return Partial(External(_NAMED), (Tuple(names),), ())
+    return Partial(External(_NAMED), (Tuple(names), Tuple(defaults)), ())
 
 
 _NAMED = "collections.namedtuple.new"
@@ -123,18 +159,50 @@ _NAMED = "collections.namedtuple.new"
 
 def new_named_tuple(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     """A tuple of the kind that `named_tuple` makes."""
-    names, *values = arguments.positional
-    assert isinstance(names, Tuple)
-    given = {
-        str(name.value): value for name, value in zip(names.items, values, strict=False) if isinstance(name, Constant)
-    }
-    keywords = (*given.items(), *arguments.keywords)
-    return namespace(run, state, Arguments((), keywords, arguments.complete), node)
+    fields, defaults, *values = arguments.positional
+    assert isinstance(fields, Tuple)
+    assert isinstance(defaults, Tuple)
+    names = tuple(str(name.value) for name in fields.items if isinstance(name, Constant))
+    given = dict(zip(names[len(names) - len(defaults.items) :], defaults.items, strict=False))
+    given.update(zip(names, values, strict=False))
+    given.update(arguments.keywords)
+    if given.keys() != set(names) or len(values) > len(names) or not arguments.complete:
+        return state.origin(node, text_of(node))
+    return Tuple(tuple(given[name] for name in names), names)
+
+
+def tuple_method(
+    run: Interpreter, state: State, receiver: Tuple | Instance, name: str, arguments: Arguments, node: cst.CSTNode
+) -> Value:
+    """`_replace` and `_asdict` of a named tuple."""
+    if isinstance(receiver, Tuple):
+        held: dict[str, Value] = dict(zip(receiver.names, receiver.items, strict=False))
+    else:
+        record = state.heap.get(receiver.identity)
+        known = isinstance(record, InstanceRecord) and not record.escaped
+        held = dict(record.attributes) if known and isinstance(record, InstanceRecord) else {}
+    changed = dict(arguments.keywords)
+    if not held or not arguments.complete or arguments.positional or not changed.keys() <= held.keys():
+        return state.origin(node, text_of(node))
+    if name == "_asdict":
+        identity = state.identity()
+        state.heap[identity] = DictRecord(tuple((Constant(key), value) for key, value in held.items()))
+        return DictRef(identity)
+    held.update(changed)
+    if isinstance(receiver, Tuple):
+        return Tuple(tuple(held.values()), receiver.names)
+    record = state.heap[receiver.identity]
+    assert isinstance(record, InstanceRecord)
+    identity = state.identity()
+    state.heap[identity] = InstanceRecord(record.owner, tuple(held.items()))
+    return Instance(identity)
 
 
 HANDLERS = {
     "dataclasses.field": field,
+    "dataclasses.asdict": as_dict,
     "dataclasses.replace": replaced,
+    "enum.auto": automatic,
     "types.SimpleNamespace": namespace,
     "argparse.Namespace": namespace,
     "collections.namedtuple": named_tuple,

@@ -84,9 +84,10 @@ def _symbols_in(operands: tuple[object, ...]) -> frozenset[Symbol]:
 
 @dataclass(frozen=True, slots=True)
 class Tuple:
-    """A tuple of known length."""
+    """A tuple of known length; `names` are those of its items if it is a named tuple."""
 
     items: tuple[Value, ...]
+    names: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,5 +289,6 @@ def join(left: Value, right: Value) -> Value:
     if left == right:
         return left
     if isinstance(left, Tuple) and isinstance(right, Tuple) and len(left.items) == len(right.items):
-        return Tuple(tuple(join(a, b) for a, b in zip(left.items, right.items, strict=True)))
+        names = left.names if left.names == right.names else ()
+        return Tuple(tuple(join(a, b) for a, b in zip(left.items, right.items, strict=True)), names)
     return Unknown("differs between paths")
