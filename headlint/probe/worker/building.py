@@ -41,6 +41,9 @@ class ZeroPool:
             size = max(count, self.FIRST)
             if hasattr(mmap, "MAP_PRIVATE"):
                 mapping = mmap.mmap(-1, 4 * size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+                with contextlib.suppress(AttributeError, OSError):
+                    # Each experiment reads the zeros anew: thousands of page faults, or a few where pages are huge.
+                    mapping.madvise(mmap.MADV_HUGEPAGE)
                 self.flat = self.torch.frombuffer(mapping, dtype=self.torch.float32)
             else:
                 self.flat = self.torch.zeros(size)
