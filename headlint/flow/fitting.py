@@ -59,10 +59,27 @@ def _call(run: Interpreter, state: State, method: Method, site: cst.CSTNode) -> 
 
 def _may_change_flags_later(run: Interpreter, state: State, owner: Class) -> bool:
     """Whether another method that a trainer calls, or a callback in this file, freezes or unfreezes anything."""
-    hooks = [f.node for name, f in methods_of(state, owner) if name.startswith("on_") and name not in _BEFORE]
-    callbacks = [
-        other.node
-        for other in run.classes.values()
-        if any(isinstance(base, External) and base.name.endswith(_OTHERS) for base in other.bases)
+    waiting: list[cst.CSTNode] = [
+        function.node for name, function in methods_of(state, owner) if name.startswith("on_") and name not in _BEFORE
     ]
-    return any(not reach.identifiers(node).isdisjoint(_FLAGS) for node in (*hooks, *callbacks))
+    for other in run.classes.values():
+        if any(isinstance(base, External) and base.name.endswith(_OTHERS) for base in other.bases):
+            waiting.append(other.node)
+    helpers = _helpers(run, state)
+    while waiting:
+        used = reach.identifiers(waiting.pop())
+        if not used.isdisjoint(_FLAGS):
+            return True
+        for name in used & helpers.keys():
+            waiting += helpers.pop(name)
+    return False
+
+
+def _helpers(run: Interpreter, state: State) -> dict[str, list[cst.CSTNode]]:
+    """The functions and methods of the file by their names: what a hook names, it may call."""
+    functions = [*run.functions.values(), *(f for owner in run.classes.values() for _, f in methods_of(state, owner))]
+    helpers: dict[str, list[cst.CSTNode]] = {}
+    for function in functions:
+        if isinstance(function.node, cst.FunctionDef):
+            helpers.setdefault(function.node.name.value, []).append(function.node)
+    return helpers
