@@ -234,6 +234,26 @@ def test_what_is_told_of_one_model_is_told_with_what_leads_to_it(place: str, beg
     assert begins in [finding.message[: len(begins)] for finding in report.findings]
 
 
+OPTIONS = """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--arch", choices=["resnet18", "resnet50", "densenet121"], required=True)
+args = parser.parse_args()
+model = getattr(models, args.arch)()
+if args.arch == "resnet18":
+    model.fc = nn.Linear(512, 10)
+else:
+    model.fc = nn.Linear(2048, 10)
+"""
+
+
+def test_a_model_that_an_option_names_is_each_of_the_choices() -> None:
+    with Linter(Settings(confirm="off")) as linter:
+        (finding,) = linter.lint_unguarded(IMPORTS + OPTIONS, "program.py").findings
+    assert finding.message.startswith("when args.arch == 'densenet121', densenet121 never calls 'fc'")
+    assert codes(OPTIONS.replace(', "densenet121"', "")) == []
+
+
 EXTRACTED = """
 from helpers import unfreeze
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names

@@ -148,11 +148,13 @@ def call(run: Interpreter, state: State, function: Value, arguments: Arguments, 
             if isinstance(owner, Symbol):
                 from headlint.flow.methods import symbol_method
                 from headlint.flow.optimizers import scaler_method
+                from headlint.flow.options import parser_method
                 from headlint.flow.outputs import method_of_output
 
                 known = scaler_method(state, owner, name, arguments, node)
                 known = known or symbol_method(state, owner, name, arguments, node)
                 known = known or method_of_output(state, owner, name, arguments, node)
+                known = known or parser_method(run, state, owner, name, arguments, node)
                 if known is not None:
                     return known
             around = owner_of_dict(owner) if isinstance(owner, Symbol) and name in CHANGING else owner

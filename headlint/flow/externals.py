@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import extractors, introspection, iterables, records
+from headlint.flow import extractors, introspection, iterables, options, records
 from headlint.flow.builders import build, builder_by_name, construct, hub_load
 from headlint.flow.calls import Arguments, Handler
 from headlint.flow.copies import deep_copy, shallow_copy
@@ -154,6 +154,7 @@ _HANDLERS: dict[str, Handler] = {
     **iterables.HANDLERS,
     **introspection.HANDLERS,
     **extractors.HANDLERS,
+    **options.HANDLERS,
     "importlib.import_module": _import_module,
     "builtins.eval": _evaluate_text,
     "builtins.exec": _rebind_anything,

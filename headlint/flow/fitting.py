@@ -62,9 +62,11 @@ def _may_change_flags_later(run: Interpreter, state: State, owner: Class) -> boo
     waiting: list[cst.CSTNode] = [
         function.node for name, function in methods_of(state, owner) if name.startswith("on_") and name not in _BEFORE
     ]
-    for other in run.classes.values():
-        if any(isinstance(base, External) and base.name.endswith(_OTHERS) for base in other.bases):
-            waiting.append(other.node)
+    waiting += [
+        other.node
+        for other in run.classes.values()
+        if any(isinstance(base, External) and base.name.endswith(_OTHERS) for base in other.bases)
+    ]
     helpers = _helpers(run, state)
     while waiting:
         used = reach.identifiers(waiting.pop())
