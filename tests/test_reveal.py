@@ -74,8 +74,8 @@ def shown(state: State, value: Value) -> str:
     match value:
         case Unknown():
             return "Unknown"
-        case Symbol(op="choice", operands=(_, (Constant() as first), (Constant() as second))):
-            return f"either {shown(state, first)} or {shown(state, second)}"
+        case Symbol("choice", (_, first, second)) if not isinstance(first, Symbol) and not isinstance(second, Symbol):
+            return f"either {shown(state, first)} or {shown(state, second)}"  # type: ignore[arg-type]
         case Symbol():
             return f"<{value.text}>"
         case Constant():

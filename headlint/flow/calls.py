@@ -109,6 +109,8 @@ def evaluate_arguments(run: Interpreter, state: State, nodes: Sequence[cst.Arg])
 
 def call(run: Interpreter, state: State, function: Value, arguments: Arguments, node: cst.CSTNode) -> Value:
     """The value of calling `function`, with the effects of the call done to `state`."""
+    if isinstance(function, Symbol) and function.op == "choice":
+        function = run.settle(state, function)
     if isinstance(function, (Symbol, Unknown)) and _called_name(node) == "requires_grad_":
         wanted = arguments.get(0, "requires_grad")
         modules.set_unknown_flags(state, True if wanted is None else run.truth(state, wanted))

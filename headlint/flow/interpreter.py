@@ -353,6 +353,9 @@ class Interpreter:
                 lose_count(state, value)
                 for item in value.items:
                     self.hand_over(state, item, reason, site)
+            case Symbol("choice", (_, first, second)):
+                self.hand_over(state, first, reason, site)  # type: ignore[arg-type]
+                self.hand_over(state, second, reason, site)  # type: ignore[arg-type]
             case Symbol():
                 self._forget_written(state, value)
             case ListRef():

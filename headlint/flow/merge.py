@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from headlint.flow.assume import simplify
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, OpaqueObject, OptimizerRecord, Record, State
-from headlint.flow.value import Constant, Symbol, Unknown, Value, join
+from headlint.flow.value import Class, Constant, External, Function, Symbol, Unknown, Value, join
 from headlint.history import modules_of
 
 Key = TypeVar("Key")
@@ -68,6 +68,10 @@ def _sides_of(left: State, right: State) -> tuple[Symbol, State, State] | None:
     return (symbol, left, right) if truth else (symbol, right, left)
 
 
+# What can wait for being chosen between: it holds no models, and what is called is settled before.
+_CHOOSABLE = (Constant, Symbol, External, Function, Class)
+
+
 def _choose_between(parted: tuple[Symbol, State, State]) -> State:
     """One state for the two sides of a condition."""
     condition, first, second = parted
@@ -77,7 +81,7 @@ def _choose_between(parted: tuple[Symbol, State, State]) -> State:
             return Unknown("bound on some paths only")
         if a == b:
             return a
-        if isinstance(a, (Constant, Symbol)) and isinstance(b, (Constant, Symbol)):
+        if isinstance(a, _CHOOSABLE) and isinstance(b, _CHOOSABLE):
             return Symbol("choice", (condition, a, b), condition.text)
         return join(a, b)
 

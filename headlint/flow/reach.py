@@ -8,7 +8,7 @@ import libcst as cst
 
 from headlint.flow.scope import STAR_IMPORTS, enclosing_frame
 from headlint.flow.state import State
-from headlint.flow.value import DictRef, External, Function, Instance, ListRef, Method, Module, Partial, Tuple
+from headlint.flow.value import DictRef, External, Function, Instance, ListRef, Method, Module, Partial, Symbol, Tuple
 from headlint.flow.value import Iterator as Items
 from headlint.source.nodes import descend
 
@@ -55,5 +55,5 @@ def _names_of_models(start: State) -> Iterable[str]:
         if isinstance(value, External):
             if value.name == "torchvision" or value.name.startswith("torchvision.models"):
                 yield name
-        elif isinstance(value, _HOLDERS):
+        elif isinstance(value, _HOLDERS) or (isinstance(value, Symbol) and value.op == "choice"):
             yield name
