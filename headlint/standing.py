@@ -66,7 +66,7 @@ class Standing:
 def standing(state: State, ref: ModuleRef) -> Standing | None:
     """What the model that a module belongs to is on a path, None if it belongs to none of torchvision's."""
     for event in reversed(state.trace):
-        if not isinstance(event, Build):
+        if not isinstance(event, Build) or event.site is None:
             continue
         model = ModuleRef(event.object, "")
         record = state.heap.get(event.object)

@@ -34,7 +34,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     """Models that are put to use as their builder made them, beside one whose new head nothing ever uses."""
     heads = {head.place for head in history.builder.heads if not head.auxiliary}
     builds = [event for event in history.state.trace if isinstance(event, Build)]
-    alike = [event for event in builds if event.builder == history.builder.name]
+    alike = [event for event in builds if event.builder == history.builder.name and event.site is not None]
     if len(alike) < 2 or len(heads) != 1 or _is_changed(history):
         return
     used_at = _put_to_use(history)

@@ -9,9 +9,33 @@ import libcst as cst
 
 from headlint.flow import modules
 from headlint.flow.calls import Arguments, as_list
+from headlint.flow.classes import class_attribute, is_module_class
 from headlint.flow.items import iterate
-from headlint.flow.state import ContainerObject, LayerObject, PartObject, State, ZooObject
-from headlint.flow.value import Constant, Instance, ListRef, Module, Parameter, Symbol, Tuple, Unknown, Value
+from headlint.flow.state import (
+    ContainerObject,
+    DictRecord,
+    InstanceRecord,
+    LayerObject,
+    ListRecord,
+    PartObject,
+    State,
+    ZooObject,
+)
+from headlint.flow.value import (
+    Class,
+    Constant,
+    DictRef,
+    External,
+    Function,
+    Instance,
+    ListRef,
+    Module,
+    Parameter,
+    Symbol,
+    Tuple,
+    Unknown,
+    Value,
+)
 from headlint.history import (
     AnyEvent,
     Build,
@@ -36,22 +60,77 @@ MOST_COPIED = 200
 
 
 def deep_copy(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
-    """`copy.deepcopy`: a model whose making is known is made once more; anything else is not followed."""
+    """`copy.deepcopy`: models and layers, and lists, dicts and objects that hold them, are made once more."""
     if not arguments.positional:
         return state.origin(node, text_of(node))
-    source = arguments.positional[0]
-    if not isinstance(source, Module):
-        return source if isinstance(source, (Constant, Symbol)) else Unknown("a copy of something that can change")
-    numbers = _new_numbers(state, source.ref)
-    if numbers is None:
-        return modules.make_opaque(state, f"a copy of '{text_of(node)}'", node)
-    for event in list(state.trace):
-        if not numbers.keys().isdisjoint(modules_of(event)):
-            again = _renumbered(event, numbers)
-            if again is not None:
-                state.trace.append(replace(again, site=node) if isinstance(again, Build) else again)
-    _copy_records(state, numbers)
-    return Module(ModuleRef(numbers[source.ref.object], ""))
+    return _copied(state, arguments.positional[0], {}, node)
+
+
+def _copied(state: State, value: Value, numbers: dict[int, int], node: cst.CSTNode) -> Value:
+    """What a value is in a copy; `numbers` has the copy of everything that has one already."""
+    match value:
+        case Constant() | Symbol() | External() | Function() | Class():
+            return value
+        case Tuple():
+            return Tuple(tuple(_copied(state, item, numbers, node) for item in value.items), value.names)
+        case ListRef() | DictRef():
+            return replace(value, identity=_copied_record(state, value.identity, numbers, node))
+        case Module():
+            return _copied_module(state, value.ref, numbers, node)
+        case Instance() if modules.built_on(state, value) is not None:
+            whole = _copied_module(state, ModuleRef(value.identity, ""), numbers, node)
+            return modules.as_value(state, whole.ref)
+        case Instance() if _is_plain_object(state, value):
+            return Instance(_copied_record(state, value.identity, numbers, node))
+    return Unknown("a copy of something that can change")
+
+
+def _is_plain_object(state: State, value: Instance) -> bool:
+    """Whether an object of the file, which is no module, is known and copied as all objects are."""
+    record = state.heap.get(value.identity)
+    if not isinstance(record, InstanceRecord) or record.escaped or is_module_class(state, record.owner):
+        return False
+    return not any(
+        class_attribute(state, record.owner, name) for name in ("__deepcopy__", "__reduce__", "__getstate__")
+    )
+
+
+def _copied_record(state: State, identity: int, numbers: dict[int, int], node: cst.CSTNode) -> int:
+    """A list, dict or object of the code's own with copies of all that is in it."""
+    if identity in numbers:
+        return numbers[identity]
+    number = numbers[identity] = state.identity()
+    match state.heap.get(identity):
+        case ListRecord() as record:
+            items = tuple(_copied(state, item, numbers, node) for item in record.items)
+            state.heap[number] = replace(record, items=items)
+        case DictRecord() as record:
+            pairs = tuple((key, _copied(state, item, numbers, node)) for key, item in record.items)
+            state.heap[number] = replace(record, items=pairs)
+        case InstanceRecord() as record:
+            held = tuple((name, _copied(state, item, numbers, node)) for name, item in record.attributes)
+            state.heap[number] = replace(record, attributes=held)
+    return number
+
+
+def _copied_module(state: State, ref: ModuleRef, numbers: dict[int, int], node: cst.CSTNode) -> Module:
+    """A module made once more, with all that stands in it; an opaque one where that is not wholly known."""
+    if ref.object not in numbers:
+        fresh = _new_numbers(state, ref)
+        if fresh is None:
+            return modules.make_opaque(state, f"a copy of '{text_of(node)}'", node)
+        # Of what a part was cut out of nobody has the rest: no site, no model of its own.
+        wanted = set() if ref.path else modules.objects_in(state, ref)
+        for event in list(state.trace):
+            if not fresh.keys().isdisjoint(modules_of(event)):
+                again = _renumbered(event, fresh)
+                if isinstance(event, Build) and isinstance(again, Build):
+                    again = replace(again, site=node if event.object in wanted else None)
+                if again is not None:
+                    state.trace.append(again)
+        _copy_records(state, fresh)
+        numbers.update(fresh)
+    return Module(ModuleRef(numbers[ref.object], ref.path))
 
 
 def shallow_copy(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
@@ -69,8 +148,6 @@ def shallow_copy(run: Interpreter, state: State, arguments: Arguments, node: cst
 
 def _new_numbers(state: State, ref: ModuleRef) -> dict[int, int] | None:
     """A new number for every object in a module, None where what it is made of is not wholly known."""
-    if ref.path:
-        return None
     inside = modules.objects_in(state, ref)
     followed = (ZooObject, PartObject, LayerObject, ContainerObject)
     if not state.escaped.keys().isdisjoint(inside) or not all(isinstance(state.heap[n], followed) for n in inside):

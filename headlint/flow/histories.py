@@ -157,7 +157,8 @@ def _histories(ended: Sequence[EndedPath], known_sites: AbstractSet[int]) -> tup
         trace = path.state.trace
         touched = [_touched_by(event, known) for event in trace]
         for event in trace:
-            if not isinstance(event, Build) or id(event.site) in known_sites:
+            if not isinstance(event, Build) or event.site is None or id(event.site) in known_sites:
+                # One without a site is there only because the code has copied a part of it.
                 continue
             events = _about(event.object, trace, touched)
             escaped = path.state.escaped.get(event.object)
