@@ -254,6 +254,21 @@ def test_a_model_that_an_option_names_is_each_of_the_choices() -> None:
     assert codes(OPTIONS.replace(', "densenet121"', "")) == []
 
 
+def test_the_last_key_of_a_dict_is_told_as_the_others_are() -> None:
+    text = """
+BUILDERS = {"small": {"build": models.efficientnet_b0}, "large": {"build": models.vgg13_bn}}
+def build(arch):
+    if arch not in BUILDERS:
+        raise ValueError(arch)
+    make = BUILDERS[arch]["build"]
+    model = make(weights="DEFAULT")
+    return model.classifier[1].in_features
+"""
+    with Linter(Settings(confirm="off")) as linter:
+        (finding,) = linter.lint_unguarded(IMPORTS + text, "program.py").findings
+    assert finding.message.startswith("when arch == 'large', 'classifier[1]' of vgg13_bn is a ReLU")
+
+
 EXTRACTED = """
 from helpers import unfreeze
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names

@@ -96,9 +96,9 @@ def _without(histories: Iterable[ModelHistory], condition: Condition) -> list[Mo
 def _which_model(common: Iterable[Condition], elsewhere: Iterable[ModelHistory]) -> list[Condition]:
     """What leads to this model and not to another one: the last test that holds, if it reads well."""
     others = list(elsewhere)
-    chosen = [
-        one for one in common if one[1] and one[0].op != "test" and (one[0].op in ("==", "in") or _without(others, one))
-    ][-1:]
+    positive = [one for one in common if one[1] and one[0].op != "test"]
+    chosen = [one for one in positive if one[0].op in ("==", "in") or _without(others, one)]
+    chosen = ([one for one in chosen if one[0].op == "=="] or chosen)[-1:]
     return [one for one in chosen if _is_plain(one) and len(_text([one])) <= _LONGEST]
 
 

@@ -14,7 +14,7 @@ from headlint.flow.entries import follow
 from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget
 from headlint.flow.outputs import Use, uses_of
 from headlint.flow.state import State, Step, ZooObject
-from headlint.flow.value import Symbol
+from headlint.flow.value import Constant, Symbol
 from headlint.history import AnyEvent, Build, Escape, MakeContainer, ModuleRef, ParameterRef, modules_of
 from headlint.source.nodes import count_statements
 from headlint.zoo import Builder
@@ -187,8 +187,15 @@ def _histories(ended: Sequence[EndedPath], known_sites: AbstractSet[int]) -> tup
 
 
 def _assumed(state: State) -> tuple[tuple[Symbol, bool], ...]:
-    """The tests and conditions of a path in which it differs from others."""
-    return (*state.tests, *state.conditions)
+    """The tests and conditions of a path in which it differs from others, and what is left to a value after them."""
+    left: dict[tuple[Symbol, bool], None] = {}
+    for symbol, truth in state.conditions:
+        asked = symbol.operands[0] if symbol.operands else None
+        if not truth and symbol.op in ("==", "in") and isinstance(asked, Symbol):
+            only = state.assumptions.get(asked)
+            if isinstance(only, Constant):
+                left[Symbol("==", (asked, only), f"{asked.text} == {only.value!r}"), True] = None
+    return (*state.tests, *state.conditions, *left)
 
 
 def _same_steps(state: State, other: State) -> Iterator[Step]:

@@ -299,9 +299,6 @@ class Interpreter:
         for choice in choices:
             same = apply("==", (value, choice), f"{text_of_constant(value)} == {text_of_constant(choice)}")
             if self.decide(state, same):
-                if isinstance(same, Symbol) and (same, True) not in state.conditions:
-                    # The only one that is left; told as the others are.
-                    state.tests = (*state.tests, (same, True))
                 return choice
         return value
 
