@@ -60,6 +60,14 @@ def test_silent(text: str) -> None:
     assert messages("HL308", VGG + text) == []
 
 
+def test_layers_that_are_replaced_later_change_names_and_nothing_else() -> None:
+    loop = LOOP.format("'backbone' in n", False)
+    (message,) = messages("HL308", VGG + loop + "model.classifier[6] = nn.Sequential(nn.Linear(4096, 2))\n")
+    assert message.startswith("the test 'backbone' in n holds for none of the 22 parameter names of vgg11")
+    later = FREEZE + LOOP.format("'head' in n", True) + "model.classifier[6] = nn.Sequential(nn.Linear(4096, 2))\n"
+    assert messages("HL308", VGG + later) == []
+
+
 def test_what_is_frozen_when_the_optimizer_is_made_stays_so_whoever_gets_the_model_then() -> None:
     loop = FREEZE + LOOP.format("'fc' in n", True)
     optimizer = "import torch\noptimizer = torch.optim.Adam(model.parameters())\n"
@@ -75,14 +83,14 @@ def test_the_real_names_and_flags_decide() -> None:
     def judged(claim: NamesCaught, *events: AnyEvent) -> tuple[str, str]:
         return verdict(claim, [Build(1, "vgg11", (), False, site=None), *events], MODEL)
 
-    trains = NamesCaught(MODEL, names, frozenset(), frozenset({weight}), flag=True)
+    trains = NamesCaught(MODEL, names, 0, len(names), frozenset({weight}), flag=True)
     assert judged(trains) == (
         "confirmed",
         "it holds for 0 of the 22 names that named_parameters gives, and 'classifier.6.weight' requires grad",
     )
     frozen = SetFlag((ParameterRef(1, weight),), False, site=None)
     assert judged(trains, frozen) == ("refuted", "")
-    assert judged(NamesCaught(MODEL, names[1:], frozenset(), frozenset({weight}), flag=True)) == ("refuted", "")
+    assert judged(NamesCaught(MODEL, names[1:], 0, 1, frozenset({weight}), flag=True)) == ("refuted", "")
 
 
 MODEL = ModuleRef(1, "")

@@ -29,6 +29,12 @@ def test_messages() -> None:
     )
     one_by_one = "for m in model.layer1.modules():\n    for p in m.parameters(recurse=False): p.requires_grad = False\n"
     assert messages("HL310", IMPORTS + one_by_one + MAKE + STEP) == [message]
+    closure = "def closure():\n    nn.functional.cross_entropy(model(x), y).backward()\no.step(closure)\n"
+    assert messages("HL310", IMPORTS + "model.layer1.requires_grad_(False)\n" + MAKE + closure) == [message]
+    again = MAKE + STEP + "model.layer1.requires_grad_(False)\n" + STEP
+    assert messages("HL310", IMPORTS + again) == [message]
+    (when,) = messages("HL310", IMPORTS + "if load():\n    model.layer1.requires_grad_(False)\n" + MAKE + STEP)
+    assert when == f"when load(), {message}"
     (message,) = messages("HL312", IMPORTS + FREEZE + MAKE + "freeze(model.layer4)\n" + STEP)
     assert message == (
         "'freeze' puts 'layer4' of resnet18 into eval mode, which freezes nothing: all 15 parameters are in the"

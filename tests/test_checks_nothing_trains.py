@@ -36,7 +36,21 @@ def test_only_what_is_wrong_on_every_path_is_said() -> None:
     assert messages(f"if load():\n    {FREEZE}{TRAIN}") == []
 
 
+HEAD = """\
+class Head(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        {}
+    def forward(self, x):
+        return self.use(x)
+"""
+HEADED = FREEZE + "model.classifier = Head(load())" + TRAIN
+
 SILENT = {
+    "a head with a parameter": HEAD.format("self.w = nn.Parameter(torch.randn(n))") + HEADED,
+    "a head of parts that are not known": HEAD.format("self.layer = make(n)") + HEADED,
+    "names that are not known": HEAD.format("self.add_module(str(n), nn.Linear(9216, n))") + HEADED,
+    "a new parameter of the model": FREEZE + "model.scale = nn.Parameter(torch.ones(1))" + TRAIN,
     "trainable": f"model.features.requires_grad_(False){TRAIN}",
     "unfrozen before": FREEZE + f"model.classifier[6].requires_grad_(True){TRAIN}",
     "unfrozen behind": FREEZE + f"{TRAIN}\nmodel.classifier[6].requires_grad_(True)",

@@ -26,7 +26,7 @@ _MAIN = ((), ("out",), ("logits",), (0,))
 
 def check(history: ModelHistory) -> Iterator[Candidate]:
     """Softmaxes and sigmoids at the end of what a loss gets that wants raw scores."""
-    for use in losses(history, *_FUNCTIONS):
+    for use in losses(history, *_FUNCTIONS, replaced=True):
         if use.steps not in _MAIN:
             continue
         if use.name == "CrossEntropyLoss" and one_score(history, use.target) is not None:
@@ -34,6 +34,8 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             continue
         if use.squash is not None:
             yield from _behind(history, use, use.squash)
+            continue
+        if not use.stands:
             continue
         last = last_step(history, use.target)
         if last is None or last.site is None or last.kind not in SUMMED | SQUEEZED:
@@ -57,7 +59,7 @@ def _behind(history: ModelHistory, use: Use, squash: Squash) -> Iterator[Candida
     dim = () if squash.kind == "Sigmoid" else (("dim", squash.dim or 1),)
     claim = OutputsNormalised(use.target, squash.kind == "Softmax", (squash.kind, dim))
     mends = partial(_mends_behind, squash=squash)
-    yield Candidate(CODE, squash.site, use.site, message, hint, claim, False, use.target, mends=mends)
+    yield Candidate(CODE, squash.site, use.site, message, hint, claim, not use.stands, use.target, mends=mends)
 
 
 def _told(use: Use, kind: str) -> tuple[str, str]:

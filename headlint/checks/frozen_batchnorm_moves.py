@@ -18,8 +18,8 @@ CODE = "HL310"
 
 def check(history: ModelHistory) -> Iterator[Candidate]:
     """Frozen BatchNorms of a model that is called in train mode and learns from a loss."""
-    use = _learning(history) if history.steps else None
-    if use is None:
+    uses = list(_learning(history)) if history.steps else []
+    if not uses:
         return
     slept = {ref for ref, mode in history.state.modes.items() if mode is False}
     norms = [
@@ -27,24 +27,24 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         for ref in counting(history, history.places)
         if ref.object == history.build.object and not _is_in(history, ref, slept) and _is_frozen(history, ref)
     ]
-    freeze = _freeze(history, norms[0], use) if norms else None
+    freezes = (_freeze(history, norms[0], use) for use in uses if norms)
+    freeze = next((event for event in freezes if event is not None), None)
     if freeze is None or freeze.site is None:
         return
     some = f"{len(norms)} BatchNorm layer{'s' if len(norms) > 1 else ''}"
     hint = "put them into eval mode behind every train()"
     message = f"{some} of {history.builder.name} are frozen, and in train mode their running statistics move; {hint}"
     claim = StatisticsMove(tuple(norms[:MOST_WATCHED]), ())
-    yield Candidate(CODE, freeze.site, use.site, message, hint, claim, speculative=False)
+    yield Candidate(CODE, freeze.site, freeze.site, message, hint, claim, speculative=False)
 
 
-def _learning(history: ModelHistory) -> Use | None:
-    """A loss of what the model, or something around it, returns in train mode, with steps that follow from it."""
+def _learning(history: ModelHistory) -> Iterator[Use]:
+    """The losses of what the model, or something around it, returns in train mode, with steps that follow from it."""
     for use in history.uses:
         if use.how == "loss" and use.training is True:
             holds = history.build.object in modules.objects_in(history.state, use.target)
             if holds and any(True for _ in training_steps(history, use.target)):
-                return use
-    return None
+                yield use
 
 
 def _is_in(history: ModelHistory, ref: ModuleRef, slept: set[ModuleRef]) -> bool:

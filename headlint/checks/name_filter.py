@@ -33,17 +33,21 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     for one in history.state.filters:
         if not any(parameter.object == history.build.object for parameter in one.parameters):
             continue
-        now = dict(modules.parameters_of(history.state, one.owner))
-        if tuple(now) != one.names or not history.complete:
+        called = {parameter: name for name, parameter in modules.parameters_of(history.state, one.owner)}
+        now = {name: ref for name, ref in zip(one.names, one.parameters, strict=True) if ref in called}
+        if not history.complete or not now or (one.flag and tuple(called.values()) != one.names):
+            # What is put in later trains, and was not there to be unfrozen.
             continue
         if history.escaped_by_hand and not optimized_at_home(history):
             continue
         told = next(filter(None, (way(history, one, now) for way in _WAYS)), None)
         if told is not None:
             message, hint, against, flag = told
-            claim = NamesCaught(one.owner, one.names, one.matched, against, flag)
+            names = tuple(called.values())
+            shown = frozenset(called[now[name]] for name in against)
+            claim = NamesCaught(one.owner, names, len(one.matched), len(one.names), shown, flag)
             text = f"{message}; {hint}"
-            elsewhere = len(one.matched) in (0, len(now))
+            elsewhere = len(one.matched) in (0, len(one.names))
             mends = partial(_mends, history=history, one=one)
             yield Candidate(CODE, one.site, one.site, text, hint, claim, False, unless_right=elsewhere, mends=mends)
 
@@ -81,7 +85,7 @@ def _nothing(history: ModelHistory, one: NameFilter, now: dict[str, ParameterRef
     if one.matched or not _all_are(history, now.values(), not one.flag):
         return None
     what = "unfrozen" if one.flag else "frozen"
-    whose = f"the {len(now)} parameter names of {history.builder.name}"
+    whose = f"the {len(one.names)} parameter names of {history.builder.name}"
     message = f"the test {_text(one)} holds for none of {whose}: nothing is {what}"
     return message, _hint(history, one, now), frozenset(now), not one.flag
 
@@ -112,7 +116,7 @@ def _spares_no_head(history: ModelHistory, one: NameFilter, now: dict[str, Param
     if not _all_are(history, [now[name] for name in head], False):
         return None
     spared = [name for name in one.names if name not in one.matched]
-    holds = f"the test {_text(one)} holds for all {len(now)} parameter names of {history.builder.name}"
+    holds = f"the test {_text(one)} holds for all {len(one.names)} parameter names of {history.builder.name}"
     message = f"{holds}: its head is frozen with the rest"
     if spared:
         holds = f"the test {_text(one)} holds for the head of {history.builder.name} too, which is frozen"

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from headlint.checks import flag_typo, freeze_after_replace, module_flag, name_filter
 from headlint.checks.candidate import Candidate
 from headlint.claims import AllFrozen
+from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import OptimizerRecord
 from headlint.history import AnyEvent, Build, Escape, MakeOptimizer, ParameterRef, SetFlag
@@ -64,7 +65,8 @@ def _may_train_later(history: ModelHistory, behind: Sequence[AnyEvent]) -> bool:
                 return True
             if any(history.state.flags.get(parameter, True) is not False for parameter in record.parameters):
                 return True
+    inside = modules.objects_in(history.state, history.model)
     escapes = (event for event in history.state.trace if isinstance(event, Escape))
-    return any(event.target.object == history.build.object for event in escapes) or any(
+    return any(event.target.object in inside for event in escapes) or any(
         isinstance(event, SetFlag) and event.value for event in behind
     )

@@ -36,13 +36,15 @@ class Last:
     site: cst.CSTNode | None
 
 
-def losses(history: ModelHistory, *names: str) -> Iterator[Use]:
+def losses(history: ModelHistory, *names: str, replaced: bool = False) -> Iterator[Use]:
     """The calls of these losses with an output that no other loss gets, there or anywhere else.
+
+    With `replaced`, also those of outputs of a model that is changed behind the call.
 
     Which of several losses goes with which head may be decided in ways that look independent here.
     """
     for use in history.uses:
-        if use.how != "loss" or not use.stands:
+        if use.how != "loss" or not (use.stands or replaced):
             continue
         rivals = (other for other in history.uses if other.site is use.site or _is_loss(other, use.target))
         if all(other.how == "loss" and other.name in names for other in rivals):

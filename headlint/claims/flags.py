@@ -20,11 +20,15 @@ from headlint.history import ModuleRef, Recipe
 
 @dataclass(frozen=True, slots=True)
 class NamesCaught(Claim):
-    """Of the `names` of all parameters of `owner` a test holds for `matched`; those of `against` have another flag."""
+    """A test held for `matched` of `total` names of parameters of `owner`, and those of `against` have another flag.
+
+    In the end its parameters have `names`, `against` among them; then there may be others than the test saw.
+    """
 
     owner: ModuleRef
     names: tuple[str, ...]
-    matched: frozenset[str]
+    matched: int
+    total: int
     against: frozenset[str]
     flag: bool
     needs_forward: ClassVar[bool] = False
@@ -45,7 +49,7 @@ class NamesCaught(Claim):
         state = "requires grad" if self.flag else "is frozen"
         some = sorted(self.against, key=self.names.index)
         return confirmed(
-            f"it holds for {len(self.matched)} of the {len(flags)} names that named_parameters gives, and '{some[-1]}'"
+            f"it holds for {self.matched} of the {self.total} names that named_parameters gives, and '{some[-1]}'"
             f" {state}"
         )
 

@@ -145,6 +145,10 @@ def _compile(run: Interpreter, state: State, arguments: Arguments, node: cst.CST
     return state.origin(node, text_of(node)) if given is None else given
 
 
+def _new_parameter(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    return Symbol("parameter", (state.origin(node, ""),), text_of(node))
+
+
 def _same(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     return arguments.positional[0] if arguments.positional else state.origin(node, text_of(node))
 
@@ -176,7 +180,9 @@ _HANDLERS: dict[str, Handler] = {
     "torch.amp.grad_scaler.GradScaler": make_scaler,
     "torch.cuda.amp.GradScaler": make_scaler,
     "torch.cuda.amp.grad_scaler.GradScaler": make_scaler,
-    "torch.nn.Parameter": lambda run, state, arguments, node: state.origin(node, text_of(node)),
+    "torch.nn.Parameter": _new_parameter,
+    "torch.nn.parameter.Parameter": _new_parameter,
+    "torch.nn.UninitializedParameter": _new_parameter,
     "tqdm.tqdm": _same,
     "tqdm.auto.tqdm": _same,
     "tqdm.notebook.tqdm": _same,

@@ -20,6 +20,7 @@ from headlint.flow.value import (
     TRUE,
     Constant,
     DictRef,
+    Function,
     Instance,
     ListRef,
     Method,
@@ -67,6 +68,9 @@ def call_method(run: Interpreter, state: State, method: Method, arguments: Argum
         case Tensor():
             return call_tensor_method(state, receiver, name, arguments, node)
         case Optimizer():
+            closure = arguments.get(0, "closure")
+            if name == "step" and isinstance(closure, Function):
+                run.call(state, closure, (), node)
             return optimizer_method(state, receiver, name, arguments, node)
     return state.origin(node, text_of(node))
 

@@ -233,23 +233,40 @@ def own_parameters(state: State, ref: ModuleRef) -> Iterator[tuple[str, Paramete
     elif isinstance(record, LayerObject):
         shapes = parameter_shapes(record.kind, dict(record.arguments))
         names = iter((ALL_PARAMETERS,) if shapes is None else shapes)
-    elif isinstance(record, OpaqueObject):
+    elif isinstance(record, OpaqueObject) or (
+        isinstance(record, InstanceRecord) and any(_may_be_unknown(value) for _, value in record.attributes)
+    ):
         names = iter((ALL_PARAMETERS,))
     else:
-        return
-    for name in names:
+        names = iter(())
+    known = tuple(names)
+    for name in known:
         if state.attributes.get((ref, name)) != NONE:
             yield name, ParameterRef(ref.object, prefix + name)
+    new = (name for (at, name), value in state.attributes.items() if at == ref and _is_new_parameter(value))
+    if not set(new).issubset(known):
+        yield ALL_PARAMETERS, ParameterRef(ref.object, prefix + ALL_PARAMETERS)
+
+
+def _is_new_parameter(value: Value) -> bool:
+    return isinstance(value, Symbol) and value.op == "parameter"
+
+
+def _may_be_unknown(value: Value) -> bool:
+    """Whether an attribute may be a parameter, or a module of which nothing is known."""
+    if isinstance(value, Symbol):
+        return _is_new_parameter(value) or (value.op == "name" and value.text.endswith(")"))
+    return isinstance(value, Unknown)
 
 
 def parameters_of(state: State, ref: ModuleRef) -> Sequence[tuple[str, ParameterRef]]:
     """Every parameter in a module with its name now, in the order of `named_parameters`."""
-    emptied = NONE in state.attributes.values()
-    tree = None if emptied else _untouched_tree(state, ref)
-    return _each_parameter(state, ref, emptied) if tree is None else _parameters_in(ref.object, tree, ref.path)
+    changed = any(value == NONE or _is_new_parameter(value) for value in state.attributes.values())
+    tree = None if changed else _untouched_tree(state, ref)
+    return _each_parameter(state, ref, changed) if tree is None else _parameters_in(ref.object, tree, ref.path)
 
 
-def _each_parameter(state: State, ref: ModuleRef, emptied: bool) -> list[tuple[str, ParameterRef]]:
+def _each_parameter(state: State, ref: ModuleRef, changed: bool) -> list[tuple[str, ParameterRef]]:
     found: list[tuple[str, ParameterRef]] = []
     seen: set[ModuleRef] = set()
     pending: list[tuple[str, ModuleRef]] = [("", ref)]
@@ -259,7 +276,7 @@ def _each_parameter(state: State, ref: ModuleRef, emptied: bool) -> list[tuple[s
             continue
         seen.add(here)
         prefix = f"{path}." if path else ""
-        tree = None if emptied else _untouched_tree(state, here)
+        tree = None if changed else _untouched_tree(state, here)
         if tree is not None:
             found += [(prefix + name, parameter) for name, parameter in _parameters_in(here.object, tree, here.path)]
             continue

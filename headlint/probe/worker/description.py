@@ -71,12 +71,12 @@ def module_facts(experiment: Experiment, place: str, module: Any, calls: Calls, 
 
 
 def training_memory(experiment: Experiment, model: Any, trainable: set[int]) -> dict[str, Any]:
-    """What forward in train mode calls, returns and keeps for backward, in bytes, with the flags as the code left them.
+    """What forward in train mode returns and keeps for backward, in bytes, with the flags as the code leaves them.
 
     Counted are the storages of the tensors that autograd saves, each once, without the model's own.
     """
     torch = experiment.torch
-    result: dict[str, Any] = {"input": None, "output": None, "kept": None, "failed": None, "called": []}
+    result: dict[str, Any] = {"input": None, "output": None, "kept": None, "failed": None}
     shape = experiment.recipe.train_input or experiment.recipe.input or []
     for parameter in model.parameters():
         parameter.requires_grad = id(parameter) in trainable
@@ -96,10 +96,8 @@ def training_memory(experiment: Experiment, model: Any, trainable: set[int]) -> 
     try:
         inputs = experiment.inputs(model, shape, training=True)
         hooks = torch.autograd.graph.saved_tensors_hooks(keep, never_unpacked)
-        calls = Calls(torch)
-        with calls, hooks, torch.enable_grad(), plain_checkpoints(torch), experiment.libraries.regions_for_backward():
+        with hooks, torch.enable_grad(), plain_checkpoints(torch), experiment.libraries.regions_for_backward():
             output = model(*inputs)
-        result["called"] = [place for place, module in model.named_modules() if id(module) in calls.counts]
         sizes = [storage_size(tensor) for tensor in kept.values()]
         result.update(input=shape, output=shapes_in(output), kept=sum(sizes))
     except NoObservation as none:

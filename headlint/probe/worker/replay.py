@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .building import DownloadReached, ZeroPool, replaced_inits, weights_out_of_reach, weights_without_download
@@ -242,17 +242,21 @@ class Replay:
         """A plain value as an attribute of a module."""
         setattr(self.module(event["target"]), event["name"], self.recipe.plain(event["value"]))
 
-    def parameter(self, ref: Json) -> Any:
-        """The parameter a reference names."""
-        parameter = self.parameters.get(ref[0], {}).get(ref[1])
-        if parameter is None:
-            raise refuse(f"no parameter stood at {brief(ref[1])} of object {ref[0]}")
-        return parameter
+    def named(self, refs: Iterable[Json]) -> Iterator[Any]:
+        """The parameters that references name; a star stands for those of a stand-in, which are not known."""
+        for number, path in refs:
+            own = self.parameters.get(number, {})
+            if path.endswith("*"):
+                yield from (own[name] for name in own if name == "opaque")
+            elif path in own:
+                yield own[path]
+            else:
+                raise refuse(f"no parameter stood at {brief(path)} of object {number}")
 
     def flag(self, event: dict[str, Any]) -> None:
         """requires_grad of each of these parameters."""
-        for ref in event["parameters"]:
-            self.parameter(ref).requires_grad = event["value"]
+        for parameter in self.named(event["parameters"]):
+            parameter.requires_grad = event["value"]
 
     def load(self, event: dict[str, Any]) -> None:
         """What `load_state_dict` returns is called, or asked for an attribute; nothing is loaded."""
@@ -264,8 +268,8 @@ class Replay:
 
     def parameter_attribute(self, event: dict[str, Any]) -> None:
         """A plain value as an attribute of each of these parameters."""
-        for ref in event["parameters"]:
-            setattr(self.parameter(ref), event["name"], self.recipe.plain(event["value"]))
+        for parameter in self.named(event["parameters"]):
+            setattr(parameter, event["name"], self.recipe.plain(event["value"]))
 
     def mode(self, event: dict[str, Any]) -> None:
         """train() or eval(); how everything stood when the model was last in train mode is kept."""
@@ -283,7 +287,7 @@ class Replay:
     def optimizer(self, event: dict[str, Any]) -> None:
         """An optimizer; that it raises ends nothing here, and one over parameters that are not known is left out."""
         try:
-            groups = [[self.parameter(ref) for ref in group] for group in self.recipe.groups(event)]
+            groups = [list(self.named(group)) for group in self.recipe.groups(event)]
         except NoObservation:
             self.optimizers.append(None)
             return
