@@ -299,8 +299,12 @@ def _parsed(text: str, name: str, python_tree: ast.AST | None) -> Program | Draf
 def _parsed_by(parse: Callable[[], Program]) -> Program | Draft:
     import libcst as cst
 
+    from headlint.source.program import TooLarge
+
     try:
         return parse()
+    except TooLarge:
+        return Draft(notes=("1:1: is too large to be checked",))
     except cst.ParserSyntaxError as error:
         reason = str(error.message).splitlines()[0] if error.message else "invalid syntax"
         return Draft(notes=(f"{error.editor_line}:{error.editor_column}: cannot be parsed: {reason}",))

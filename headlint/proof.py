@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import libcst as cst
 
 from headlint.checks.recipes import recipes
-from headlint.claims import RunsThrough, Trains
+from headlint.claims import RunsThrough, Trains, judged
 from headlint.finding import Edit, Finding, Fix
 from headlint.flow.histories import ModelHistory
 from headlint.history import Define, MakeContainer, ModuleRef
@@ -159,7 +159,7 @@ def _runs(program: Program, after: _Linted, group: Sequence[Suspicion], shift: S
         answer = observe(recipe)
         if isinstance(answer, Failure):
             return "open" if answer.kind in ("python", "start", "environment") else "disproven"
-        if claim.judge(recipe, answer.data).verdict.kind != "confirmed":
+        if judged(claim, recipe, answer.data).verdict.kind != "confirmed":
             return "disproven"
     return "proven" if asked else "disproven"
 

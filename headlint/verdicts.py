@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from headlint.checks import surgery_raises
 from headlint.checks.paths import build_key
 from headlint.checks.recipes import recipes
-from headlint.claims import Judgement
+from headlint.claims import Judgement, judged
 from headlint.claims.surgery import holds
 from headlint.finding import Evidence, Finding, Verdict
 from headlint.probe.protocol import Failure, canonical
@@ -100,7 +100,7 @@ def _judge(suspicion: Suspicion, observe: Observe | None) -> tuple[Judgement, Ev
             if answer.kind == "refused" or (answer.kind in ("memory", "time") and not candidate.claim.needs_forward):
                 continue
             break
-        judgement = candidate.claim.judge(recipe, answer.data)
+        judgement = judged(candidate.claim, recipe, answer.data)
         if judgement.verdict.kind != "unconfirmed":
             text = without_witnesses(judgement.evidence, recipe)
             text = f"{text} (torchvision {answer.versions.torchvision.partition('+')[0]})"

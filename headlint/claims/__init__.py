@@ -1,6 +1,6 @@
 """The closed set of claims: what a finding says is true of the rebuilt model, and how an observation decides it."""
 
-from headlint.claims.base import Claim, Judgement, shape_text
+from headlint.claims.base import Claim, Judgement, judged, shape_text
 from headlint.claims.cuts import CutRaises, ReluLost
 from headlint.claims.detection import CountsDisagree
 from headlint.claims.flags import AllFrozen, FlagsKept, NamesCaught, NothingFrozen, StaysFrozen
@@ -55,5 +55,6 @@ __all__ = [
     "TrainingOutputRefused",
     "Trains",
     "WidthsDiffer",
+    "judged",
     "shape_text",
 ]

@@ -83,6 +83,14 @@ class Claim(ABC):
         """Decide it by what the worker saw."""
 
 
+def judged(claim: Claim, recipe: Recipe, observation: Any) -> Judgement:
+    """What a claim says of what a worker has answered, which may be anything: unconfirmed if it is no observation."""
+    try:
+        return claim.judge(recipe, observation)
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        return unconfirmed("the answer of the worker cannot be read")
+
+
 REFUTED = Judgement(Verdict("refuted", ""), "")
 
 

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import libcst as cst
@@ -63,13 +64,26 @@ class Program:
         return _AllPositions(self.tree)
 
 
+LARGE = 1_000_000
+"""Characters above which it is looked how much code a text holds."""
+
+MOST_NODES = 500_000
+"""Nodes of Python's tree above which a program is left alone: libcst takes about three kilobytes for each."""
+
+
+class TooLarge(Exception):
+    """The program is larger than what can be read in reasonable memory."""
+
+
 def parse(text: str, name: str, python_tree: ast.AST | None = None, source: Source | None = None) -> Program:
     """Parse `text`, of which Python's own tree may be there already, as in flake8, and which may have many segments.
 
     Raises `libcst.ParserSyntaxError` where it is no Python that libcst knows, and RecursionError where it is nested
-    deeper than Python itself can follow: libcst would take very long over it, or crash.
+    deeper than Python itself can follow: libcst would take very long over it, or crash. Raises TooLarge.
     """
     known = python_tree if isinstance(python_tree, ast.Module) else python_tree_of(text)
+    if len(text) > LARGE and known is not None and any(islice(ast.walk(known), MOST_NODES, None)):
+        raise TooLarge
     return Program(name, text, python_tree=known, tree=cst.parse_module(text), source=source or Source(text))
 
 

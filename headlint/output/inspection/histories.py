@@ -9,7 +9,6 @@ import libcst as cst
 
 from headlint.checks.paths import build_key
 from headlint.flow.histories import ModelHistory
-from headlint.history import AnyEvent, Escape
 from headlint.output.words import conditions, told
 from headlint.source.program import Program
 
@@ -42,12 +41,7 @@ def ways(program: Program, histories: Sequence[ModelHistory]) -> Iterator[Way]:
 
 
 def _steps(program: Program, history: ModelHistory) -> tuple[tuple[str, str], ...]:
-    return tuple((spelled(program, event.site), words) for event, words in told(history) if not _is_left(event))
-
-
-def _is_left(event: AnyEvent) -> bool:
-    """Whether the model is only left to whoever may use a function or class from outside."""
-    return isinstance(event, Escape) and isinstance(event.site, (cst.FunctionDef, cst.ClassDef, cst.Lambda))
+    return tuple((spelled(program, event.site), words) for event, words in told(history))
 
 
 def line_of(program: Program, site: cst.CSTNode | None) -> int:

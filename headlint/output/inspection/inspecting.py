@@ -94,7 +94,7 @@ class _Reading:
         self.data = seen.data
         self.objects = {number: identity for identity, number in body.numbers.items()}
         self.raised = self._what_raised()
-        self.trained = frozenset((self.data.get("training_memory") or {}).get("called", ()))
+        self.auxiliary = tuple(head.place for head in way.history.builder.heads if head.auxiliary)
         self.new = self._lines_of_new()
         self.flagged = self._lines_of_flags()
 
@@ -209,7 +209,8 @@ class _Reading:
             return "plain"
         called = calls or any(part.calls for child in children for part in (child, *child.below()))
         if used == 0 and not called:
-            return "auxiliary" if place in self.trained else "unused"
+            auxiliary = any(f"{head}.".startswith(f"{place}.") or place.startswith(head) for head in self.auxiliary)
+            return "auxiliary" if auxiliary else "unused"
         if trainable == 0:
             return "frozen"
         return "trains" if trainable == parameters else "partly"
