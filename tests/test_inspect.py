@@ -137,20 +137,9 @@ def test_ways_that_differ_and_sizes_that_are_not_given(inspected: Models) -> Non
 
 
 @needs_torch
-def test_a_class_that_others_may_use_too_is_one_way(inspected: Models) -> None:
-    text = (
-        "from torch import nn\nfrom torchvision import models\n\nclass Net(nn.Module):\n    def __init__(self):\n"
-        "        super().__init__()\n        self.body = models.resnet18()\n        self.head = nn.Linear(1000, 3)\n\n"
-        "    def forward(self, x):\n        return self.head(self.body(x))\n\nnet = Net()\n"
-    )
-    (model,) = inspected(text)
-    assert (model["output"], [part["name"] for part in model["root"]["children"]]) == ("(2, 3)", ["body", "head"])
-
-
-@needs_torch
 def test_auxiliary_heads_are_used_in_train_mode_only(inspected: Models) -> None:
     (model,) = inspected("from torchvision import models\nmodel = models.inception_v3(weights='DEFAULT')\n")
-    assert [at(model["root"], place)["state"] for place in ("AuxLogits", "AuxLogits.conv0")] == ["auxiliary"] * 2
+    assert at(model["root"], "AuxLogits")["state"] == "auxiliary"
     assert model["training_output"] == "{logits: (2, 1000), aux_logits: (2, 1000)}"
 
 

@@ -102,8 +102,8 @@ def _run(job: dict[str, Any], libraries: Any) -> str:
                     setattr(module, name, builders[originals[id(value)]])
     _api.BUILTIN_MODELS.update(builders)
     _furnish(job, builders)
-    module = ModuleType(PROGRAM)
-    sys.modules[PROGRAM] = module
+    module = ModuleType("__main__")
+    sys.modules["__main__"] = module
     sys.argv = ["program.py", *job["arguments"]]
     raised = None
     program = vars(module)
@@ -146,6 +146,7 @@ def _furnish(job: dict[str, Any], builders: Any) -> None:
 
     parallel.__init__ = wrapped
     everything.hub.load = pretend.hub_load(builders)
+    everything.compile = lambda model, *_, **__: model
     everything.load, everything.save = pretend.saved, lambda *_, **__: None
     load = nn.Module.load_state_dict
     modules: Any = nn.Module
@@ -168,7 +169,12 @@ def batch(job: dict[str, Any]) -> Any:
     if kind == "boxes":
         images = [torch.rand(shape) for _ in range(TWICE)]
         boxes = torch.tensor([[4.0, 4.0, 40.0, 40.0]])
-        target = {"boxes": boxes, "labels": torch.ones(1, dtype=torch.long), "masks": torch.zeros(1, *shape[1:])}
+        target = {
+            "boxes": boxes,
+            "labels": torch.ones(1, dtype=torch.long),
+            "masks": torch.zeros(1, *shape[1:]),
+            "keypoints": torch.ones(1, 17, 3),
+        }
         return images, [dict(target) for _ in range(TWICE)]
     samples = torch.randn(TWICE, *shape)
     if kind == "masks":

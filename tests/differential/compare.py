@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from differential.cells import as_notebook
 from differential.judge import Expected, expected
 from differential.program import Program
 from differential.trace import Trace, loaded
 from headlint.finding import Finding
 from headlint.lint import Linter, Settings
+from headlint.source.notebooks import read_notebook
 
 # Rules about what comes before anything runs: a program that stopped has shown all of it.
 AT_ONCE = frozenset({"HL101", "HL102", "HL103", "HL106", "HL303", "HL304"})
@@ -98,10 +100,19 @@ def settings() -> Settings:
     return Settings(select=frozenset(code for code, _ in all_checks()) - NOT_JUDGED)
 
 
+def read(program: Program) -> str:
+    """What headlint reads of the program: of a notebook what is left of its cells, line by line."""
+    if not program.notebook:
+        return program.text
+    source = read_notebook(as_notebook(program.text))
+    assert source.text.count("\n") == program.text.count("\n"), source.notes
+    return source.text
+
+
 def compare(program: Program, executor: Executor, linter: Linter) -> Comparison:
     """Run the program, lint it, and hold one against the other."""
     traces = executor.runs(program)
-    report = linter.lint_unguarded(program.text, "program.py")
+    report = linter.lint_unguarded(read(program), "program.py")
     wanted = list(dict.fromkeys(one for trace in traces for one in expected(trace, program.text)))
     stopped = any(trace.raised is not None for trace in traces)
     agreed: list[str] = []

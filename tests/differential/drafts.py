@@ -46,6 +46,9 @@ class Draft:
         return re.sub("@[HWCPmcn]", lambda found: parts[found[0]], text)
 
 
+LAZY = ("lazy", "lazy_two", "lazy_norm", "lazy_dry")
+
+
 def builds(draw: Any, one: Architecture) -> str:
     """A way to call the builder."""
     prefix = f"models.{one.task}." if one.task else "models."
@@ -73,14 +76,14 @@ def right_draft(draw: Any, one: Architecture) -> Draft:
     surgery, head = pick_named(draw, heads.right(one))
     frozen_by, before = pick_named(draw, freezing.before_the_head(one))
     behind = ""
-    if frozen_by == "none" and surgery not in ("behind", "old_inside", "twice", "lazy"):
+    if frozen_by == "none" and surgery not in ("behind", "old_inside", "twice", *LAZY):
         behind = pick(draw, freezing.behind_the_head(one))
-    if surgery in ("behind", "old_inside"):
+    if surgery in ("behind", "old_inside", "adapter"):
         before, behind = "", ""
     if surgery == "gray" or surgery == "own_pool":
         before = ""
     options = training.optimizers(one)
-    if surgery in ("behind", "old_inside", "whole", "whole_two", "lazy", "children", "star") or one.layer != "Linear":
+    if surgery in ("behind", "old_inside", "whole", "whole_two", "children", "star", *LAZY) or one.layer != "Linear":
         options = {name: text for name, text in options.items() if name not in training.NEED_THE_HEAD}
     if surgery in ("whole", "whole_two", "children", "star", "pop"):
         behind = "" if "@H" in behind or one.name in behind else behind
@@ -97,6 +100,9 @@ def right_draft(draw: Any, one: Architecture) -> Draft:
     if before and "@m.parameters" in before and draw(st.integers(0, 4)) == 0 and one.builder != "inception_v3":
         loop = pick(draw, [training.RIGHT_LATER, training.RIGHT_REBUILT])
         options = {name: options[name] for name in ("filter", "list", "generator")}
+    elif frozen_by in ("loop", "call", "method") and draw(st.integers(0, 3)) == 0 and one.builder != "inception_v3":
+        loop = training.RIGHT_GRADUAL
+        options = {name: options[name] for name in ("all", "adam", "adamw")}
     elif draw(st.integers(0, 6)) == 0 and one.builder != "inception_v3":
         loop = training.RIGHT_NORMS
     criterion = pick(draw, ["nn.CrossEntropyLoss()", "nn.CrossEntropyLoss(label_smoothing=0.1)", "F.cross_entropy"])
@@ -145,7 +151,7 @@ def make_mistake(draw: Any, draft: Draft) -> None:
             draft.before = freezing.before_the_head(one)["loop"]
             draft.behind = ""
             draft.optimizer = training.optimizers(one)[draw(st.sampled_from(["filter", "list", "head"]))]
-        draft.loop = text
+        draft.loop = text.replace("@S", pick(draw, training.SOFTMAXES))
     elif where == "order":
         name = draw(st.sampled_from(["HL305", "HL309"]))
         if name == "HL305":

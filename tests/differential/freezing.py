@@ -5,6 +5,16 @@ from __future__ import annotations
 from differential.architectures import Architecture
 
 
+def _root(part: str) -> str:
+    """The child of the model that a part is, or stands in."""
+    return part.partition("[")[0].partition(".")[0]
+
+
+def _key(part: str) -> str:
+    """How the names of the parameters of a part begin."""
+    return part.replace("[", ".").replace("]", "")
+
+
 def before_the_head(one: Architecture) -> dict[str, str]:
     """Freezing that is right in front of the replacement of the head."""
     part = one.parts[0]
@@ -27,6 +37,20 @@ def before_the_head(one: Architecture) -> dict[str, str]:
         "names": f"for name, param in @m.named_parameters():\n    if name.startswith('{part.partition('[')[0]}'):\n        param.requires_grad = False",
         "unfreeze_part": f"for param in @m.parameters():\n    param.requires_grad = False\nfor param in @m.{last}.parameters():\n    param.requires_grad = True",
         "map": "for param in filter(lambda p: p.requires_grad, @m.parameters()):\n    param.requires_grad = False",
+        "prefixes": f"for name, param in @m.named_parameters():\n    if name.startswith(('{_key(part)}', '{_key(last)}')):\n        param.requires_grad = False",
+        "named_children": f"for name, child in @m.named_children():\n    if name in ['{_root(part)}', '{_root(last)}']:\n        for param in child.parameters():\n            param.requires_grad = False",
+        "until": f"frozen = True\nfor name, child in @m.named_children():\n    if name == '{_root(last)}':\n        frozen = False\n    for param in child.parameters():\n        param.requires_grad = not frozen",
+        "children_calls": "for child in list(@m.children())[:-2]:\n    child.requires_grad_(False)",
+        "by_kind": "for module in @m.modules():\n    if isinstance(module, nn.Conv2d):\n        for param in module.parameters():\n            param.requires_grad = False",
+        "by_rank": "for p in @m.parameters():\n    if p.dim() == 1:\n        p.requires_grad = False",
+        "while": "params = list(@m.parameters())\nwhile len(params) > 4:\n    params.pop(0).requires_grad = False",
+        "comprehension": "[p.requires_grad_(False) for p in @m.parameters()]",
+        "dict": "params = dict(@m.named_parameters())\nfor name in params:\n    params[name].requires_grad = False",
+        "ratio": "params = list(@m.parameters())\nfor p in params[: int(len(params) * 0.7)]:\n    p.requires_grad = False",
+        "freeze_until": f"freeze_until(@m, '{_key(last)}')",
+        "apply": "@m.apply(freeze_layer)",
+        "regex": f"for name, p in @m.named_parameters():\n    if re.match(r'{_root(part)}\\.', name):\n        p.requires_grad = False",
+        "partly": f"@m.requires_grad_(False)\n@m.{last}.requires_grad_(True)\nfor module in @m.{last}.modules():\n    if isinstance(module, nn.BatchNorm2d):\n        module.requires_grad_(False)",
         "none": "",
     }
     if one.frozen_test:
@@ -51,6 +75,11 @@ def behind_the_head(one: Architecture) -> dict[str, str]:
         "any": f"for name, param in @m.named_parameters():\n    param.requires_grad = any(key in name for key in ['{one.name}'])",
         "part": f"for param in @m.{part}.parameters():\n    param.requires_grad = False",
         "identity": "head_ids = {id(p) for p in @m@H.parameters()}\nfor p in @m.parameters():\n    if id(p) not in head_ids:\n        p.requires_grad = False",
+        "last_two": "for p in @m.parameters():\n    p.requires_grad = False\nfor p in list(@m.parameters())[-2:]:\n    p.requires_grad = True",
+        "submodule": f"@m.requires_grad_(False)\n@m.get_submodule('{one.name.rpartition('.')[0] or one.name}').requires_grad_(True)",
+        "names_set": f"trainable = {{n for n, _ in @m.named_parameters() if n.startswith('{root}')}}\nfor name, p in @m.named_parameters():\n    p.requires_grad = name in trainable",
+        "not_any": f"for name, p in @m.named_parameters():\n    if not any(name.startswith(key) for key in ('{root}', 'new_head')):\n        p.requires_grad = False",
+        "toggled": "set_trainable(@m, False)\nset_trainable(@m@H, True)",
         "continue": f"for name, param in @m.named_parameters():\n    if '{one.name}' in name:\n        continue\n    param.requires_grad = False",
         "none": "",
     }

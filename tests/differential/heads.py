@@ -64,7 +64,47 @@ def right(one: Architecture) -> dict[str, str]:
             "@m@H = nn.Sequential(*layers, nn.Linear(width, @n))"
         ),
         "old_kept": "old = @m@H\n@m@H = nn.Linear(old.in_features, @n)\ndel old",
+        "weight": "@m@H = nn.Linear(@m@H.weight.shape[1], @n)",
+        "tied": "head = nn.Linear(@W, @n)\nother = nn.Linear(@W, @n)\nother.weight = head.weight\n@m@H = head",
+        "alias": "@m@H = nn.Linear(@W, @n)\n@m.output_layer = @m@H",
+        "resized": (
+            "@m@H.weight = nn.Parameter(torch.randn(@n, @W) * 0.01)\n@m@H.bias = nn.Parameter(torch.zeros(@n))\n"
+            "@m@H.out_features = @n"
+        ),
+        "rows": "old = @m@H\n@m@H = nn.Linear(@W, @n)\nwith torch.no_grad():\n    @m@H.weight[:2] = old.weight[:2]",
+        "dotted": f"set_module(@m, '{one.name}', nn.Linear(@W, @n))",
+        "found": (
+            "for name, module in @m.named_modules():\n    if isinstance(module, nn.Linear):\n        last = name\n"
+            "set_module(@m, last, nn.Linear(@W, @n))"
+        ),
+        "adapter": "@m@H = Adapter(@m@H, @n)",
+        "partial": "make = functools.partial(nn.Linear, @W)\n@m@H = make(@n)",
+        "weight_norm": "@m@H = nn.utils.parametrizations.weight_norm(nn.Linear(@W, @n))",
+        "flatten": "@m@H = nn.Sequential(nn.Flatten(), nn.Linear(@W, @n))",
+        "identity_then": "@m@H = nn.Identity()\n@m@H = nn.Linear(@W, @n)",
+        "lazy_two": "@m@H = nn.Sequential(nn.LazyLinear(64), nn.ReLU(), nn.LazyLinear(@n))",
+        "lazy_norm": "@m@H = nn.Sequential(nn.LazyBatchNorm1d(), nn.LazyLinear(@n))",
+        "lazy_dry": f"@m@H = nn.LazyLinear(@n)\nwith torch.no_grad():\n    @m.eval()(torch.randn(2, {', '.join(map(str, one.inputs))}))",
+        "try": (
+            "try:\n    width = @m.fc.in_features\n    @m.fc = nn.Linear(width, @n)\nexcept AttributeError:\n"
+            "    @m@H = nn.Linear(@W, @n)"
+        ),
+        "cosine": "@m@H = CosineHead(@W, @n)",
     }
+    owner, _, name = one.name.rpartition(".")
+    found["get_submodule"] = f"setattr(@m.get_submodule('{owner}'), '{name}', nn.Linear(@W, @n))"
+    if owner:
+        found["reduce"] = (
+            f"parent = functools.reduce(getattr, '{one.name}'.split('.')[:-1], @m)\n"
+            f"setattr(parent, '{name}', nn.Linear(@W, @n))"
+        )
+    if one.name == "fc" or (owner or one.name) == "classifier":
+        found["hasattr"] = (
+            "if hasattr(@m, 'fc'):\n    @m.fc = nn.Linear(@m.fc.in_features, @n)\n"
+            "elif isinstance(@m.classifier, nn.Sequential):\n"
+            "    @m.classifier[-1] = nn.Linear(@m.classifier[-1].in_features, @n)\n"
+            "else:\n    @m.classifier = nn.Linear(@m.classifier.in_features, @n)"
+        )
     if "[" not in one.head:
         owner, _, name = one.head.rpartition(".")
         target = f"@m.{owner}" if owner else "@m"

@@ -209,6 +209,9 @@ def sizes(run: Run) -> Iterator[Expected]:
     """HL103."""
     standing = {number for modules in run.last.modules.values() for number in modules.values()}
     for _, one in run.all(Attribute):
+        if run.trace.widths.get(one.owner) == one.value:
+            # Its weight was made anew as well.
+            continue
         if one.name in SIZES and one.value != one.before and one.before is not None and one.owner in standing:
             yield _one("HL103", one.line)
 
@@ -231,7 +234,7 @@ def auxiliary(run: Run) -> Iterator[Expected]:
     """HL105."""
     losses: dict[int, list[Loss]] = {}
     for _, loss in run.all(Loss):
-        if loss.call is not None:
+        if loss.call is not None and loss.part in ("out", "aux", "logits", "aux_logits", "aux_logits1", "aux_logits2"):
             losses.setdefault(loss.call, []).append(loss)
     for found in losses.values():
         widths = {loss.part: loss.shape[1] for loss in found if len(loss.shape) > 1}
@@ -261,6 +264,11 @@ def predictors(run: Run) -> Iterator[Expected]:
             beside = {name.rpartition(".")[2]: one for name, one in _children(run, put.owner)}
             scores, boxes = (run.trace.widths.get(beside.get(name, -1)) for name in ("cls_score", "bbox_pred"))
             if scores is not None and boxes is not None and boxes != 4 * scores:
+                yield _one("HL107", put.line)
+        elif put.name == "cls_logits":
+            calls = [call.raised for _, call in run.all(Call) if call.raised is not None]
+            inside = {run.trace.origin.get(raised.module or -1, (0, ""))[1] for raised in calls}
+            if "head.classification_head" in inside:
                 yield _one("HL107", put.line)
         elif put.name == "box_predictor" and run.trace.origin.get(put.owner, (0, ""))[1] == "roi_heads":
             calls = [call.raised for _, call in run.all(Call) if call.raised is not None]
@@ -305,6 +313,9 @@ def forwards(run: Run) -> Iterator[Expected]:
         if not _is_about_shapes(raised):
             continue
         chained = next((one for one in raised.inside if _is_chain(run, one)), None)
+        if head is not None and run.kind(head).endswith("ClassificationHead"):
+            # Whole heads of detectors are for HL200.
+            continue
         if head is not None:
             inner = run.subtree(head, run.last)
             before = [
@@ -321,6 +332,9 @@ def forwards(run: Run) -> Iterator[Expected]:
                 continue
             yield Expected(("HL203",), frozenset({run.trace.made[chained]}))
         elif len(raised.inside) > 1 and raised.inside[0] in run.trace.own:
+            if run.kind(layer) == "Linear" and len(raised.shape) > 2 and raised.shape[-1] > 1:
+                # A map as large as the pictures make it.
+                continue
             part = _chain_beside(run, call)
             lines = frozenset(raised.lines)
             if part is not None:
@@ -426,13 +440,17 @@ def freezing(run: Run) -> Iterator[Expected]:
 def _original(run: Run, model: int, at: int) -> set[int]:
     """All parameters that ever stood in a model."""
     modules = {number for number, (owner, _) in run.trace.origin.items() if owner == model}
-    found = set()
+    found = {number for number, owner in run.trace.born.items() if owner == model}
     for snapshot in (one for _, one in run.snapshots):
         for root, tree in snapshot.modules.items():
             if modules & set(tree.values()):
                 found |= {number for number, _ in snapshot.parameters[root].values()}
-    known = {number for one in (e for _, e in run.all(Flag)) for number in one.parameters}
-    return found | (known if len(run.builds) == 1 else set())
+    new = {
+        number
+        for put in (put for _, put in run.surgeries if put.owner in modules)
+        for number in run.parameters(put.new or 0)
+    }
+    return found | new
 
 
 def flags(run: Run) -> Iterator[Expected]:
@@ -558,9 +576,13 @@ def norms(run: Run) -> Iterator[Expected]:
     """HL310, HL311 and HL312."""
     steps = [index for index, step in run.all(Step) if not step.by_trainer]
     slept = {one.module for _, one in run.all(Mode) if not one.training}
+    fed = {loss.call for _, loss in run.all(Loss)}
     for index, call in run.all(Call):
         learned = [at for at, one in run.all(Backward) if at > index and one.raised is None]
         if call.by_us or not call.training or not call.counts or not learned or not any(at > index for at in steps):
+            continue
+        if index not in fed:
+            # Detectors make their losses themselves.
             continue
         at, snapshot = learned[0], run.before(learned[0])
         frozen, undone = [], []
@@ -602,17 +624,21 @@ def losses(run: Run) -> Iterator[Expected]:
         calls = [call for at, call in run.all(Call) if at < index and not call.by_us]
         if calls and not calls[-1].recorded:
             yield _one("HL314", one.line)
+    standing = {number for modules in run.last.modules.values() for number in modules.values()}
     for _, loss in run.all(Loss):
-        if loss.call is None or len(loss.shape) != 2 or loss.last is None:
+        raw = loss.name in ("cross_entropy", "binary_cross_entropy_with_logits", "multilabel_soft_margin_loss")
+        if raw and loss.squashed and (loss.sums_to_one if loss.name == "cross_entropy" else loss.in_unit):
+            yield _one("HL401", loss.squashed)
+            continue
+        if loss.call is None or len(loss.shape) != 2 or loss.last not in standing:
+            # A head that is gone in the end is not looked at.
             continue
         head = next((put for _, put in run.surgeries if loss.last in run.subtree(put.new or 0, run.last)), None)
         lines = frozenset({run.trace.made.get(loss.last, 0)} | ({head.line} if head else set()))
         kind = run.kind(loss.last)
         if loss.name == "cross_entropy" and loss.shape[1] == 1 and loss.value == 0:
             yield Expected(("HL402",), run.lines_of_head(head.new or 0, head) if head else lines)
-        elif loss.name in ("cross_entropy", "binary_cross_entropy_with_logits", "multilabel_soft_margin_loss") and (
-            (kind.startswith("Softmax") and loss.sums_to_one) or (kind == "Sigmoid" and loss.in_unit)
-        ):
+        elif raw and ((kind.startswith("Softmax") and loss.sums_to_one) or (kind == "Sigmoid" and loss.in_unit)):
             yield Expected(("HL401",), lines)
 
 

@@ -1,4 +1,4 @@
-"""Programs that are about something else than one classifier: segmentation, detection, wrappers, several models."""
+"""Programs that are about something else than one classifier: segmentation, wrappers, several models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from differential.drafts import draft_of, surgery_of
 from differential.drawing import pick, pick_named
 from differential.program import Program
 from differential.styles import program_of
-from differential.writing import DATA, class_count, indented, joined
+from differential.writing import DATA, class_count, indented, joined, laid_out
 
 SEGMENTATION = {
     "deeplabv3_mobilenet_v3_large": 256,
@@ -68,7 +68,7 @@ def _segmentation(draw: Any) -> Program:
     )
     classes, define = class_count(draw)
     loop = f"for images, masks in loader:\n{indented(_step(out))}"
-    body = _laid_out(
+    body = laid_out(
         draw,
         build=build,
         surgery=joined(freeze, head).replace("@n", "num_classes"),
@@ -83,53 +83,6 @@ def _segmentation(draw: Any) -> Program:
 
 def _step(loss: str) -> str:
     return joined("optimizer.zero_grad()", loss, "loss.backward()", "optimizer.step()")
-
-
-def _laid_out(draw: Any, *, build: str, surgery: str, rest: str, classes: str, define: str) -> str:
-    """The same in a function or without one."""
-    if draw(st.booleans()):
-        body = indented(joined(f"model = {build}", surgery, "return model"))
-        return f"def get_model(num_classes):\n{body}\n\n" + joined(DATA, define, f"model = get_model({classes})", rest)
-    return joined(DATA, define, f"model = {build}", surgery.replace("num_classes", classes), rest)
-
-
-def _detection(draw: Any) -> Program:
-    name = draw(
-        st.sampled_from(["fasterrcnn_resnet50_fpn", "fasterrcnn_mobilenet_v3_large_fpn", "maskrcnn_resnet50_fpn"])
-    )
-    build = pick(
-        draw,
-        [f'models.detection.{name}(weights="DEFAULT")', f"models.detection.{name}(pretrained=True)",
-         f'models.detection.{name}(weights=None, weights_backbone="DEFAULT")'],
-    )  # fmt: skip
-    read = "in_features = model.roi_heads.box_predictor.cls_score.in_features\n"
-    planned, head = pick_named(
-        draw,
-        {
-            "": f"{read}model.roi_heads.box_predictor = FastRCNNPredictor(in_features, @n)",
-            "literal": "model.roi_heads.box_predictor = FastRCNNPredictor(1024, @n)",
-            "both": "predictor = model.roi_heads.box_predictor\npredictor.cls_score = nn.Linear(1024, @n)\n"
-            "predictor.bbox_pred = nn.Linear(1024, @n * 4)",
-            "HL107": f"{read}model.roi_heads.box_predictor.cls_score = nn.Linear(in_features, @n)",
-            "HL107 linear": f"{read}model.roi_heads.box_predictor = nn.Linear(in_features, @n)",
-            "HL101": f"{read}model.box_predictor = FastRCNNPredictor(in_features, @n)",
-            "HL102": "model.roi_heads.box_predictor = FastRCNNPredictor(model.roi_heads.cls_score.in_features, @n)",
-            "HL103": "model.roi_heads.box_predictor.cls_score.out_features = @n",
-            "HL201": "model.roi_heads.box_predictor = FastRCNNPredictor(2048, @n)",
-        },
-    )  # fmt: skip
-    freeze = pick(draw, ["", "for p in model.backbone.parameters():\n    p.requires_grad = False"])
-    rest = pick(
-        draw,
-        ["model.eval()\nwith torch.no_grad():\n    for images, targets in loader:\n        detections = model(images)",
-         ("params = [p for p in model.parameters() if p.requires_grad]\noptimizer = optim.SGD(params, lr=0.005)\nmodel.eval()\n"
-         "predictions = model([torch.rand(3, 64, 64)])\nprint(predictions[0]['boxes'].shape)")],
-    )  # fmt: skip
-    classes, define = class_count(draw)
-    text = _laid_out(draw, build=build, surgery=joined(freeze, head).replace("@n", "num_classes"), rest=rest,
-                     classes=classes, define=define)  # fmt: skip
-    text = "from torchvision.models.detection.faster_rcnn import FastRCNNPredictor\n\n\n" + text
-    return Program(text, (3, 64, 64), (name,), targets="boxes", planned=(planned,) if planned.startswith("HL") else ())
 
 
 def _wrapped(draw: Any) -> Program:
@@ -269,7 +222,6 @@ def _inception(draw: Any) -> Program:
 
 STYLES: dict[str, Callable[[Any], Program]] = {
     "segmentation": _segmentation,
-    "detection": _detection,
     "wrapped": _wrapped,
     "instances": _instances,
     "checkpoint": _checkpoint,

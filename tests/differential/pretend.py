@@ -47,17 +47,26 @@ def quick(build: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
     def made(*args: Any, **kwargs: Any) -> nn.Module:
         with quick_weights(), no_downloads():
             model = build(*args, **kwargs)
+        _train_a_little(model)
         _look_at_small_pictures(model)
         return model
 
     return made
 
 
+def _train_a_little(model: nn.Module) -> None:
+    """No weight that was trained is zero throughout, as some are in a new model."""
+    for parameter in model.parameters():
+        if parameter.ndim > 1 and not parameter.any():
+            _filled(parameter)
+
+
 def _look_at_small_pictures(model: nn.Module) -> None:
     """Let a detector take pictures as small as they are here, and look at few regions: its layers are the same."""
-    if hasattr(model, "rpn"):
-        details: Any = model
+    details: Any = model
+    if hasattr(model, "transform") and not getattr(details.transform, "fixed_size", None):
         details.transform.min_size, details.transform.max_size = (64,), 64
+    if hasattr(model, "rpn"):
         for counts in (details.rpn._pre_nms_top_n, details.rpn._post_nms_top_n):
             counts.update(dict.fromkeys(counts, 20))
 

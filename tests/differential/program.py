@@ -10,7 +10,7 @@ class Program:
     """A program and how it is run: once for each of `runs`, its command lines, on samples of shape `inputs`.
 
     `drive` is code that runs behind it, as of somebody who imports it. `planned` names the mistakes that were put in,
-    for statistics only: what counts is what happens.
+    for statistics only: what counts is what happens. A `notebook` is linted as one, cell by cell.
     """
 
     text: str
@@ -21,3 +21,4 @@ class Program:
     targets: str = "classes"
     planned: tuple[str, ...] = ()
     style: str = ""
+    notebook: bool = False

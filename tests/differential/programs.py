@@ -7,11 +7,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from differential import others, styles
+from differential import detectors, layouts, networks, others, styles
+from differential.cells import in_cells
 from differential.program import Program
 from differential.writing import finished
 
-STYLES = {**styles.STYLES, **others.STYLES}
+STYLES = {**styles.STYLES, **layouts.STYLES, **networks.STYLES, **detectors.STYLES, **others.STYLES}
 
 
 @st.composite
@@ -19,4 +20,5 @@ def programs(draw: Any) -> Program:
     """A whole program."""
     style = draw(st.sampled_from(list(STYLES)))
     program: Program = STYLES[style](draw)
-    return replace(program, text=finished(draw, program.text), style=style)
+    program = replace(program, text=finished(draw, program.text), style=style)
+    return in_cells(draw, program) if draw(st.integers(0, 7)) == 0 else program

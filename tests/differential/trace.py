@@ -117,7 +117,10 @@ class Call(Event):
 
 @dataclass(frozen=True)
 class Loss(Event):
-    """A loss function got the output `part` of the call with number `call` as it was (None: something else)."""
+    """A loss function got the output `part` of the call with number `call` as it was (None: something else).
+
+    `squashed` is the line in which the program itself made what it got by a softmax or sigmoid, 0 if it did not.
+    """
 
     name: str
     call: int | None
@@ -128,6 +131,7 @@ class Loss(Event):
     value: float | None
     raised: Raised | None = None
     last: int | None = None
+    squashed: int = 0
 
 
 @dataclass(frozen=True)
@@ -180,7 +184,8 @@ class Trace:
     `origin` says of modules that a builder made in which model and at which path they stood. `own` are the modules of the program's classes and
     whatever else was called, `constant` parts of models that return the same for whatever they get,
     `rounds` the lines of the `for` statements that came to a round,
-    `widths` how many numbers Linear layers returned for each sample.
+    `widths` how many numbers Linear layers returned for each sample, `born` the model that a builder made with a
+    parameter in it.
     """
 
     events: tuple[Event, ...]
@@ -192,6 +197,7 @@ class Trace:
     constant: tuple[int, ...] = ()
     rounds: tuple[int, ...] = ()
     widths: dict[int, int] = field(default_factory=dict)
+    born: dict[int, int] = field(default_factory=dict)
 
 
 def dumped(trace: Trace) -> str:
@@ -214,6 +220,7 @@ def loaded(text: str) -> Trace:
         constant=tuple(body["constant"]),
         rounds=tuple(body["rounds"]),
         widths={int(number): width for number, width in body["widths"].items()},
+        born={int(number): model for number, model in body["born"].items()},
     )
 
 

@@ -41,10 +41,27 @@ def optimizers(one: Architecture) -> dict[str, str]:
             f"optimizer = optim.Adam([\n    {{'params': @m.{part}.parameters(), 'lr': 1e-5}},\n"
             "    {'params': @m@H.parameters(), 'lr': 1e-3},\n])"
         ),
+        "layerwise": (
+            "groups = []\nfor index, (name, child) in enumerate(@c.named_children()):\n"
+            "    groups.append({'params': child.parameters(), 'lr': 1e-3 * 0.5**index})\n"
+            "optimizer = optim.AdamW(groups, lr=1e-3)"
+        ),
+        "per_parameter": (
+            f"optimizer = optim.SGD(\n    [{{'params': [p], 'lr': 1e-2 if '{one.name}' in n else 1e-3}} for n, p in @c.named_parameters()],\n"
+            "    lr=1e-3,\n)"
+        ),
+        "split": (
+            f"head = [p for n, p in @c.named_parameters() if '{one.name}' in n]\n"
+            f"rest = [p for n, p in @c.named_parameters() if '{one.name}' not in n]\n"
+            "optimizer = optim.Adam([{'params': rest, 'lr': 1e-5}, {'params': head}], lr=1e-3)"
+        ),
+        "kinds": "kinds = {'sgd': optim.SGD, 'adam': optim.Adam}\noptimizer = kinds['adam'](@c.parameters(), lr=1e-3)",
+        "getattr": "optimizer = getattr(optim, 'AdamW')(@c.parameters(), lr=1e-3)",
+        "chain": (f"optimizer = optim.SGD(itertools.chain(@m@H.parameters(), @m.{part}.parameters()), lr=1e-3)"),
     }
 
 
-NEED_THE_HEAD = ("groups", "head", "added", "two_parts")
+NEED_THE_HEAD = ("groups", "head", "added", "two_parts", "split", "chain")
 
 WRONG_OPTIMIZERS = {
     "HL313 overlap": "optimizer = optim.SGD([\n    {'params': @c.parameters()},\n    {'params': @m@H.parameters(), 'lr': 1e-2},\n], lr=1e-3)",
@@ -136,9 +153,126 @@ for epoch in range(EPOCHS):
         best = copy.deepcopy(@c.state_dict())
 @c.load_state_dict(best)
 """,
+    "ema": """\
+average = copy.deepcopy(@c)
+average.requires_grad_(False)
+average.eval()
+@c.train()
+for images, labels in loader:
+    loss = criterion(@c(images), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    with torch.no_grad():
+        for slow, fast in zip(average.parameters(), @c.parameters()):
+            slow.mul_(0.99).add_(fast, alpha=0.01)
+average(images)
+""",
+    "accumulated": """\
+@c.train()
+optimizer.zero_grad()
+for step, (images, labels) in enumerate(loader, start=1):
+    loss = criterion(@c(images), labels) / 4
+    loss.backward()
+    if step % 4 == 0 or step == len(loader):
+        optimizer.step()
+        optimizer.zero_grad()
+""",
+    "parallel": """\
+parallel = nn.DataParallel(@c)
+parallel.train()
+for images, labels in loader:
+    optimizer.zero_grad()
+    loss = criterion(parallel(images), labels)
+    loss.backward()
+    optimizer.step()
+torch.save(parallel.module.state_dict(), 'model.pth')
+""",
+    "compiled": """\
+fast = torch.compile(@c)
+fast.train()
+for images, labels in loader:
+    optimizer.zero_grad()
+    loss = criterion(fast(images), labels)
+    loss.backward()
+    optimizer.step()
+""",
+    "mixed": """\
+scaler = torch.amp.GradScaler(enabled=False)
+@c.train()
+for images, labels in loader:
+    optimizer.zero_grad()
+    with torch.autocast('cpu', enabled=False):
+        loss = criterion(@c(images), labels)
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+""",
+    "closure": """\
+@c.train()
+for images, labels in loader:
+    def closure():
+        optimizer.zero_grad()
+        loss = criterion(@c(images), labels)
+        loss.backward()
+        return loss
+    optimizer.step(closure)
+""",
+    "mixup": """\
+@c.train()
+for images, labels in loader:
+    other = labels.flip(0)
+    mixed = 0.7 * images + 0.3 * images.flip(0)
+    outputs = @c(mixed)
+    loss = 0.7 * criterion(outputs, labels) + 0.3 * criterion(outputs, other)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
+    "while": """\
+epoch = 0
+while epoch < EPOCHS:
+    @c.train()
+    for images, labels in loader:
+        optimizer.zero_grad()
+        logits = @c(images)
+        probabilities = torch.softmax(logits, dim=1)
+        loss = criterion(logits, labels)
+        loss.backward()
+        optimizer.step()
+        print(probabilities.max())
+    epoch += 1
+""",
+    "hooked": """\
+seen = {}
+handle = @m.@P.register_forward_hook(lambda module, given, result: seen.update(shape=result.shape))
+@c.train()
+for images, labels in loader:
+    optimizer.zero_grad()
+    loss = criterion(@c(images), labels)
+    loss.backward()
+    optimizer.step()
+handle.remove()
+""",
+}
+
+SOFTMAXES = {
+    "torch": "torch.softmax(@c(images), dim=1)",
+    "function": "F.softmax(@c(images), dim=-1)",
+    "method": "@c(images).softmax(1)",
+    "layer": "nn.Softmax(dim=1)(@c(images))",
 }
 
 WRONG_LOOPS = {
+    "HL401 between": """\
+@c.train()
+for images, labels in loader:
+    optimizer.zero_grad()
+    outputs = @S
+    loss = criterion(outputs, labels)
+    loss.backward()
+    optimizer.step()
+""",
     "HL314": """\
 @c.train()
 for images, labels in loader:
@@ -215,7 +349,27 @@ for epoch in range(2):
         optimizer.step()
 """
 
+RIGHT_GRADUAL = """\
+blocks = list(@m.children())
+for epoch in range(3):
+    if epoch:
+        for param in blocks[-1 - epoch].parameters():
+            param.requires_grad = True
+    @c.train()
+    for images, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(@c(images), labels)
+        loss.backward()
+        optimizer.step()
+"""
+
 ENDINGS = {
+    "copy": "clone = copy.deepcopy(@c)\nclone.eval()\nwith torch.no_grad():\n    print(clone(next(iter(loader))[0]).shape)",
+    "round_trip": "state = {name: value.cpu() for name, value in @c.state_dict().items()}\n@c.load_state_dict(state)",
+    "partial_state": "state = {k: v for k, v in @c.state_dict().items() if 'head' not in k}\n@c.load_state_dict(state, strict=False)",
+    "feature_copy": "extractor = copy.deepcopy(@m)\nextractor@H = nn.Identity()\nextractor.eval()",
+    "head_again": "@m@H = nn.Identity()\n@c.eval()\ntorch.save(@c.state_dict(), 'backbone.pth')",
+    "deployed": "deployed = nn.Sequential(@c, nn.Softmax(dim=1))\ndeployed.eval()\nprint(deployed(next(iter(loader))[0]).argmax(1))",
     "nothing": "",
     "save": "torch.save(@c.state_dict(), 'model.pth')",
     "predict": "@c.eval()\nwith torch.no_grad():\n    for images, _ in loader:\n        probabilities = torch.softmax(@c(images), dim=1)",

@@ -36,6 +36,8 @@ from differential.trace import (
 )
 
 PROGRAM = "<program>"
+# The classes of torchvision that programs inherit from, with the builder that is nearest.
+INHERITED = {"resnet18": "ResNet", "vgg11": "VGG", "mobilenet_v2": "MobileNetV2"}
 LOSSES = (
     "cross_entropy",
     "nll_loss",
@@ -73,6 +75,7 @@ class Watch:
         self.constant: list[int] = []
         self.rounds: set[int] = set()
         self.widths: dict[int, int] = {}
+        self.born: dict[int, int] = {}
 
     # -- Numbers and places ------------------------------------------------------------------------------------
 
@@ -163,6 +166,7 @@ class Watch:
             constant=tuple(self.constant),
             rounds=tuple(self.rounds),
             widths=self.widths,
+            born=self.born,
         )
 
     # -- What is patched ---------------------------------------------------------------------------------------
@@ -174,6 +178,10 @@ class Watch:
         self._watch_calls()
         self._watch_moves()
         self._watch_training()
+        import torchvision.models
+
+        for name, kind in INHERITED.items():
+            self._watch_inherited(getattr(torchvision.models, kind), name)
         return {name: self._builder(name, build) for name, build in builders.items()}
 
     def _builder(self, name: str, build: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
@@ -190,14 +198,38 @@ class Watch:
                 raise
             finally:
                 self.building -= 1
-            number = self.number(model)
-            for path, module in model.named_modules():
-                self.origin[self.number(module)] = (number, path)
-            self.models.append(model)
-            self.add(Build, builder=name, model=number, arguments=given)
+            self.add(Build, builder=name, model=self.made_by_library(model), arguments=given)
             return model
 
         return watched
+
+    def made_by_library(self, model: nn.Module) -> int:
+        """Note all that stands in a new model, and give its number."""
+        number = self.number(model)
+        for path, module in model.named_modules():
+            self.origin[self.number(module)] = (number, path)
+        self.born.update((self.number(one), number) for one in model.parameters())
+        self.models.append(model)
+        return number
+
+    def _watch_inherited(self, kind: type[nn.Module], name: str) -> None:
+        """Take an object of a class of the program that is built on a class of torchvision for a model of a builder."""
+        watch = self
+        initialise = kind.__init__
+
+        def made(self: nn.Module, *args: Any, **kwargs: Any) -> None:
+            if watch.building or type(self).__module__ != "__main__":
+                initialise(self, *args, **kwargs)
+                return
+            watch.building += 1
+            try:
+                with pretend.quick_weights():
+                    initialise(self, *args, **kwargs)
+            finally:
+                watch.building -= 1
+            watch.add(Build, builder=name, model=watch.made_by_library(self), arguments={})
+
+        kind.__init__ = made  # type: ignore[method-assign]
 
     def _watch_modules(self) -> None:
         watch = self
@@ -208,7 +240,7 @@ class Watch:
             initialise(self, *args, **kwargs)
             if not watch.building:
                 watch.made[watch.number(self)] = watch.place()[0]
-                if type(self).__module__ == PROGRAM:
+                if type(self).__module__ == "__main__":
                     watch.roots.append(self)
 
         def assigned(self: nn.Module, name: str, value: Any) -> None:
@@ -298,7 +330,12 @@ class Watch:
         modules: Any = nn.Module
         modules.__call__ = called
 
-        for owner, name in ((torch.nn.functional, "softmax"), (torch, "softmax"), (torch, "sigmoid")):
+        for owner, name in (
+            (torch.nn.functional, "softmax"),
+            (torch, "softmax"),
+            (Tensor, "softmax"),
+            (torch, "sigmoid"),
+        ):
             setattr(owner, name, self._softmax(getattr(owner, name)))
 
     def _softmax(self, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -496,6 +533,7 @@ class Watch:
                     value=value,
                     raised=raised,
                     last=last,
+                    squashed=self.softmaxes.get(self.numbers.get(id(given), -1), 0),
                 )
             return result
 

@@ -12,6 +12,9 @@ from differential.drawing import pick
 
 HEADER = """\
 import copy
+import functools
+import itertools
+import re
 import sys
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -54,6 +57,50 @@ class Head(nn.Module):
     def forward(self, x):
         return self.linear(self.drop(x))
 """,
+    "set_module": """\
+def set_module(model, path, module):
+    *parents, last = path.split(".")
+    for name in parents:
+        model = getattr(model, name)
+    setattr(model, last, module)
+""",
+    "set_trainable": """\
+def set_trainable(module, flag):
+    for param in module.parameters():
+        param.requires_grad = flag
+""",
+    "freeze_until": """\
+def freeze_until(model, stop):
+    for name, param in model.named_parameters():
+        if name.startswith(stop):
+            break
+        param.requires_grad = False
+""",
+    "freeze_layer": """\
+def freeze_layer(module):
+    for param in module.parameters(recurse=False):
+        param.requires_grad = False
+""",
+    "Adapter": """\
+class Adapter(nn.Module):
+    def __init__(self, old, classes):
+        super().__init__()
+        self.old = old
+        self.new = nn.Linear(old.out_features, classes)
+
+    def forward(self, x):
+        return self.new(F.relu(self.old(x)))
+""",
+    "CosineHead": """\
+class CosineHead(nn.Module):
+    def __init__(self, in_features, classes):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(classes, in_features))
+        self.scale = nn.Parameter(torch.tensor(10.0))
+
+    def forward(self, x):
+        return self.scale * F.linear(F.normalize(x), F.normalize(self.weight))
+""",
 }
 
 DATA = """\
@@ -78,7 +125,7 @@ def finished(draw: Any, text: str) -> str:
         body = re.sub(r"(?<![\w.\"'])models\.", other, body)
         body = body.replace("getattr(models,", f"getattr({other[:-1]},")
     nn = draw(st.sampled_from(["import torch.nn as nn", "from torch import nn"]))
-    helpers = "\n\n".join(code for name, code in HELPERS.items() if re.search(rf"\b{name}\(", body))
+    helpers = "\n\n".join(code for name, code in HELPERS.items() if re.search(rf"\b{name}[()]", body))
     header = HEADER.replace("@nn", nn).replace("@models", imports)
     return f"{header}\n\n{helpers}\n\n{body}" if helpers else f"{header}\n\n{body}"
 
@@ -107,3 +154,11 @@ def class_count(draw: Any) -> tuple[str, str]:
             ("config['classes']", "config = {'classes': 4, 'lr': 0.1}\n"),
         ],
     )
+
+
+def laid_out(draw: Any, *, build: str, surgery: str, rest: str, classes: str, define: str) -> str:
+    """A program in which a function makes the model, or one without any."""
+    if draw(st.booleans()):
+        body = indented(joined(f"model = {build}", surgery, "return model"))
+        return f"def get_model(num_classes):\n{body}\n\n" + joined(DATA, define, f"model = get_model({classes})", rest)
+    return joined(DATA, define, f"model = {build}", re.sub(r"(?<![.\w])num_classes\b(?!=)", classes, surgery), rest)
