@@ -71,20 +71,23 @@ def main() -> int:
     false: Counter[str] = Counter()
     missed: Counter[str] = Counter()
     undecided: Counter[str] = Counter()
+    beyond: Counter[str] = Counter()
     clean = total = 0
     for one in compared(drawn(options.programs, options.seed)):
         total += 1
-        clean += not (one.agreed or one.missed)
+        clean += not (one.agreed or one.missed or one.beyond)
         agreed.update(one.agreed)
         false.update(finding.code for finding in one.false)
         missed.update(wanted.codes[0] for wanted in one.missed)
         undecided.update(finding.code for finding in one.open)
+        beyond.update(wanted.codes[0] for wanted in one.beyond)
         if one.differs or (options.open and one.open):
             _show(one, text=options.show)
     print(f"{total} programs, {clean} without a mistake")
-    print("rule   found missed  false   open")
-    for code in sorted({*agreed, *false, *missed, *undecided}):
-        print(f"{code}  {agreed[code]:6}{missed[code]:7}{false[code]:7}{undecided[code]:7}")
+    print("rule   found missed  false   open beyond")
+    for code in sorted({*agreed, *false, *missed, *undecided, *beyond}):
+        counts = (missed, false, undecided, beyond)
+        print(f"{code}  {agreed[code]:6}" + "".join(f"{count[code]:7}" for count in counts))
     return 1 if false or missed else 0
 
 

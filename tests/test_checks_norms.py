@@ -33,6 +33,12 @@ def test_messages() -> None:
     assert messages("HL310", IMPORTS + "model.layer1.requires_grad_(False)\n" + MAKE + closure) == [message]
     again = MAKE + STEP + "model.layer1.requires_grad_(False)\n" + STEP
     assert messages("HL310", IMPORTS + again) == [message]
+    around = (
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.net = models.resnet18()\n"
+        "        self.net.layer1.requires_grad_(False)\n    def forward(self, x): return self.net(x)\nmodel = Net()\n"
+    )
+    other = "for m in model.modules():\n    if isinstance(m, nn.BatchNorm3d): m.eval()\n"
+    assert messages("HL310", IMPORTS + around + MAKE + other + STEP) == [message]
     (when,) = messages("HL310", IMPORTS + "if load():\n    model.layer1.requires_grad_(False)\n" + MAKE + STEP)
     assert when == f"when load(), {message}"
     (message,) = messages("HL312", IMPORTS + FREEZE + MAKE + "freeze(model.layer4)\n" + STEP)

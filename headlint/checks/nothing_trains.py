@@ -10,7 +10,7 @@ from headlint.checks.candidate import Candidate
 from headlint.claims import AllFrozen
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
-from headlint.flow.state import OptimizerRecord
+from headlint.flow.state import InstanceRecord, OptimizerRecord
 from headlint.history import AnyEvent, Build, Escape, MakeOptimizer, ParameterRef, SetFlag
 
 CODE = "HL306"
@@ -66,6 +66,9 @@ def _may_train_later(history: ModelHistory, behind: Sequence[AnyEvent]) -> bool:
             if any(history.state.flags.get(parameter, True) is not False for parameter in record.parameters):
                 return True
     inside = modules.objects_in(history.state, history.model)
+    parts = [history.state.heap.get(number) for number in inside]
+    if any(isinstance(part, InstanceRecord) and part.escaped for part in parts):
+        return True
     escapes = (event for event in history.state.trace if isinstance(event, Escape))
     return any(event.target.object in inside for event in escapes) or any(
         isinstance(event, SetFlag) and event.value for event in behind

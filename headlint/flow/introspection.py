@@ -90,7 +90,10 @@ def _is_base(base: Value, kind: Value) -> bool | None:
     if base == kind:
         return True
     if isinstance(kind, External) and isinstance(base, External) and base.name in MODULE_CLASSES:
-        return True if kind.name in MODULE_CLASSES and kind.name.endswith(".Module") else None
+        if kind.name in MODULE_CLASSES and kind.name.endswith(".Module"):
+            return True
+        # No layer is a base of the bases of modules.
+        return False if kind.name.startswith(("torch.", "torchvision.")) and kind.name not in MODULE_CLASSES else None
     return None
 
 
