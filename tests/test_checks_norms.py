@@ -34,7 +34,8 @@ def test_messages() -> None:
     again = MAKE + STEP + "model.layer1.requires_grad_(False)\n" + STEP
     assert messages("HL310", IMPORTS + again) == [message]
     around = (
-        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.net = models.resnet18()\n"
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.net = models.resnet18()\n"
         "        self.net.layer1.requires_grad_(False)\n    def forward(self, x): return self.net(x)\nmodel = Net()\n"
     )
     other = "for m in model.modules():\n    if isinstance(m, nn.BatchNorm3d): m.eval()\n"
