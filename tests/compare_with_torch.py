@@ -13,6 +13,7 @@ from differential.compare import Comparison, Executor
 from differential.program import Program
 from differential.programs import programs
 from hypothesis import HealthCheck, Phase, find, given, seed, settings
+from hypothesis.errors import NoSuchExample
 
 from headlint.lint import Linter
 
@@ -34,14 +35,18 @@ def drawn(count: int, start: int) -> list[Program]:
     return list(found.values())
 
 
-def smallest(mistake: str, start: int) -> Comparison:
-    """The smallest program that hypothesis finds on which both disagree about a rule."""
+def smallest(mistake: str, count: int, start: int) -> Comparison:
+    """The smallest program that hypothesis finds on which both disagree about a rule; raises NoSuchExample."""
     with Executor() as executor, Linter(comparing.settings()) as linter:
 
         def disagree(program: Program) -> bool:
-            return mistake in comparing.compare(program, executor, linter).disagreements
+            try:
+                return mistake in comparing.compare(program, executor, linter).disagreements
+            except RuntimeError:
+                # What cannot be run tells nothing.
+                return False
 
-        limits = settings(max_examples=500, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+        limits = settings(max_examples=count, database=None, deadline=None, suppress_health_check=list(HealthCheck))
         return comparing.compare(find(programs(), disagree, settings=limits, random=Random(start)), executor, linter)
 
 
@@ -65,7 +70,11 @@ def main() -> int:
     parser.add_argument("--shrink", metavar="HL101", help="look for the smallest program with a disagreement on a rule")
     options = parser.parse_args()
     if options.shrink:
-        _show(smallest(options.shrink, options.seed), text=True)
+        try:
+            _show(smallest(options.shrink, options.programs, options.seed), text=True)
+        except NoSuchExample:
+            print(f"no disagreement on {options.shrink} in {options.programs} programs")
+            return 1
         return 0
     agreed: Counter[str] = Counter()
     false: Counter[str] = Counter()
