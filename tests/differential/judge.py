@@ -407,6 +407,10 @@ def freezing(run: Run) -> Iterator[Expected]:
         if not head or not writes or writes[-1][1].value:
             continue
         at, last = writes[-1]
+        asked = [one for _, one in run.all(Attribute) if one.name == "requires_grad" and one.value is True]
+        if any(one.owner == put.new and put.new in run.trace.own for one in asked):
+            # An object of the program may make a property of it.
+            continue
         if set(last.parameters) <= head:
             # Whoever freezes nothing but the head means it.
             continue
@@ -457,6 +461,9 @@ def flags(run: Run) -> Iterator[Expected]:
     """HL303 and HL304: something was written that is no flag, and the flags are not what it says."""
     for index, one in enumerate(run.events):
         if isinstance(one, Attribute) and isinstance(one.value, bool):
+            if one.owner in run.trace.own:
+                # A class of the program may make a property of it.
+                continue
             targets, name, value = run.parameters(one.owner, index), one.name, one.value
         elif isinstance(one, Flag) and one.name != "requires_grad":
             targets, name, value = set(one.parameters), one.name, one.value
