@@ -404,23 +404,21 @@ def freezing(run: Run) -> Iterator[Expected]:
         head = run.parameters(put.new, index)
         writes = [(at, one) for at, one in run.all(Flag) if one.name == "requires_grad" and at > index]
         writes = [(at, one) for at, one in writes if head & set(one.parameters)]
-        if not head or not writes or writes[-1][1].value:
-            continue
-        at, last = writes[-1]
         asked = [one for _, one in run.all(Attribute) if one.name == "requires_grad" and one.value is True]
-        if any(one.owner == put.new and put.new in run.trace.own for one in asked):
+        if not head or any(one.owner == put.new and put.new in run.trace.own for one in asked):
             # An object of the program may make a property of it.
-            continue
-        if set(last.parameters) <= head:
-            # Whoever freezes nothing but the head means it.
             continue
         learning = run.held & {number for number, _ in run.root_of(put.owner, run.last).values()}
         if run.held and not learning:
             # Another model is the one that learns.
             continue
         for moment, snapshot in run.moments:
+            last = next((one for at, one in reversed(writes) if at < moment), None)
+            if last is None or last.value or set(last.parameters) <= head:
+                # Whoever freezes nothing but the head means it.
+                continue
             flags = run.inside(put.new, snapshot)
-            if moment > at and flags and not any(flag for _, flag in flags.values()):
+            if flags and not any(flag for _, flag in flags.values()):
                 # Where a test of names decides what is frozen, that may be told instead.
                 yield Expected(("HL301", "HL308"), frozenset({last.line, last.line - 1}))
                 break
