@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headlint.flow.bounds import decided
 from headlint.flow.enums import is_member, read_member
 from headlint.flow.operations import TESTS, apply, truth_of
 from headlint.flow.state import State
@@ -62,7 +63,10 @@ def known_truth(state: State, value: Value) -> bool | None:
         return None if inner is None else not inner
     test = simplify(state, _as_test(value))
     truth = truth_of(test)
-    return _truth_of_all_choices(state, test) if truth is None and isinstance(test, Symbol) else truth
+    if truth is None and isinstance(test, Symbol):
+        truth = decided(state.assumptions, test)
+        return _truth_of_all_choices(state, test) if truth is None else truth
+    return truth
 
 
 def choices_of(state: State, value: Value) -> tuple[Value, ...]:
@@ -86,7 +90,11 @@ def _truth_of_all_choices(state: State, test: Symbol) -> bool | None:
     return None
 
 
-def assume(state: State, symbol: Symbol, truth: bool) -> State | None:
+# Choices inside choices that are looked into.
+_DEEPEST_CHOICE = 6
+
+
+def assume(state: State, symbol: Symbol, truth: bool, levels: int = _DEEPEST_CHOICE) -> State | None:
     """A fork of `state` on which `symbol` is true (or false), None if no run can get there."""
     value = simplify(state, symbol)
     while isinstance(value, Symbol) and value.op == "not":
@@ -95,7 +103,18 @@ def assume(state: State, symbol: Symbol, truth: bool) -> State | None:
     if not isinstance(value, Symbol):
         return state.fork() if truth_of(value) in (truth, None) else None
     test = _as_test(value)
+    known = state.assumptions.get(test)
+    if (decided(state.assumptions, test) if known is None else truth_of(known)) is (not truth):
+        return None
     path = state.fork()
+    if value.op == "choice" and levels:
+        # What `a and b` gives is true only where both are; which of the two it gives is then known, too.
+        sides = [_assume_side(state, value, side, truth, levels - 1) for side in (True, False)]
+        feasible = [side for side in sides if side is not None]
+        if not feasible:
+            return None
+        if len(feasible) == 1:
+            path.assumptions = feasible[0].assumptions
     path.assumptions[test] = Constant(truth)
     path.conditions = (*path.conditions, (test, truth))
     pinned = _pinned(test) if truth else None
@@ -103,6 +122,17 @@ def assume(state: State, symbol: Symbol, truth: bool) -> State | None:
         path.assumptions[pinned[0]] = pinned[1]
     changed = {test} if pinned is None else {test, pinned[0]}
     return path if _is_consistent(path.assumptions, changed) and _narrow(path, test) else None
+
+
+def _assume_side(state: State, choice: Symbol, side: bool, truth: bool, levels: int) -> State | None:
+    """A fork on which a choice is made for one side, and that one is true (or false)."""
+    condition, *sides = choice.operands
+    value = sides[0 if side else 1]
+    assert isinstance(condition, Symbol)
+    path = assume(state, condition, side, levels)
+    if path is None or not isinstance(value, Symbol):
+        return path if path is None or truth_of(value) in (truth, None) else None  # type: ignore[arg-type]
+    return assume(path, value, truth, levels)
 
 
 def _pinned(test: Symbol) -> tuple[Symbol, Value] | None:

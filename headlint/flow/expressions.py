@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from headlint.flow import tensors
-from headlint.flow.assume import simplify
+from headlint.flow.assume import known_truth, simplify
 from headlint.flow.attributes import read
 from headlint.flow.calls import YIELDED, as_list, as_set, call, doubt_effects, evaluate_arguments
 from headlint.flow.items import item, iterate, lose_sight
@@ -203,7 +203,9 @@ def _comparison(run: Interpreter, state: State, node: cst.Comparison) -> Value:
         op = operator_text(target.operator)
         outcome = apply(op, (frozen(state, left), frozen(state, right)), text_of(node))
         left = right
-    return simplify(state, outcome)
+    outcome = simplify(state, outcome)
+    truth = known_truth(state, outcome) if isinstance(outcome, Symbol) and state.assumptions else None
+    return outcome if truth is None else Constant(truth)
 
 
 def frozen(state: State, value: Value) -> Value:
