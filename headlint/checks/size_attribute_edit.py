@@ -12,6 +12,7 @@ from headlint.checks.places import head_places, place_of, sizes_of, spelled
 from headlint.claims import SizeIgnored
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
+from headlint.flow.sizes import as_argument
 from headlint.history import DeleteModule, Escape, ModuleRef, SetAttribute
 from headlint.mends.layers import new_layer
 from headlint.mends.mend import Mend, Replace
@@ -77,7 +78,7 @@ def _may_fit_again(history: ModelHistory, event: SetAttribute) -> bool:
     """Whether the layer's weights may have been made to fit, or the size may have been something else since."""
     layer = event.target
     known = history.state.attributes.get((layer, event.name))
-    if known is None or modules.as_argument(known) != event.value:
+    if known is None or as_argument(known) != event.value:
         return True
     if (layer, "weight") in history.state.attributes:
         return True

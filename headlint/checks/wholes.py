@@ -8,6 +8,7 @@ from headlint.checks.holders import only_holds
 from headlint.checks.recipes import BATCH, input_shape
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
+from headlint.flow.sizes import as_argument
 from headlint.flow.value import Unknown
 from headlint.history import Define, MakeContainer, MakeLayer, ModuleRef, SetModule
 
@@ -98,6 +99,6 @@ def is_certain(history: ModelHistory) -> bool:
     for (_, name), value in history.state.attributes.items():
         if value is modules.DELETED or name == "frozen":
             continue
-        if isinstance(modules.as_argument(value), Unknown):
+        if isinstance(as_argument(value), Unknown):
             return False
     return True

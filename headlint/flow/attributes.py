@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import enums, modules
+from headlint.flow import enums, making, modules
 from headlint.flow.classes import class_attribute, decorators, has_foreign_base, inherited, is_module_class
 from headlint.flow.fields import is_named_tuple
 from headlint.flow.outputs import note
+from headlint.flow.sizes import as_argument, from_argument
 from headlint.flow.state import ContainerObject, InstanceRecord, State, ZooObject
 from headlint.flow.value import (
     FALSE,
@@ -260,7 +261,7 @@ def _read_parameter(state: State, owner: Parameter, name: str) -> Value:
         return Partial(External("builtins.setattr"), (owner,), ())
     if name == "shape":
         shape = modules.parameter_shape(state, owner.ref)
-        return Unknown("a shape that is not known") if shape is None else modules.from_argument(shape)
+        return Unknown("a shape that is not known") if shape is None else from_argument(shape)
     return Method(owner, name)
 
 
@@ -285,7 +286,7 @@ def write(run: Interpreter, state: State, owner: Value, name: str, value: Value,
                 place, _, own = owner.ref.path.rpartition(".")
                 state.attributes[ModuleRef(owner.ref.object, place), own] = value
             elif name != "grad":
-                argument = modules.as_argument(value)
+                argument = as_argument(value)
                 if not isinstance(argument, Unknown):
                     modules.set_parameter_attribute(state, (owner.ref,), name, argument, site)
         case Symbol():
@@ -332,7 +333,7 @@ def write_module(run: Interpreter, state: State, owner: Module, name: str, value
     elif known_child and value == NONE:
         modules.set_module(state, owner.ref, name, None, "attribute", site)
     elif known_child:
-        opaque = modules.make_opaque(state, "something unknown", site)
+        opaque = making.make_opaque(state, "something unknown", site)
         modules.set_module(state, owner.ref, name, opaque.ref, "attribute", site)
     else:
         if name == "__class__":

@@ -13,6 +13,7 @@ from headlint.flow.choice import Raised
 from headlint.flow.classes import members
 from headlint.flow.items import iterate
 from headlint.flow.refusals import ignored, is_certain, refusal
+from headlint.flow.sizes import as_argument
 from headlint.flow.state import InstanceRecord, State, ZooObject
 from headlint.flow.value import Constant, External, Instance, ListRef, Module, Tuple, Unknown, Value
 from headlint.history import Argument, Build, MakeOpaque, ModuleRef, ParameterRef, SymbolicSize, WeightsMember
@@ -51,7 +52,7 @@ def build(
     for name, value in arguments.keywords:
         if name in _WEIGHT_ARGUMENTS:
             continue
-        argument = modules.as_argument(run.settle(state, value))
+        argument = as_argument(run.settle(state, value))
         if isinstance(argument, Unknown):
             return Unknown(f"'{name}' of '{text_of(node)}' is not known")
         sizes[name] = argument

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import modules
+from headlint.flow import making, modules
 from headlint.flow.calls import Arguments, as_list
 from headlint.flow.classes import class_attribute, is_module_class
 from headlint.flow.items import iterate
@@ -118,7 +118,7 @@ def _copied_module(state: State, ref: ModuleRef, numbers: dict[int, int], node: 
     if ref.object not in numbers:
         fresh = _new_numbers(state, ref)
         if fresh is None:
-            return modules.make_opaque(state, f"a copy of '{text_of(node)}'", node)
+            return making.make_opaque(state, f"a copy of '{text_of(node)}'", node)
         # Of what a part was cut out of nobody has the rest: no site, no model of its own.
         wanted = set() if ref.path else modules.objects_in(state, ref)
         for event in list(state.trace):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import modules
+from headlint.flow import making, modules
 from headlint.flow.calls import Arguments, Handler
 from headlint.flow.items import iterate
 from headlint.flow.state import Children, DictRecord, ExtractorObject, State
@@ -130,7 +130,7 @@ def _up_to(state: State, ref: ModuleRef, last: Position, node: cst.CSTNode) -> C
     first, *below = last
     *before, (name, child) = modules.children_of(state, ref)[: first + 1]
     if below and child is not None:
-        inner = modules.make_container(state, "ModuleDict", _up_to(state, child, tuple(below), node), node)
+        inner = making.make_container(state, "ModuleDict", _up_to(state, child, tuple(below), node), node)
         child = inner.ref
     return (*before, (name, child))
 

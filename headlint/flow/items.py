@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import mappings, modules
+from headlint.flow import making, mappings, modules
 from headlint.flow.attributes import owner_of_dict, read, set_instance_attribute
 from headlint.flow.choice import Raised
 from headlint.flow.classes import class_attribute
@@ -293,7 +293,7 @@ def _module_slice(state: State, owner: Module, key: Slice, node: cst.CSTNode) ->
     # torch keeps the names of the children in a sliced Sequential.
     names = [name for name, _ in inside] if kind == "Sequential" else [str(i) for i in range(len(inside))]
     renamed = tuple((name, child) for name, (_, child) in zip(names, inside, strict=True))
-    return modules.make_container(state, kind, renamed, node)
+    return making.make_container(state, kind, renamed, node)
 
 
 def write_item(run: Interpreter, state: State, owner: Value, key: Value, value: Value, site: cst.CSTNode) -> None:
@@ -361,5 +361,5 @@ def _write_module_item(
         return
     new = modules.module_ref(value)
     if new is None and value != NONE:
-        new = modules.make_opaque(state, "something unknown", site).ref
+        new = making.make_opaque(state, "something unknown", site).ref
     modules.set_module(state, owner.ref, name, new, "item", site)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import modules
+from headlint.flow import making, modules
 from headlint.flow.calls import Arguments
 from headlint.flow.classes import members
 from headlint.flow.items import iterate
+from headlint.flow.sizes import as_argument
 from headlint.flow.state import Children, DictRecord, InstanceRecord, State
 from headlint.flow.value import NONE, Constant, DictRef, Instance, ListRef, Module, Tuple, Unknown, Value
 from headlint.history import Argument, MakeOpaque, ModuleRef, SymbolicSize
@@ -33,16 +34,16 @@ def make_module(run: Interpreter, state: State, kind: str, arguments: Arguments,
         children = _children(state, kind, arguments, node)
         if children is None:
             return _opaque(run, state, arguments, node)
-        return modules.make_container(state, kind, children, node)
+        return making.make_container(state, kind, children, node)
     if kind == "Module":
-        return modules.make_opaque(state, "nn.Module()", node)
+        return making.make_opaque(state, "nn.Module()", node)
     if any(modules.module_ref(value) is not None for value in arguments.values):
         return _opaque(run, state, arguments, node)
     layer = find_layer(kind)
     given = None if layer is None else _bound(run, state, layer.parameters, arguments)
     if given is None:
-        return modules.make_opaque(state, text_of(node), node)
-    return modules.make_layer(state, kind, given, node)
+        return making.make_opaque(state, text_of(node), node)
+    return making.make_layer(state, kind, given, node)
 
 
 def make_part(run: Interpreter, state: State, part: Part, arguments: Arguments, node: cst.CSTNode) -> Value:
@@ -57,13 +58,13 @@ def make_part(run: Interpreter, state: State, part: Part, arguments: Arguments, 
             return _opaque(run, state, arguments, node)
         if name in part.parameters:
             understood.append((name, argument))
-    return modules.make_part(state, part, tuple(understood), node)
+    return making.make_part(state, part, tuple(understood), node)
 
 
 def _opaque(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Module:
     for value in arguments.values:
         run.hand_over(state, value, f"'{text_of(node)}' is not followed", node)
-    return modules.make_opaque(state, text_of(node), node)
+    return making.make_opaque(state, text_of(node), node)
 
 
 def _bound(
@@ -86,7 +87,7 @@ def _bound(
             if default is REQUIRED:
                 return None
             continue
-        argument = modules.as_argument(run.settle(state, given[name]))
+        argument = as_argument(run.settle(state, given[name]))
         if isinstance(argument, Unknown):
             if name not in _NO_SIZE:
                 return None
@@ -103,7 +104,7 @@ def _wrap(run: Interpreter, state: State, kind: str, arguments: Arguments, node:
     ref = None if inner is None else modules.module_ref(inner)
     if ref is None:
         return state.origin(node, text_of(node))
-    return modules.make_container(state, kind, (("module", ref),), node)
+    return making.make_container(state, kind, (("module", ref),), node)
 
 
 # With one of these of its own a class does not run and hold its parts as the container does.
@@ -123,7 +124,7 @@ def become_container(
     if children is None:
         return False
     state.trace[:] = [e for e in state.trace if not isinstance(e, MakeOpaque) or e.object != owner.identity]
-    made = modules.make_container(state, kind, children, node, owner)
+    made = making.make_container(state, kind, children, node, owner)
     for name, value in record.attributes:
         state.attributes[made.ref, name] = value
     return True
@@ -161,4 +162,4 @@ def _module(state: State, value: Value, node: cst.CSTNode) -> ModuleRef | None:
     if value == NONE:
         return None
     ref = modules.module_ref(value)
-    return ref if ref is not None else modules.make_opaque(state, "something unknown", node).ref
+    return ref if ref is not None else making.make_opaque(state, "something unknown", node).ref

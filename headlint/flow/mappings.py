@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import modules
+from headlint.flow import making, modules
 from headlint.flow.state import DictRecord, InstanceRecord, State
 from headlint.flow.value import NONE, Constant, DictRef, Instance, Iterator, Module, Submodules, Tuple, Unknown, Value
 from headlint.history import DeleteModule
@@ -53,7 +53,7 @@ def put(run: Interpreter, state: State, holder: Module | Instance, key: Value, v
     else:
         new = modules.module_ref(value)
         if new is None and value != NONE:
-            new = modules.make_opaque(state, "something unknown", site).ref
+            new = making.make_opaque(state, "something unknown", site).ref
         modules.set_module(state, holder.ref, key.value, new, "add_module", site)
 
 

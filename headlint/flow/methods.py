@@ -14,6 +14,7 @@ from headlint.flow.operations import STRING_METHODS, apply
 from headlint.flow.optimizers import optimizer_method
 from headlint.flow.plain_methods import dict_method, list_method, string_method
 from headlint.flow.records import tuple_method
+from headlint.flow.sizes import from_argument
 from headlint.flow.state import State
 from headlint.flow.tensors import call_method as call_tensor_method
 from headlint.flow.value import (
@@ -90,7 +91,7 @@ def _parameter_size(state: State, parameter: ParameterRef, name: str, arguments:
     shape = modules.parameter_shape(state, parameter)
     if shape is None:
         return state.origin(node, text_of(node))
-    sizes = modules.from_argument(shape)
+    sizes = from_argument(shape)
     assert isinstance(sizes, Tuple)
     if name == "dim":
         return Constant(len(sizes.items))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from headlint.flow.sizes import as_argument, from_argument
 from headlint.flow.state import (
     Children,
     ContainerObject,
@@ -30,27 +31,22 @@ from headlint.flow.value import (
     Module,
     Parameter,
     Symbol,
-    Tuple,
     Unknown,
     Value,
 )
 from headlint.history import (
     Argument,
     Escape,
-    MakeContainer,
-    MakeLayer,
-    MakeOpaque,
     ModuleRef,
     ParameterRef,
     SetAttribute,
     SetFlag,
     SetModule,
     SetParameterAttribute,
-    SymbolicSize,
 )
 from headlint.torchlib.layers import find_layer
 from headlint.torchlib.parameters import parameter_shapes
-from headlint.torchlib.parts import Part, PartTree
+from headlint.torchlib.parts import PartTree
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -298,36 +294,6 @@ def parameter_shape(state: State, parameter: ParameterRef) -> tuple[Argument, ..
     return None
 
 
-def as_argument(value: Value) -> Argument | Unknown:
-    """A value as a layer's or builder's argument, Unknown where it cannot be one."""
-    if isinstance(value, Constant):
-        plain = value.value
-        return plain if plain is None or isinstance(plain, (bool, int, float, str)) else Unknown("not a plain value")
-    if isinstance(value, Symbol):
-        return SymbolicSize(value, value.text)
-    if isinstance(value, Tuple):
-        items: list[Argument] = []
-        for item in value.items:
-            argument = as_argument(item)
-            if isinstance(argument, Unknown):
-                return argument
-            items.append(argument)
-        return tuple(items)
-    return Unknown("not a plain value")
-
-
-def from_argument(argument: object) -> Value:
-    """The value that reading a size gives."""
-    if isinstance(argument, SymbolicSize):
-        assert isinstance(argument.key, Symbol)
-        return argument.key
-    if isinstance(argument, (tuple, list)):
-        return Tuple(tuple(from_argument(item) for item in argument))
-    if argument is None or isinstance(argument, (bool, int, float, str)):
-        return Constant(argument)
-    return Unknown("a size that is a multiple of something unknown")
-
-
 def read_attribute(state: State, ref: ModuleRef, name: str) -> Value | Missing | None:
     """What `module.name` gives; None for an attribute that exists and of which nothing is known."""
     known = state.attributes.get((ref, name))
@@ -387,43 +353,6 @@ def read_item(state: State, ref: ModuleRef, key: Value) -> Value | Missing | Non
     if layer is not None and not layer.is_container and "__getitem__" not in layer.attributes:
         return Missing("TypeError")
     return None
-
-
-def make_layer(state: State, kind: str, arguments: tuple[tuple[str, Argument], ...], site: cst.CSTNode) -> Module:
-    """A new layer."""
-    identity = state.identity()
-    state.heap[identity] = LayerObject(kind, arguments)
-    state.trace.append(MakeLayer(identity, kind, arguments, site=site))
-    return Module(ModuleRef(identity, ""))
-
-
-def make_part(state: State, part: Part, arguments: tuple[tuple[str, Argument], ...], site: cst.CSTNode) -> Module:
-    """A new part of the kind that torchvision's models have."""
-    identity = state.identity()
-    state.heap[identity] = PartObject(part.type, arguments, PartTree(part, dict(arguments)))
-    state.trace.append(MakeLayer(identity, part.name, arguments, site=site))
-    return Module(ModuleRef(identity, ""))
-
-
-def make_container(
-    state: State, kind: str, children: Children, site: cst.CSTNode, owner: Instance | None = None
-) -> Module:
-    """A new container over modules that exist; `owner` is the instance of a class of the file that becomes it."""
-    identity = state.identity() if owner is None else owner.identity
-    ref = ModuleRef(identity, "")
-    state.heap[identity] = ContainerObject(kind, owner=None if owner is None else owner_of(state, identity))
-    state.children[ref] = children
-    present = tuple((name, child) for name, child in children if child is not None)
-    state.trace.append(MakeContainer(identity, kind, present, site=site))
-    return Module(ref)
-
-
-def make_opaque(state: State, description: str, site: cst.CSTNode) -> Module:
-    """A new module of which nothing more is known."""
-    identity = state.identity()
-    state.heap[identity] = OpaqueObject(description)
-    state.trace.append(MakeOpaque(identity, description, site=site))
-    return Module(ModuleRef(identity, ""))
 
 
 def set_module(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import modules
+from headlint.flow import making, modules
 from headlint.flow.items import iterate, slice_bounds
 from headlint.flow.state import State
 from headlint.flow.value import NONE, Constant, Module, Slice, Unknown, Value
@@ -84,7 +84,7 @@ def joined(state: State, left: Module, right: Module, site: cst.CSTNode) -> Valu
     ):
         return Unknown("a sum of modules")
     inside = [child for side in (left, right) for _, child in modules.children_of(state, side.ref)]
-    return modules.make_container(state, kinds.pop(), tuple((str(i), child) for i, child in enumerate(inside)), site)
+    return making.make_container(state, kinds.pop(), tuple((str(i), child) for i, child in enumerate(inside)), site)
 
 
 def _insert(state: State, target: Module, key: Value, value: Value, site: cst.CSTNode) -> Value | None:
@@ -104,6 +104,6 @@ def _insert(state: State, target: Module, key: Value, value: Value, site: cst.CS
 def _add(state: State, target: Module, name: str, value: Value, site: cst.CSTNode) -> Value:
     ref = modules.module_ref(value)
     if ref is None and value != NONE:
-        ref = modules.make_opaque(state, text_of(site), site).ref
+        ref = making.make_opaque(state, text_of(site), site).ref
     modules.set_module(state, target.ref, name, ref, "add_module", site)
     return target

@@ -14,6 +14,7 @@ from headlint.flow import modules
 from headlint.flow.calls import Arguments, call
 from headlint.flow.classes import class_attribute, is_module_class
 from headlint.flow.items import iterate
+from headlint.flow.sizes import as_argument
 from headlint.flow.state import InstanceRecord, State, ZooObject
 from headlint.flow.value import Constant, Function, Instance, ListRef, Method, Symbol, Tensor, Tuple, Unknown, Value
 from headlint.history import Argument, Define, MakeContainer, MakeLayer, MakeOpaque, ModuleRef, Operation, SetModule
@@ -216,7 +217,7 @@ def _apply(state: State, function: str, tensor: Tensor, arguments: Arguments, si
     for name, value in given:
         if name in _IDLE_PARAMETERS:
             continue
-        argument = modules.as_argument(_as_tuple(state, value))
+        argument = as_argument(_as_tuple(state, value))
         if name not in names or isinstance(argument, Unknown):
             return None
         plain.append((name, argument))
