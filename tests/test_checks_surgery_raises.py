@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from conftest import needs_torch
@@ -169,3 +170,19 @@ def test_what_arrives_is_known_at_the_end_and_behind_each_statement(linter: Lint
     assert stage.replaced is not None
     assert arriving_behind(recipe, seen.data, head) == {head.value: (2, 512), stage.replaced: (2, 256, 14, 14)}
     assert arriving(recipe, seen.data) == {head.value: (2, 512), stage.value: (2, 256, 14, 14)}
+
+
+RIGHT = sorted((Path(__file__).parent.parent / "fixtures" / "clean").glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def verifier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Linter]:
+    cache = str(tmp_path_factory.mktemp("cache"))
+    with Linter(Settings(select=frozenset({"HL200"}), timeout=120.0, cache_directory=cache)) as one:
+        yield one
+
+
+def test_programs_that_look_wrong_and_are_right_are_verified_in_silence(verifier: Linter) -> None:
+    reports = {path.name: verifier.lint_unguarded(path.read_text(encoding="utf-8"), path.name) for path in RIGHT}
+    assert {name: told.findings for name, told in reports.items() if told.findings} == {}
+    assert sum(told.verified for told in reports.values()) > 10

@@ -458,4 +458,5 @@ def test_verify_replays_everything_and_counts_what_runs(headlint: Run, tmp_path:
     done = headlint("check", "--verify", "--output-format=concise", "b.py", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stdout.startswith("b.py:4:1: HL200 'layer4' is replaced in resnet18")
+    assert done.stderr == "0 of 1 model verified by a forward pass\n"
     assert headlint("check", "b.py", cwd=tmp_path).stdout == "No findings in 1 file\n"

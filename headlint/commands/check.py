@@ -109,6 +109,8 @@ class Run:
         self._status = CLEAN
         self._fixed = 0
         self._changed = 0
+        self._verified = 0
+        self._models = 0
         self._progress = Progress(0)
 
     def check(self, check: Callable[[Path, bool], Checked] | None = None) -> int:
@@ -117,6 +119,7 @@ class Run:
         for note in self._plan.notes:
             self._complain(note, CLEAN)
         self._report(self._watched(self._results(files, check), files))
+        self._tell_verified()
         if self._options.diff:
             self._status = max(self._status, FOUND if self._changed else CLEAN)
         if self._options.exit_zero and self._status == FOUND:
@@ -176,6 +179,14 @@ class Run:
             sys.stdout.buffer.flush()
         return checked
 
+    def _tell_verified(self) -> None:
+        """Say how many models were verified where the report has no room for it, or goes into a file."""
+        from headlint.output.tally import verified_text
+
+        shown = self._plan.run.output_format == "text" and self._options.output_file is None
+        if self._models and not shown:
+            print(verified_text(self._verified, self._models), file=sys.stderr)
+
     # -- what is told --------------------------------------------------------------------------------------------
 
     def _watched(self, results: Iterator[Checked], files: list[tuple[Path | None, bool]]) -> Iterator[Checked]:
@@ -193,6 +204,8 @@ class Run:
                     self._complain(complaint.line, complaint.status)
                 self._fixed += checked.fixed
                 self._changed += checked.after is not None
+                self._verified += checked.verified
+                self._models += checked.verified + checked.unverified
                 if not self._options.diff:
                     self._status = max(self._status, checked.status)
                 yield checked

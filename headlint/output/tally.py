@@ -63,10 +63,7 @@ class Tally:
         return [text, *self._fixable(look), *self._verified()]
 
     def _verified(self) -> list[str]:
-        if not self.models:
-            return []
-        some = f"{self.verified} of " if self.verified < self.models else ""
-        return [f"{some}{counted(self.models, 'model')} verified by a forward pass"]
+        return [verified_text(self.verified, self.models)] if self.models else []
 
     def _fixable(self, look: Look) -> list[str]:
         now = self.fixable["safe"] + (self.fixable["unsafe"] if look.unsafe else 0)
@@ -76,6 +73,12 @@ class Tally:
             texts.append(f"{more} {'more ' if texts else ''}with --fix --unsafe-fixes")
             texts[0] = texts[0] if "fixable" in texts[0] else texts[0].replace(" with", " fixable with")
         return [", ".join(texts)] if texts else []
+
+
+def verified_text(verified: int, models: int) -> str:
+    """How many models were verified: `2 of 3 models verified by a forward pass`."""
+    some = f"{verified} of " if verified < models else ""
+    return f"{some}{counted(models, 'model')} verified by a forward pass"
 
 
 def counted(number: int, noun: str) -> str:
