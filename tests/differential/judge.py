@@ -516,7 +516,11 @@ def optimizers(run: Run) -> Iterator[Expected]:
             given_back = any(
                 at > index and flag.value and set(flag.parameters) & everything for at, flag in run.all(Flag)
             )
-            if not trains and (empty or one.raised is None) and not given_back:
+            asked = any(
+                it.name == "requires_grad" and it.value is True and it.owner in run.trace.own
+                for _, it in run.all(Attribute)
+            )
+            if not trains and (empty or one.raised is None) and not given_back and not asked:
                 yield _one("HL306", one.line)
     for at, flag in run.all(Flag):
         if flag.name != "requires_grad" or not flag.value:
