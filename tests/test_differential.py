@@ -70,7 +70,11 @@ JUDGED = {
     "params = model.parameters()\nlist(params)\noptim.SGD(params)\n": [("HL313", 3)],
     MAKE + "with torch.no_grad():\n    x = model(torch.rand(2, 3, 64, 64))\nx.sum().backward()\n": [("HL314", 4)],
     "model.fc = nn.Sequential(nn.Linear(512, 5), nn.Softmax(1))\n" + MAKE + TRAIN: [("HL401", 1)],
+    HEAD + MAKE + TRAIN.replace("model(images)", "model(images).softmax(1)"): [("HL401", 5)],
     "model.fc = nn.Linear(512, 1)\n" + MAKE + TRAIN: [("HL402", 1)],
+    "model.fc.weight = nn.Parameter(torch.rand(5, 512))\nmodel.fc.bias = None\nmodel.fc.out_features = 5\n" + MAKE: [],
+    HEAD + FREEZE + MAKE + "model.fc.requires_grad_(True)\n" + MAKE + FREEZE: [],
+    "average = __import__('copy').deepcopy(model)\naverage.requires_grad_(False)\n" + HEAD + MAKE + TRAIN: [],
     "net = models.segmentation.fcn_resnet50()\nnet(torch.rand(2, 3, 64, 64)).argmax(1)\n": [("HL403", 2)],
     "model = model.load_state_dict(torch.load('x.pt'))\nmodel(1)\n": [("HL404", 1)],
 }

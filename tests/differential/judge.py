@@ -209,8 +209,8 @@ def sizes(run: Run) -> Iterator[Expected]:
     """HL103."""
     standing = {number for modules in run.last.modules.values() for number in modules.values()}
     for _, one in run.all(Attribute):
-        if run.trace.widths.get(one.owner) == one.value:
-            # Its weight was made anew as well.
+        if one.fits:
+            # Its weight was made anew before.
             continue
         if one.name in SIZES and one.value != one.before and one.before is not None and one.owner in standing:
             yield _one("HL103", one.line)
@@ -414,6 +414,8 @@ def freezing(run: Run) -> Iterator[Expected]:
             continue
         for moment, snapshot in run.moments:
             last = next((one for at, one in reversed(writes) if at < moment), None)
+            if any(one.value for at, one in writes if at > moment):
+                continue
             if last is None or last.value or set(last.parameters) <= head:
                 # Whoever freezes nothing but the head means it.
                 continue

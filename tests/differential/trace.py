@@ -62,12 +62,13 @@ class Flag(Event):
 
 @dataclass(frozen=True)
 class Attribute(Event):
-    """A plain value was assigned to an attribute of a module."""
+    """A plain value was assigned to an attribute of a module; `fits` says that it is a size of its weight."""
 
     owner: int
     name: str
     value: Any
     before: Any = None
+    fits: bool = False
 
 
 @dataclass(frozen=True)

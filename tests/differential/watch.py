@@ -255,7 +255,11 @@ class Watch:
                 put = {"old": old and watch.number(old), "new": None if new is None else watch.number(new)}
                 watch.add(Put, owner=watch.number(self), name=name, **put)
             elif direct and isinstance(value, (bool, int, float, str, tuple, type(None))):
-                watch.add(Attribute, owner=watch.number(self), name=name, value=value, before=_plain(before))
+                weight = self._parameters.get("weight")
+                known = weight is not None and not isinstance(weight, nn.UninitializedParameter)
+                fits = isinstance(value, int) and value in (tuple(weight.shape) if weight is not None and known else ())
+                what = {"value": value, "before": _plain(before), "fits": fits}
+                watch.add(Attribute, owner=watch.number(self), name=name, **what)
 
         def added(self: nn.Module, name: str, module: nn.Module | None) -> None:
             old = self._modules.get(name)
