@@ -30,10 +30,17 @@ def _filled(tensor: Tensor, *_: object, **__: object) -> Tensor:
     return tensor
 
 
+def _zeros_if_small(tensor: Tensor) -> Tensor:
+    with torch.no_grad():
+        return _filled(tensor) if tensor.numel() >= POOLED else tensor.zero_()
+
+
 @contextmanager
 def quick_weights() -> Iterator[None]:
     """While it lasts, layers get their random numbers from one pool."""
     with ExitStack() as stack:
+        # Zeros would be written into the pool, and weights that were trained are none.
+        stack.enter_context(patch.object(nn.init, "zeros_", _zeros_if_small))
         for module in (nn.init, nn.modules.activation):
             for name in RANDOM_INITIALISERS:
                 if hasattr(module, name):
