@@ -15,42 +15,30 @@ from headlint.history import Escape, LoadState, MakeOptimizer, ModuleRef, Parame
 
 @dataclass(frozen=True, slots=True)
 class Stepping:
-    """An optimizer of parameters of the model; so many events had come when it was `made`, and when it last `steps`.
-
-    `held` is all that any optimizer of the path holds in the end or has held.
-    """
+    """An optimizer of parameters of the model; so many events had come when it was `made`, and when it last `steps`."""
 
     event: MakeOptimizer
     parameters: frozenset[ParameterRef]
     made: int
     steps: int
-    held: frozenset[ParameterRef]
 
 
-def stepping(history: ModelHistory) -> list[Stepping]:
+def stepping(history: ModelHistory) -> Iterator[Stepping]:
     """The optimizers that hold parameters of the model and step, if all that anything in the program holds is known."""
-    own = list(_own(history))
-    everything = _held(history) if own else None
-    if everything is None:
-        return []
-    return [Stepping(event, frozenset(event.parameters or ()), made, steps, everything) for event, made, steps in own]
-
-
-def _own(history: ModelHistory) -> Iterator[tuple[MakeOptimizer, int, int]]:
-    """The optimizers of the model that step, with when they were made and when they last did."""
     last: dict[int, int] = {}
     for step in history.steps:
         last[step.optimizer] = max(step.position, last.get(step.optimizer, 0))
-    if not last:
+    if not last or held(history) is None:
         return
     for index, event in enumerate(history.state.trace):
         if isinstance(event, MakeOptimizer) and event.object in last and event.parameters:
-            of_builder = any(parameter.object == history.build.object for parameter in event.parameters)
-            if of_builder or not history.parameters.isdisjoint(event.parameters):
-                yield event, index, last[event.object]
+            own = frozenset(event.parameters)
+            of_builder = any(parameter.object == history.build.object for parameter in own)
+            if of_builder or not own.isdisjoint(history.parameters):
+                yield Stepping(event, own, index, last[event.object])
 
 
-def _held(history: ModelHistory) -> frozenset[ParameterRef] | None:
+def held(history: ModelHistory) -> frozenset[ParameterRef] | None:
     """All that any optimizer of the path holds in the end or has held, None where that is not known."""
     found: set[ParameterRef] = set()
     for record in history.state.heap.values():

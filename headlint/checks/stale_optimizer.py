@@ -8,7 +8,7 @@ from functools import partial
 import libcst as cst
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.optimizers import Stepping, beside, in_sight, left_alone, stepping
+from headlint.checks.optimizers import Stepping, beside, held, in_sight, left_alone, stepping
 from headlint.checks.places import placements, spelled
 from headlint.claims import NotInOptimizer
 from headlint.flow import modules
@@ -26,11 +26,13 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     if not history.steps:
         return
     for optimizer in stepping(history):
+        everything = held(history)
+        assert everything is not None
         for event, place in placements(history):
             if event.value is None or event.replaced is None or event.site is None or optimizer.event.site is None:
                 continue
             fresh = _fresh(history, optimizer, event)
-            if not fresh or not optimizer.held.isdisjoint(fresh) or not left_alone(history, fresh):
+            if not fresh or not everything.isdisjoint(fresh) or not left_alone(history, fresh):
                 continue
             if not in_sight(history, optimizer.steps, event.value):
                 continue

@@ -9,7 +9,7 @@ import libcst as cst
 
 from headlint.checks.candidate import Candidate
 from headlint.checks.flags import described
-from headlint.checks.optimizers import Stepping, beside, in_sight, left_alone, modules_of_only, stepping
+from headlint.checks.optimizers import Stepping, beside, held, in_sight, left_alone, modules_of_only, stepping
 from headlint.checks.recipes import MOST_WATCHED
 from headlint.claims import NotInOptimizer
 from headlint.flow.histories import ModelHistory
@@ -28,10 +28,12 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     if not history.steps:
         return
     for optimizer in stepping(history):
+        everything = held(history)
+        assert everything is not None
         now = history.parameters
         for site, unfrozen in _unfrozen(history, optimizer):
             own = unfrozen & now
-            if not own or own != unfrozen or not optimizer.held.isdisjoint(own) or not left_alone(history, own):
+            if not own or own != unfrozen or not everything.isdisjoint(own) or not left_alone(history, own):
                 continue
             refs = modules_of_only(history, own)[:MOST_WATCHED]
             if refs and in_sight(history, optimizer.steps, *refs):
