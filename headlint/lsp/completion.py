@@ -17,7 +17,7 @@ from headlint.history import ModuleRef
 from headlint.lsp.looks import Result
 from headlint.output.standing import part_text
 from headlint.output.words import plain
-from headlint.source.program import parse
+from headlint.source.program import TooLarge, parse
 from headlint.standing import kind_of, standing, widths_of
 from headlint.watching import values_at
 
@@ -54,7 +54,7 @@ def completions(result: Result, line: int, column: int) -> list[tuple[types.Comp
     try:
         program = parse("\n".join(lines), result.document.name)
         expression = cst.parse_expression(question.expression)
-    except (cst.ParserSyntaxError, RecursionError, TypeError):
+    except (cst.ParserSyntaxError, RecursionError, TooLarge, TypeError):
         return []
     nodes = program.at(line, len(indent))
     found: dict[str, types.CompletionItem] = {}
