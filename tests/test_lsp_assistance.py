@@ -232,12 +232,16 @@ async def test_hover_is_silent_on_what_is_no_model(editor: Editor) -> None:
 # -- completion and hints ------------------------------------------------------------------------------------------
 
 
-async def completed(editor: Editor, text: str, begun: str) -> list[str]:
-    """What is offered behind `begun` on a line of its own, in the order of the client."""
+async def completed(editor: Editor, text: str, begun: str, behind: str = "") -> list[str]:
+    """What is offered behind `begun` on lines of its own, and before `behind`, in the order of the client."""
     uri = editor.open(text)
-    line = text.count("\n")
-    editor.change(uri, f"{text}{begun}\nprint(model)\n")
-    place = types.Position(line, len(begun))
+    written = f"{text}{begun}"
+    editor.change(uri, f"{written}{behind}\nprint(model)\n")
+    return await offered(editor, uri, types.Position(written.count("\n"), len(written.rpartition("\n")[2])))
+
+
+async def offered(editor: Editor, uri: str, place: types.Position) -> list[str]:
+    """What is offered at a place, in the order of the client."""
     found = await editor.client.text_document_completion_async(
         types.CompletionParams(types.TextDocumentIdentifier(uri), place)
     )
@@ -247,17 +251,42 @@ async def completed(editor: Editor, text: str, begun: str) -> list[str]:
     return [item.label for item in sorted(found.items, key=lambda item: item.sort_text or "")]
 
 
+PLACES = ["classifier", "features", "avgpool"]
+
+
 async def test_places_are_offered_with_the_head_first(editor: Editor) -> None:
-    assert await completed(editor, VGG, "model.") == ["classifier", "features", "avgpool"]
+    assert await completed(editor, VGG, "model.") == PLACES
     assert await completed(editor, VGG, "model.classifier[") == ["6", "0", "1", "2", "3", "4", "5"]
-    assert await completed(editor, VGG, "print(model.cl") == ["classifier", "features", "avgpool"]
+    assert await completed(editor, VGG, "print(model.cl") == PLACES
     assert await completed(editor, VGG, "nn.") == []
+
+
+WIDTHS = ["model.classifier[6].in_features", "4096"]
 
 
 @pytest.mark.parametrize("made", ["nn.Linear(", "nn.Sequential(nn.Linear(", "nn.Linear(in_features="])
 async def test_the_width_that_arrives_is_offered(editor: Editor, made: str) -> None:
-    offered = ["model.classifier[6].in_features", "4096"]
-    assert await completed(editor, VGG, f"model.classifier[6] = {made}") == offered
+    assert await completed(editor, VGG, f"model.classifier[6] = {made}") == WIDTHS
+
+
+@pytest.mark.parametrize("behind", ["", "\n)", ", 2)\n)", ")  # closed by the editor\n)"])
+async def test_statements_may_go_over_several_lines(editor: Editor, behind: str) -> None:
+    begun = "model.classifier[6] = nn.Sequential(\n    nn.Linear("
+    assert await completed(editor, VGG, begun, behind) == WIDTHS
+    assert await completed(editor, VGG, "print(dict(\n    a='a (bracket',\n    b=model.", behind) == PLACES
+    in_function = "def shown():\n    return dict(key=dict(\n        place=model.cl"
+    assert await completed(editor, VGG, in_function, behind) == PLACES
+
+
+async def test_a_cell_that_is_being_written_belongs_to_its_notebook(editor: Editor) -> None:
+    texts = ["%matplotlib inline\n" + VGG, "%pip list\nmodel.classifier[6] = nn.Linear(\n    ", "model = None\n"]
+    names = [f"vscode-notebook-cell:{editor.root}/train.ipynb#{number}" for number in range(3)]
+    cells = [types.NotebookCell(types.NotebookCellKind.Code, name) for name in names]
+    items = [types.TextDocumentItem(name, "python", 1, text) for name, text in zip(names, texts, strict=True)]
+    notebook = types.NotebookDocument(f"file://{editor.root}/train.ipynb", "jupyter-notebook", 1, cells)
+    editor.client.notebook_document_did_open(types.DidOpenNotebookDocumentParams(notebook, items))
+    assert await offered(editor, names[1], types.Position(2, 4)) == WIDTHS
+    assert await offered(editor, names[1], types.Position(1, 6)) == PLACES
 
 
 async def test_a_width_that_is_wrong_there_already_is_not_offered(editor: Editor) -> None:

@@ -12,9 +12,11 @@ from lsprotocol import types
 from headlint.checks.places import spelled
 from headlint.flow import modules
 from headlint.flow.state import State
-from headlint.flow.value import Module
+from headlint.flow.value import Module, Value
 from headlint.history import ModuleRef
-from headlint.lsp.looks import Result
+from headlint.lsp.documents import Document, Written
+from headlint.lsp.positions import to_client
+from headlint.lsp.unfinished import Begun, statement_at
 from headlint.output.standing import part_text
 from headlint.output.words import plain
 from headlint.source.program import TooLarge, parse
@@ -33,45 +35,62 @@ _LAYER = re.compile(
 
 @dataclass(frozen=True)
 class _Question:
-    """What is being written: an expression that is whole, what is wanted of it, and where the answer begins."""
+    """What is being written: an expression that is whole, what is wanted of it, and how much of the answer is there."""
 
     expression: str
     how: str
-    start: int
+    begun: str
 
 
-def completions(result: Result, line: int, column: int) -> list[tuple[types.CompletionItem, int]]:
-    """What may be meant at a place of the program, best first, each with the column from which it stands."""
-    source = result.document.source
-    lines = source.text.split("\n")
-    before = lines[line - 1][:column] if line <= len(lines) else ""
-    question = _asked(before)
+def completions(document: Document, uri: str, position: types.Position) -> list[types.CompletionItem]:
+    """What may be meant at a place in a text of the client's, best first."""
+    written = document.written_at(uri, position)
+    if written is None:
+        return []
+    begins = statement_at(written.lines, written.row, written.column)
+    question = _asked(begins.text)
     if question is None:
         return []
-    # What is being written is no Python yet, so the line is read as if only the whole part of it were there.
-    indent = before[: len(before) - len(before.lstrip())]
-    lines[line - 1] = indent + question.expression
-    try:
-        program = parse("\n".join(lines), result.document.name)
-        expression = cst.parse_expression(question.expression)
-    except (cst.ParserSyntaxError, RecursionError, TooLarge, TypeError):
-        return []
-    nodes = program.at(line, len(indent))
     found: dict[str, types.CompletionItem] = {}
-    for state, value in values_at(program, nodes[0], expression) if nodes else ():
+    for state, value in _values(document, written, begins, question.expression):
         if isinstance(value, Module):
             answers = _widths if question.how == "(" else _places
             for item in answers(state, value.ref, question):
                 found.setdefault(item.label, item)
-    return [(item, question.start) for item in found.values()]
+    column = to_client(written.lines[written.row], written.column - len(question.begun), document.encoding)
+    start = types.Position(position.line, column)
+    for item in found.values():
+        item.text_edit = types.TextEdit(types.Range(start, position), item.label)
+    return list(found.values())
+
+
+def _values(document: Document, written: Written, begins: Begun, expression: str) -> Iterator[tuple[State, Value]]:
+    """What an expression may be where the statement begins that is being written."""
+    try:
+        wanted = cst.parse_expression(expression)
+    except (cst.ParserSyntaxError, RecursionError):
+        return
+    for last in begins.ends:
+        # What is being written is no Python yet, so the statement is read as if only the whole part of it were there.
+        lines = list(written.lines)
+        lines[begins.row : last + 1] = [begins.indent + expression, *[""] * (last - begins.row)]
+        text = written.program(lines)
+        try:
+            program = None if text is None else parse(text, document.name)
+        except (cst.ParserSyntaxError, RecursionError, TooLarge, TypeError):
+            continue
+        if program is not None:
+            nodes = program.at(written.first_line + begins.row, len(begins.indent))
+            yield from values_at(program, nodes[0], wanted) if nodes else ()
+            return
 
 
 def _asked(before: str) -> _Question | None:
     layer = _LAYER.match(before)
     if layer is not None:
-        return _Question(layer["place"], "(", layer.start("begun"))
+        return _Question(layer["place"], "(", layer["begun"])
     place = _PLACE.search(before)
-    return None if place is None else _Question(place["owner"], place["how"], place.start("begun"))
+    return None if place is None else _Question(place["owner"], place["how"], place["begun"])
 
 
 def _places(state: State, ref: ModuleRef, question: _Question) -> Iterator[types.CompletionItem]:

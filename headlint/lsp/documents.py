@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lsprotocol import types
@@ -13,7 +13,7 @@ from pygls.workspace import Workspace
 from headlint.finding import Edit, Span
 from headlint.lsp.positions import from_client, to_client
 from headlint.source.decoding import split_lines
-from headlint.source.notebooks import program_of
+from headlint.source.notebooks import as_python, program_of
 from headlint.source.segments import Source
 
 
@@ -29,11 +29,34 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Written:
+    """A text of the client's at the moment, with a place in it (both from 0) and the rest of the program around it.
+
+    `first_line` is that of the text in the program, from 1.
+    """
+
+    lines: tuple[str, ...]
+    row: int
+    column: int
+    first_line: int
+    before: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
+    is_cell: bool = False
+
+    def program(self, lines: Sequence[str]) -> str | None:
+        """The whole program with other lines, as many, in the place of the text; None where these are no Python."""
+        text = "\n".join(lines)
+        python = as_python(text) if self.is_cell else text
+        return None if python is None else "\n".join([*self.before, python, *self.behind])
+
+
+@dataclass(frozen=True)
 class Document:
     """One program as the client had it at some moment.
 
     `uri` names the file or the notebook, `encoding` says in which units the client counts columns, and `versioned`
-    whether it takes edits of one version of a text. Cells that are no Python are `left_out` of the program.
+    whether it takes edits of one version of a text. Cells that are no Python are `left_out` of the program; their
+    first line is that where they would stand.
     """
 
     uri: str
@@ -42,6 +65,7 @@ class Document:
     encoding: str
     versioned: bool
     left_out: tuple[Part, ...] = ()
+    is_notebook: bool = False
 
     @property
     def name(self) -> str:
@@ -66,6 +90,20 @@ class Document:
             return None
         text = part.lines[position.line] if position.line < len(part.lines) else ""
         return part.first_line + position.line, from_client(text, position.character, self.encoding)
+
+    def written_at(self, uri: str, position: types.Position) -> Written | None:
+        """A text of the client's with the rest of the program around it, None where the place is outside of all."""
+        part = next((part for part in (*self.parts, *self.left_out) if part.uri == uri), None)
+        if part is None or not 0 <= position.line < len(part.lines):
+            return None
+        column = from_client(part.lines[position.line], position.character, self.encoding)
+        if not self.is_notebook:
+            return Written(part.lines, position.line, column, 1)
+        program = self.source.text.split("\n")
+        first = part.first_line
+        behind = first - 1 if part in self.left_out else first - 1 + len(part.lines)
+        around = (tuple(program[: first - 1]), tuple(program[behind:]))
+        return Written(part.lines, position.line, column, first, *around, is_cell=True)
 
     def edited(self, edits: Iterable[Edit]) -> types.WorkspaceEdit:
         """These edits of the program as edits of the client's texts, in the versions that were read."""
@@ -116,11 +154,14 @@ def _notebook(workspace: Workspace, notebook: types.NotebookDocument, encoding: 
     python = {number: text for number, text in texts.items() if text.language_id in ("python", "", None)}
     lines = {number: "".join(split_lines(text.source)).split("\n") for number, text in python.items()}
     source = program_of((number, "\n".join(lines[number])) for number in python)
-    begins = {segment.cell: segment.first_line for segment in source.segments}
-    parts = {
-        number: Part(text.uri, text.version, begins.get(number, 0), tuple(lines[number]), _line_end(text.source))
-        for number, text in python.items()
-    }
-    inside = tuple(part for number, part in parts.items() if number in begins)
-    outside = tuple(part for number, part in parts.items() if number not in begins)
-    return Document(notebook.uri, source, inside, encoding, versioned, outside)
+    begins = {segment.cell: segment for segment in source.segments}
+    inside: list[Part] = []
+    outside: list[Part] = []
+    behind = 1
+    for number, text in python.items():
+        segment = begins.get(number)
+        first = behind if segment is None else segment.first_line
+        part = Part(text.uri, text.version, first, tuple(lines[number]), _line_end(text.source))
+        (outside if segment is None else inside).append(part)
+        behind = first + len(part.lines) if segment is not None else behind
+    return Document(notebook.uri, source, tuple(inside), encoding, versioned, tuple(outside), is_notebook=True)

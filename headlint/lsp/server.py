@@ -10,7 +10,6 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from headlint import __version__
-from headlint.finding import Span
 from headlint.lsp import actions
 from headlint.lsp.client import SECTION, Client
 from headlint.lsp.completion import TRIGGERS, completions
@@ -236,16 +235,14 @@ async def _hover(ls: HeadlintServer, params: types.HoverParams) -> types.Hover |
 
 
 async def _completion(ls: HeadlintServer, params: types.CompletionParams) -> types.CompletionList | None:
-    found = await _at_cursor(ls, params.text_document.uri, params.position, completions)
-    if found is None:
+    uri, position = params.text_document.uri, params.position
+    result = await ls.at_work.newest(owner_of(ls.workspace, uri))
+    if result is None or not concerns(result.document.source.text):
         return None
-    result, items = found
-    place = result.document.place(params.text_document.uri, params.position)
-    assert place is not None
-    for item, column in items:
-        span = Span(place[0], column, *place)
-        item.text_edit = types.TextEdit(result.document.located(span).range, item.label)
-    return types.CompletionList(is_incomplete=False, items=[item for item, _ in items])
+    document = result.document
+    return types.CompletionList(
+        is_incomplete=False, items=await ls.at_work.reading.run(lambda: completions(document, uri, position))
+    )
 
 
 async def _at_cursor(
