@@ -8,6 +8,16 @@ from flow_helpers import IMPORTS
 from headlint.lint import Linter, Settings
 
 CLEAN = {
+    "any item of a set": """
+model = models.resnet18()
+model.fc = nn.Linear(512, 10)
+for p in model.parameters(): p.requires_grad = False
+left = {model.fc, model.layer4}
+left.pop().requires_grad_(True)
+opt = torch.optim.Adam([p for p in model.parameters() if p.requires_grad])
+model(torch.rand(2, 3, 64, 64)).sum().backward()
+opt.step()
+""",
     "unfreeze last n": """
 args = parse()
 model = models.resnet18()

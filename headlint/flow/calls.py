@@ -385,7 +385,10 @@ _SCOPES = frozenset({cst.FunctionDef, cst.ClassDef, cst.Lambda})
 def as_set(state: State, items: Sequence[Value], complete: bool = True) -> ListRef:
     """A new set in the heap; which items are equal is known of constants, modules and parameters only."""
     known = all(isinstance(item, (Constant, Module, Parameter)) for item in items)
-    return as_list(state, tuple(dict.fromkeys(items)), complete and (known or len(items) < 2))
+    distinct = tuple(dict.fromkeys(items))
+    identity = state.identity()
+    state.heap[identity] = ListRecord(distinct, complete and (known or len(items) < 2), ordered=False)
+    return ListRef(identity)
 
 
 def as_list(state: State, items: Sequence[Value], complete: bool = True) -> ListRef:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -46,10 +47,13 @@ def list_method(
         items.insert(position.value, arguments.positional[1])
     elif name == "pop" and complete and items and (position is None or isinstance(position, Constant)):
         index = -1 if position is None else position.value
-        if isinstance(index, int) and -len(items) <= index < len(items):
+        # Any item of a set may come.
+        known = record.ordered or len(items) == 1
+        if known and isinstance(index, int) and -len(items) <= index < len(items):
             value = items.pop(index)
-            state.heap[receiver.identity] = ListRecord(tuple(items), complete)
+            state.heap[receiver.identity] = replace(record, items=tuple(items))
             return value
+        lose_sight(run, state, items, node)
         complete = False
     elif name == "reverse":
         items.reverse()
@@ -59,7 +63,7 @@ def list_method(
         items, complete = [], True
     elif name not in ("index", "count"):
         complete = False
-    state.heap[receiver.identity] = ListRecord(tuple(items), complete)
+    state.heap[receiver.identity] = replace(record, items=tuple(items), complete=complete)
     return state.origin(node, text_of(node)) if name in ("index", "count", "pop") else NONE
 
 

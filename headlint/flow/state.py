@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ListRecord:
-    """The items of a list or set; `complete` is False once more or other items may be in it."""
+    """The items of a list or set; `complete` is False once more or other items may be in it.
+
+    Those of a set are not `ordered`.
+    """
 
     items: tuple[Value, ...]
     complete: bool = True
+    ordered: bool = True
 
     def __post_init__(self) -> None:
         """Forget the items of a list that grows out of hand."""
