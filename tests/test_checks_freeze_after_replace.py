@@ -13,3 +13,14 @@ def test_the_head_as_a_whole_is_named_before_its_layers() -> None:
     )
     (message, *_) = messages("HL301", text)
     assert "new head 'classifier[1]' of" in message
+
+
+def test_freezing_a_head_of_several_new_layers_and_nothing_else_is_meant() -> None:
+    text = (
+        "from torch import nn, optim\nfrom torchvision import models\nmodel = models.vgg16()\nhead = nn.Sequential()\n"
+        "head.append(nn.Linear(4096, 32))\nhead.append(nn.ReLU())\nhead.append(nn.Linear(32, 5))\n"
+        "model.classifier[6] = head\nfor p in model{}.parameters():\n    p.requires_grad = False\n"
+        "optimizer = optim.Adam(model.parameters())\n"
+    )
+    assert messages("HL301", text.format(".classifier[6]")) == []
+    assert messages("HL301", text.format("")) != []

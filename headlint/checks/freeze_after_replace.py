@@ -75,11 +75,12 @@ def _fresh_parameters(history: ModelHistory, head: ModuleRef) -> list[ParameterR
 
 
 def _freeze_after(history: ModelHistory, placed: SetModule, fresh: list[ParameterRef]) -> SetFlag | None:
-    """The last freeze of the head if it comes behind its placing and covers more than the head."""
+    """The last freeze of the head if it comes behind its placing and covers layers of the model's own, too."""
     behind = history.events[history.events.index(placed) :]
     own = set(fresh)
     for event in reversed(behind):
         if isinstance(event, SetFlag) and not event.value and own.intersection(event.parameters):
-            # Freezing nothing but the head is no slip of order.
-            return event if any(parameter not in own for parameter in event.parameters) else None
+            # Freezing nothing but what the code has made itself is no slip of order.
+            of_the_model = (parameter.object == history.build.object for parameter in event.parameters)
+            return event if any(of_the_model) else None
     return None
