@@ -179,3 +179,18 @@ def test_what_swallows_keywords_is_known_of_these() -> None:
 
 
 OTHERS = ("quantization", "video", "optical_flow")
+
+
+@pytest.mark.parametrize(
+    ("handlers", "told"),
+    [
+        ("except KeyboardInterrupt: print('stopped')", 1),
+        ("except (KeyboardInterrupt, SystemExit): raise", 1),
+        ("except KeyboardInterrupt: pass\nexcept ValueError: model = None", 0),
+        ("except (KeyboardInterrupt, ValueError): pass", 0),
+        ("except: pass", 0),
+    ],
+)
+def test_handlers_of_interrupts_catch_nothing_that_a_builder_raises(handlers: str, told: int) -> None:
+    text = f"try: model = models.resnet18(weights=models.VGG16_Weights.DEFAULT)\n{handlers}\n"
+    assert len(messages(text)) == told

@@ -260,13 +260,15 @@ def _enter(run: Interpreter, item: cst.WithItem, state: State) -> None:
 
 def _try(run: Interpreter, node: cst.Try | cst.TryStar, state: State) -> list[State]:
     before = state.fork()
-    if node.handlers:
+    caught = any(map(_catches, node.handlers))
+    if caught:
         state.guarded += 1
     tried = run.block(statements_of(node.body), [state])
     for path in tried:
         path.guarded = before.guarded
     raised = [path for path in tried if path.completion == "raise"]
     going_on = [path for path in tried if path.completion != "raise"]
+    through = list(going_on)
     if node.orelse is not None:
         normal = [path for path in going_on if path.completion is None]
         rest = [path for path in going_on if path.completion is not None]
@@ -275,15 +277,26 @@ def _try(run: Interpreter, node: cst.Try | cst.TryStar, state: State) -> list[St
         entry = before.fork()
         # Where nothing is known to raise, a handler may never be entered: what raises in it is no mistake.
         entry.guarded += not raised
-        handled = _handle(run, handler, entry, raised or tried)
+        handled = _handle(run, handler, entry, (raised or through) if _catches(handler) else through)
         for path in handled:
             path.guarded = before.guarded
         going_on.extend(handled)
-    if not node.handlers:
+    if not caught:
         going_on.extend(raised)
     if node.finalbody is not None:
         going_on = _finally(run, node.finalbody, going_on)
     return going_on
+
+
+# What comes of somebody who interrupts or ends the program, never of what it does to a model.
+_FROM_OUTSIDE = frozenset({"KeyboardInterrupt", "SystemExit", "GeneratorExit"})
+
+
+def _catches(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
+    """Whether a handler may be there for what torch raises."""
+    kind = handler.type
+    kinds = [element.value for element in kind.elements] if isinstance(kind, cst.Tuple) else [kind]
+    return not all(isinstance(one, cst.Name) and one.value in _FROM_OUTSIDE for one in kinds)
 
 
 def _handle(run: Interpreter, handler: Any, before: State, tried: list[State]) -> list[State]:
