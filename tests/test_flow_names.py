@@ -213,3 +213,23 @@ def test_comprehensions(text: str, value: object) -> None:
 def test_a_comprehension_over_something_unknown_is_unknown() -> None:
     assert is_unknown("x = [i for i in load()][0]")
     assert values("y = [i for i in load()]\nx = len(y)", "x") != values("x = 0", "x")
+
+
+@pytest.mark.parametrize("word", ["global", "nonlocal"])
+def test_what_belongs_to_another_frame_does_so_on_every_path(word: str) -> None:
+    inner = f"""
+def outer():
+    m = None
+    def inner():
+        try:
+            {word} m
+            m = models.resnet18()
+        except OSError as error:
+            m = models.resnet34()
+        n = 1
+        return n
+    inner()
+    return m
+"""
+    text = f"m = None{inner}kept = outer()\n" if word == "nonlocal" else f"m = None{inner}outer()\nkept = m\n"
+    assert set(builders(text)) == {"resnet18", "resnet34"}

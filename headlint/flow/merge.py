@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from headlint.flow.assume import simplify
+from headlint.flow.scope import ELSEWHERE, elsewhere_on_both
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, OpaqueObject, OptimizerRecord, Record, State
 from headlint.flow.value import Class, Constant, External, Function, Symbol, Unknown, Value, join
 from headlint.history import modules_of
@@ -89,7 +90,8 @@ def _choose_between(parted: tuple[Symbol, State, State]) -> State:
     for number, names in chosen.frames.items():
         other = second.frames[number]
         for name in _differing(names, other):
-            names[name] = between(names.get(name), other.get(name))
+            meet = elsewhere_on_both if name == ELSEWHERE else between
+            names[name] = meet(names.get(name), other.get(name))
     chosen.returned = between(first.returned, second.returned)
     for identity in _differing(chosen.heap, second.heap):
         mine, its = chosen.heap.get(identity), second.heap.get(identity)
@@ -175,7 +177,9 @@ def join_states(left: State, right: State) -> State:
         other = right.frames[number]
         for name in names.keys() | other.keys():
             here, there = names.get(name), other.get(name)
-            if here is None or there is None:
+            if name == ELSEWHERE:
+                names[name] = elsewhere_on_both(here, there)
+            elif here is None or there is None:
                 names[name] = Unknown("bound on some paths only")
             elif here is not there:
                 names[name] = join(here, there)

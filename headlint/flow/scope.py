@@ -87,6 +87,12 @@ def bind_elsewhere(state: State, name: str, *, outermost: bool) -> None:
     names[ELSEWHERE] = Tuple((*known, Tuple((Constant(name), Constant(number)))))
 
 
+def elsewhere_on_both(here: Value | None, there: Value | None) -> Tuple:
+    """What belongs to other frames where two paths meet: Python has it so for a whole function, not for a path."""
+    found = [pair for one in (here, there) if isinstance(one, Tuple) for pair in one.items]
+    return Tuple(tuple(dict.fromkeys(found)))
+
+
 def enclosing_frame(state: State, frame: int | None, name: str) -> int | None:
     """The nearest function around that has bound `name`, from `frame` outwards; None if none has."""
     while frame:
