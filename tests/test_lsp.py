@@ -98,6 +98,20 @@ async def test_a_closed_file_is_forgotten(editor: Editor) -> None:
     await editor.until(uri, lambda items: not items)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["a%20b/train.py", "%D1%84/train.py", "%FF%FE.py", "c%3A/train.py"],
+    ids=["space", "letters", "no UTF-8", "drive"],
+)
+async def test_addresses_may_hold_escaped_characters(editor: Editor, name: str) -> None:
+    uri = f"{editor.root.as_uri()}/{name}"
+    editor.client.text_document_did_open(
+        types.DidOpenTextDocumentParams(types.TextDocumentItem(uri, "python", 1, PROGRAM))
+    )
+    (item,) = await editor.settled(uri)
+    assert item.code == "HL101"
+
+
 async def test_lines_end_where_python_ends_them(editor: Editor) -> None:
     # Python's splitlines, which pygls goes by, would count four lines more.
     text = "a = '\f\x0b\x1c\u2028'\n" + RIGHT

@@ -229,6 +229,12 @@ async def test_hover_is_silent_on_what_is_no_model(editor: Editor) -> None:
         assert await hovered(editor, VGG, place_of(VGG, word)) is None
 
 
+async def test_hover_is_silent_where_no_statement_stands(editor: Editor) -> None:
+    text = "# a licence\n\n" + VGG
+    for line in (0, 1, 999):
+        assert await hovered(editor, text, types.Position(line, 2)) is None
+
+
 # -- completion and hints ------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from lsprotocol import types
 from pygls.uris import to_fs_path
@@ -135,7 +136,8 @@ def document_at(workspace: Workspace, uri: str, *, versioned: bool) -> Document 
     notebook = workspace.get_notebook_document(notebook_uri=uri)
     if notebook is not None:
         return _notebook(workspace, notebook, encoding, versioned)
-    text = workspace.text_documents.get(uri)
+    # pygls keeps documents by their addresses with nothing escaped.
+    text = workspace.text_documents.get(unquote(uri))
     if text is None or text.language_id not in ("python", "", None):
         return None
     lines = split_lines(text.source)

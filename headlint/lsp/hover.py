@@ -75,7 +75,7 @@ def _of_code(result: Result, line: int, column: int) -> Shown | None:
 def _of_expression(result: Result, line: int, column: int) -> Shown | None:
     program = result.draft.program
     nodes = [] if program is None else program.at(line, column)
-    target = expression_at(nodes)
+    target = expression_at(nodes) if nodes else None
     if program is None or target is None:
         return None
     ways: dict[object, Way] = {}
