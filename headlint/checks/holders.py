@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 import libcst as cst
 
@@ -23,21 +24,26 @@ _ALL_PARTS = frozenset("children named_children modules named_modules _modules _
 _DEEPEST = 8
 
 
-def only_holds(history: ModelHistory, ref: ModuleRef, depth: int = 0) -> bool:
+def only_holds(history: ModelHistory, ref: ModuleRef) -> bool:
     """Whether nothing in the code runs this Sequential, and something shows that it is not for that.
 
     Either it is an attribute of an object of the file whose methods never name it but for its parameters, or the code
     runs its parts by themselves, or what it stands in only holds, too.
     """
-    run = _run(history)
-    if ref in run or depth > _DEEPEST:
+    return _only_holds(history, ref, _run(history), _DEEPEST)
+
+
+def _only_holds(history: ModelHistory, ref: ModuleRef, run: AbstractSet[ModuleRef], deepest: int) -> bool:
+    """The same where it is known what is run, with at most so many containers around one another."""
+    if ref in run or deepest < 0:
         return False
     named = {_named(owner, name) for owner, name in _owners(history, ref)}
     if named and named != {"otherwise"}:
         return "called" not in named
-    around = [ModuleRef(event.object, "") for event in _containers(history) if ref in (c for _, c in event.children)]
+    containers = (event for event in history.events if isinstance(event, MakeContainer))
+    around = [ModuleRef(event.object, "") for event in containers if ref in (child for _, child in event.children)]
     if around:
-        return all(only_holds(history, outer, depth + 1) for outer in around)
+        return all(_only_holds(history, outer, run, deepest - 1) for outer in around)
     # An object of the file that code out of sight has had takes its attributes with it.
     handed_over = not named and ref.object in history.state.escaped
     return not handed_over and not run.isdisjoint(_inside(history, ref))
@@ -47,10 +53,6 @@ def _run(history: ModelHistory) -> set[ModuleRef]:
     """The modules that the code calls, itself or in a forward of the file."""
     defines = (event for event in history.state.trace if isinstance(event, Define))
     return {*history.state.called, *(step.module for define in defines for step in define.operations if step.module)}
-
-
-def _containers(history: ModelHistory) -> Iterator[MakeContainer]:
-    return (event for event in history.events if isinstance(event, MakeContainer))
 
 
 def _inside(history: ModelHistory, ref: ModuleRef) -> set[ModuleRef]:
