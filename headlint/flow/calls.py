@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -355,10 +355,8 @@ def _bind_parameters(
         star = Tuple(rest) if arguments.complete else Unknown("arguments that are not known")
         names[parameters.star_arg.name.value] = star
     if parameters.star_kwarg is not None:
-        identity = state.identity()
-        pairs = tuple((Constant(name), value) for name, value in given.items())
-        state.heap[identity] = DictRecord(pairs, arguments.complete)
-        names[parameters.star_kwarg.name.value] = DictRef(identity)
+        pairs = ((Constant(name), value) for name, value in given.items())
+        names[parameters.star_kwarg.name.value] = new_dict(state, pairs, arguments.complete)
     return names
 
 
@@ -396,3 +394,10 @@ def as_list(state: State, items: Sequence[Value], complete: bool = True) -> List
     identity = state.identity()
     state.heap[identity] = ListRecord(tuple(items), complete)
     return ListRef(identity)
+
+
+def new_dict(state: State, items: Iterable[tuple[Value, Value]], complete: bool = True) -> DictRef:
+    """A new dict in the heap; `complete` is False where more or other items may be in it."""
+    identity = state.identity()
+    state.heap[identity] = DictRecord(tuple(items), complete)
+    return DictRef(identity)

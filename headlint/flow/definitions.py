@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from headlint.flow.calls import new_dict
 from headlint.flow.expressions import evaluate_defaults
 from headlint.flow.gradients import is_grad_mode
 from headlint.flow.scope import bind
-from headlint.flow.state import DictRecord, State
+from headlint.flow.state import State
 from headlint.flow.value import Class, External, Function, Method, Property, Symbol, Value
 from headlint.source.nodes import statements_of, text_of
 
@@ -54,9 +55,7 @@ def _decorated(run: Interpreter, state: State, made: Value, decorator: cst.BaseE
         return replace(made, mode=wrapper)
     name = _name_of(decorator, wrapper)
     if name in ("cache", "lru_cache"):
-        identity = state.identity()
-        state.heap[identity] = DictRecord(())
-        return replace(made, cache=identity)
+        return replace(made, cache=new_dict(state, ()).identity)
     return made if name in _TRANSPARENT else replace(made, wrapped=True)
 
 

@@ -11,7 +11,7 @@ import libcst as cst
 from headlint.flow import tensors
 from headlint.flow.assume import known_truth, simplify
 from headlint.flow.attributes import read
-from headlint.flow.calls import YIELDED, as_list, as_set, call, doubt_effects, evaluate_arguments
+from headlint.flow.calls import YIELDED, as_list, as_set, call, doubt_effects, evaluate_arguments, new_dict
 from headlint.flow.items import item, iterate, lose_sight
 from headlint.flow.mappings import holder_of
 from headlint.flow.operations import apply
@@ -264,13 +264,6 @@ def _set(run: Interpreter, state: State, node: cst.Set) -> Value:
     return as_set(state, items, complete)
 
 
-def new_dict(state: State, items: tuple[tuple[Value, Value], ...], complete: bool = True) -> DictRef:
-    """A new dict in the heap."""
-    identity = state.identity()
-    state.heap[identity] = DictRecord(items, complete)
-    return DictRef(identity)
-
-
 def _dict(run: Interpreter, state: State, node: cst.Dict) -> Value:
     items: dict[Value, Value] = {}
     complete = True
@@ -283,7 +276,7 @@ def _dict(run: Interpreter, state: State, node: cst.Dict) -> Value:
             complete = complete and isinstance(record, DictRecord) and record.complete
             items.update(record.items if isinstance(record, DictRecord) else ())
     complete = complete and not any(isinstance(key, Unknown) for key in items)
-    return new_dict(state, tuple(items.items()), complete)
+    return new_dict(state, items.items(), complete)
 
 
 def _comprehension(run: Interpreter, state: State, node: Any) -> Value:
@@ -313,7 +306,7 @@ def _comprehension(run: Interpreter, state: State, node: Any) -> Value:
     names.update(before)
     if isinstance(node, cst.DictComp):
         pairs = tuple((pair.items[0], pair.items[1]) for pair in results if isinstance(pair, Tuple))
-        return new_dict(state, tuple(dict(pairs).items()), complete)
+        return new_dict(state, dict(pairs).items(), complete)
     if isinstance(node, cst.SetComp):
         return as_set(state, results, complete)
     if isinstance(node, cst.GeneratorExp):

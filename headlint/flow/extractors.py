@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import making, modules
-from headlint.flow.calls import Arguments, Handler
+from headlint.flow.calls import Arguments, Handler, new_dict
 from headlint.flow.items import iterate
 from headlint.flow.state import Children, DictRecord, ExtractorObject, State
 from headlint.flow.value import Constant, DictRef, Instance, ListRef, Module, Tuple, Value
@@ -163,10 +163,7 @@ def output(state: State, function: Module | Instance, node: cst.CSTNode) -> Valu
         return None
     if record.keys is None:
         return state.origin(node, text_of(node))
-    items = tuple((Constant(key), state.origin(node, f"{text_of(node)}[{key!r}]")) for key in record.keys)
-    identity = state.identity()
-    state.heap[identity] = DictRecord(items)
-    return DictRef(identity)
+    return new_dict(state, [(Constant(key), state.origin(node, f"{text_of(node)}[{key!r}]")) for key in record.keys])
 
 
 HANDLERS: dict[str, Handler] = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow.calls import Arguments, Handler, as_list, as_set, call, doubt_effects
+from headlint.flow.calls import Arguments, Handler, as_list, as_set, call, doubt_effects, new_dict
 from headlint.flow.items import iterate, lose_sight, take_one
 from headlint.flow.operations import FUNCTIONS, apply
 from headlint.flow.state import DictRecord, State
@@ -148,9 +148,7 @@ def _dict(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNod
         else:
             complete = False
     items.update((Constant(name), value) for name, value in arguments.keywords)
-    identity = state.identity()
-    state.heap[identity] = DictRecord(tuple(items.items()), complete)
-    return DictRef(identity)
+    return new_dict(state, items.items(), complete)
 
 
 def _map(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:

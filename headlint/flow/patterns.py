@@ -8,6 +8,7 @@ import libcst as cst
 
 from headlint.flow import modules
 from headlint.flow.attributes import read
+from headlint.flow.calls import new_dict
 from headlint.flow.classes import class_attribute
 from headlint.flow.fields import fields_of
 from headlint.flow.introspection import is_instance
@@ -164,9 +165,7 @@ def _mapping(run: Interpreter, state: State, subject: DictRef, pattern: cst.Matc
             return [(state, False)]
         parts.append((left.pop(key), element.pattern))
     if pattern.rest is not None:
-        identity = state.identity()
-        state.heap[identity] = DictRecord(tuple(left.items()), record.complete)
-        bind(state, pattern.rest.value, DictRef(identity))
+        bind(state, pattern.rest.value, new_dict(state, left.items(), record.complete))
     return _all_of(run, state, parts)
 
 

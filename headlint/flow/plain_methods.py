@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow.calls import Arguments, as_list
+from headlint.flow.calls import Arguments, as_list, new_dict
 from headlint.flow.items import can_dispatch, dispatch, iterate, lose_sight
 from headlint.flow.operations import STRING_METHODS, apply, check_widths
 from headlint.flow.state import DictRecord, ListRecord, State
@@ -105,9 +105,7 @@ def dict_method(
         state.heap[receiver.identity] = DictRecord(tuple(items.items()), complete)
         return NONE
     if name == "copy":
-        identity = state.identity()
-        state.heap[identity] = record
-        return DictRef(identity)
+        return new_dict(state, record.items, record.complete)
     lose_sight(run, state, (receiver, *arguments.values), node)
     state.heap[receiver.identity] = DictRecord(record.items, complete=False)
     return state.origin(node, text_of(node))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headlint.flow.attributes import set_instance_attribute, write_symbol
-from headlint.flow.calls import Arguments, as_list, call, call_function
+from headlint.flow.calls import Arguments, as_list, call, call_function, new_dict
 from headlint.flow.classes import class_attribute
 from headlint.flow.copies import deep_copy
 from headlint.flow.fields import fields_of, is_dataclass
@@ -28,8 +28,6 @@ from headlint.flow.value import (
 from headlint.source.nodes import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import libcst as cst
 
     from headlint.flow.interpreter import Interpreter
@@ -97,31 +95,26 @@ def as_dict(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTN
 
 def _as_plain(run: Interpreter, state: State, value: Value, node: cst.CSTNode) -> Value:
     record = state.heap.get(value.identity) if isinstance(value, (Instance, ListRef, DictRef)) else None
+
+    def plain(item: Value) -> Value:
+        return _as_plain(run, state, item, node)
+
     match value, record:
         case Instance(), InstanceRecord(owner=owner, escaped=False) if is_dataclass(owner):
             attributes = dict(record.attributes)
             names = fields_of(owner)
-            held = [(Constant(name), attributes[name]) for name in names if name in attributes]
-            return _new_dict(run, state, held, len(held) == len(names), node)
+            held = [(Constant(name), plain(attributes[name])) for name in names if name in attributes]
+            return new_dict(state, held, len(held) == len(names))
         case DictRef(), DictRecord():
-            return _new_dict(run, state, record.items, record.complete, node)
+            return new_dict(state, [(key, plain(item)) for key, item in record.items], record.complete)
         case ListRef(), ListRecord():
-            items = [_as_plain(run, state, item, node) for item in record.items]
+            items = [plain(item) for item in record.items]
             return as_list(state, items, record.complete)
         case Tuple(), _:
-            return Tuple(tuple(_as_plain(run, state, item, node) for item in value.items), value.names)
+            return Tuple(tuple(plain(item) for item in value.items), value.names)
         case ((External() | Function() | Class()), _):
             return value
     return deep_copy(run, state, Arguments((value,)), node)
-
-
-def _new_dict(
-    run: Interpreter, state: State, items: Iterable[tuple[Value, Value]], complete: bool, node: cst.CSTNode
-) -> DictRef:
-    held = tuple((key, _as_plain(run, state, value, node)) for key, value in items)
-    identity = state.identity()
-    state.heap[identity] = DictRecord(held, complete)
-    return DictRef(identity)
 
 
 def automatic(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
@@ -185,9 +178,7 @@ def tuple_method(
     if not held or not arguments.complete or arguments.positional or not changed.keys() <= held.keys():
         return state.origin(node, text_of(node))
     if name == "_asdict":
-        identity = state.identity()
-        state.heap[identity] = DictRecord(tuple((Constant(key), value) for key, value in held.items()))
-        return DictRef(identity)
+        return new_dict(state, ((Constant(key), value) for key, value in held.items()))
     held.update(changed)
     if isinstance(receiver, Tuple):
         return Tuple(tuple(held.values()), receiver.names)
