@@ -1,4 +1,4 @@
-"""Walks a program along its paths: blocks, budget and bounds, and the entry points nobody in the file calls."""
+"""Walks a program along its paths: blocks, their budget and bounds, and the ways through one statement."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any, NoReturn, TypeVar
 
 import libcst as cst
 
-from headlint.flow import calls, expressions, fitting, modules, reach, scope, tensors
+from headlint.flow import calls, escape, expressions, scope
 from headlint.flow.assume import assume, choices_of, known_truth, simplify
 from headlint.flow.choice import Infeasible, Raised, TooManyWays, each_way
-from headlint.flow.items import lose_count, text_of_constant
+from headlint.flow.forks import can_fork
+from headlint.flow.items import text_of_constant
 from headlint.flow.merge import join_states, merge
 from headlint.flow.operations import apply
-from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, OptimizerRecord, State
+from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
 from headlint.flow.statements import execute
 from headlint.flow.value import (
     FALSE,
@@ -22,22 +23,17 @@ from headlint.flow.value import (
     Class,
     DictRef,
     Function,
-    Instance,
-    Iterator,
     ListRef,
     Method,
     Module,
-    Optimizer,
     Parameter,
-    Submodules,
     Symbol,
-    Tuple,
     Unknown,
     Value,
     join,
 )
 from headlint.history import ModuleRef, ParameterRef, Read, UseKeys
-from headlint.source.nodes import descend, text_of
+from headlint.source.nodes import text_of
 
 # More paths than this at one point of the program are joined.
 MOST_PATHS = 16
@@ -219,7 +215,7 @@ class Interpreter:
         key = id(node)
         known = self._may_choose.get(key)
         if known is None:
-            known = self._may_choose[key] = _has_choice(node)
+            known = self._may_choose[key] = can_fork(node)
         return known
 
     def choose(self, state: State, make: Callable[[], list[tuple[State, Value]]]) -> Value:
@@ -330,77 +326,7 @@ class Interpreter:
 
     def hand_over(self, state: State, value: Value, reason: str, site: cst.CSTNode) -> None:
         """`value` goes to code out of sight: whatever it leads to may change there."""
-        match value:
-            case Module():
-                modules.escape(state, value.ref, reason, site)
-            case Submodules(owner):
-                self.hand_over(state, owner, reason, site)
-            case Instance():
-                model = modules.built_on(state, value)
-                if model is not None:
-                    modules.escape(state, model.ref, reason, site)
-                self._hand_over_instance(state, value, reason, site)
-            case Parameter():
-                state.flags[value.ref] = None
-            case Optimizer():
-                record = state.heap.get(value.identity)
-                if isinstance(record, OptimizerRecord):
-                    state.heap[value.identity] = OptimizerRecord(record.parameters, escaped=True)
-            case Tuple() | Iterator():
-                lose_count(state, value)
-                for item in value.items:
-                    self.hand_over(state, item, reason, site)
-            case Symbol("choice", (_, first, second)):
-                self.hand_over(state, first, reason, site)  # type: ignore[arg-type]
-                self.hand_over(state, second, reason, site)  # type: ignore[arg-type]
-            case Symbol():
-                self._forget_written(state, value)
-            case ListRef():
-                record = state.heap.get(value.identity)
-                if isinstance(record, ListRecord) and record.items:
-                    state.heap[value.identity] = ListRecord((), complete=False)
-                    for item in record.items:
-                        self.hand_over(state, item, reason, site)
-            case DictRef():
-                record = state.heap.get(value.identity)
-                if isinstance(record, DictRecord) and record.items:
-                    state.heap[value.identity] = DictRecord((), complete=False)
-                    for _, item in record.items:
-                        self.hand_over(state, item, reason, site)
-            case Function():
-                self._hand_over_function(state, value, reason, site)
-            case Method() if not isinstance(value.receiver, Method):
-                self.hand_over(state, value.receiver, reason, site)
-            case _:
-                pass
-
-    def _hand_over_function(self, state: State, value: Function, reason: str, site: cst.CSTNode) -> None:
-        """It may be called there, and do what it does to whatever it names."""
-        for number, name in reach.assigned_outside(state, value):
-            state.frames[number][name] = Unknown(f"'{name}' is assigned by a function that is handed over")
-        for name in reach.identifiers(value.node):
-            named = scope.look_up(state, name)
-            if isinstance(named, (Module, Instance)):
-                self.hand_over(state, named, reason, site)
-
-    def _forget_written(self, state: State, owner: Symbol) -> None:
-        """What the code assigned to attributes of an unknown object is no longer known once others have it."""
-        for attribute, holder in list(state.written.items()):
-            if holder == owner:
-                state.assumptions[attribute] = state.origin(self, attribute.text)
-                del state.written[attribute]
-
-    def _hand_over_instance(self, state: State, value: Instance, reason: str, site: cst.CSTNode) -> None:
-        record = state.heap.get(value.identity)
-        if isinstance(record, InstanceRecord) and (record.fresh or not record.escaped):
-            tensors.define(self, state, value)
-            fitting.fit(self, state, value, site)
-            record = state.heap[value.identity]
-            assert isinstance(record, InstanceRecord)
-            state.heap[value.identity] = InstanceRecord(record.owner, record.attributes, escaped=True)
-            for name, attribute in record.attributes:
-                if name in record.fresh or not record.escaped:
-                    self.hand_over(state, attribute, reason, site)
+        escape.hand_over(self, state, value, reason, site)
 
     def raises_reading(self, state: State, target: ModuleRef, *steps: str | int, site: cst.CSTNode) -> NoReturn:
         """The analysed code reads what a module does not have: its path ends here."""
@@ -421,41 +347,3 @@ class Interpreter:
         """The program ends here on purpose."""
         self.abandon(state)
         raise Raised
-
-
-# Calls by these names are taken not to fork; a call that does so all the same is joined.
-_PLAIN_CALLS = frozenset(
-    """
-    parameters named_parameters children named_children modules named_modules append requires_grad_ print len range
-    enumerate zip list tuple isinstance startswith endswith split lower upper replace format items keys values
-    train eval to cuda cpu zero_grad step backward item numel size id add Linear Conv2d Dropout ReLU BatchNorm1d
-    BatchNorm2d Identity Flatten Softmax LogSoftmax Sigmoid Sequential CrossEntropyLoss
-    """.split()
-)
-
-
-_CHOOSING = frozenset({cst.IfExp, cst.BooleanOperation, cst.CompFor, cst.Lambda, cst.Assert})
-
-
-def _has_plain_index(node: cst.Subscript) -> bool:
-    """Whether an item is asked for by a number or text, not by what a dict could be dispatched on."""
-    index = node.slice[0].slice
-    return not isinstance(index, cst.Index) or isinstance(
-        index.value, (cst.Integer, cst.SimpleString, cst.UnaryOperation)
-    )
-
-
-def _has_choice(node: cst.CSTNode) -> bool:
-    for here in descend((node,)):
-        kind = type(here)
-        if kind is cst.Call:
-            function = here.func
-            name = function.attr.value if type(function) is cst.Attribute else getattr(function, "value", None)
-            if name not in _PLAIN_CALLS:
-                return True
-        elif kind is cst.Subscript:
-            if not _has_plain_index(here):
-                return True
-        elif kind in _CHOOSING or (kind is cst.Comparison and len(here.comparisons) > 1):
-            return True
-    return False
