@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from headlint.flow import modules
+from headlint.flow.parameters import parameter_shape, parameters_of
 from headlint.flow.state import LayerObject, State, ZooObject
 from headlint.history import Argument, Build, ModuleRef, ParameterRef, SymbolicSize
 from headlint.zoo import Builder
@@ -124,7 +125,7 @@ def _classes(state: State, model: ModuleRef, place: str) -> Argument:
 
 
 def _part(state: State, model: ModuleRef, ref: ModuleRef, place: str) -> Part:
-    parameters = list(modules.parameters_of(state, ref))
+    parameters = list(parameters_of(state, ref))
     flags = [state.flags.get(parameter, True) for _, parameter in parameters]
     trains = [parameter for parameter, flag in zip(parameters, flags, strict=True) if flag]
     takes, gives = widths_of(state, ref)
@@ -174,7 +175,7 @@ def _count(state: State, parameters: list[tuple[str, ParameterRef]]) -> Count:
     known, more = 0, False
     times: dict[str, int] = {}
     for _, parameter in parameters:
-        shape = modules.parameter_shape(state, parameter)
+        shape = parameter_shape(state, parameter)
         symbols = [size.text for size in shape or () if isinstance(size, SymbolicSize)]
         numbers = [size for size in shape or () if isinstance(size, int)]
         if shape is None or len(symbols) > 1 or len(symbols) + len(numbers) < len(shape):
@@ -188,6 +189,6 @@ def _count(state: State, parameters: list[tuple[str, ParameterRef]]) -> Count:
 
 def _frozen_children(state: State, model: ModuleRef) -> Iterator[str]:
     for name, child in modules.children_of(state, model):
-        parameters = [] if child is None else [parameter for _, parameter in modules.parameters_of(state, child)]
+        parameters = [] if child is None else [parameter for _, parameter in parameters_of(state, child)]
         if parameters and all(state.flags.get(parameter, True) is False for parameter in parameters):
             yield name

@@ -7,6 +7,7 @@ import libcst as cst
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory, analyse
 from headlint.flow.interpreter import Interpreter
+from headlint.flow.parameters import parameters_of
 from headlint.flow.state import State
 from headlint.flow.value import Constant, Module, Symbol, Tuple, Unknown, Value
 from headlint.history import AnyEvent, Build, MakeContainer, MakeLayer, ModuleRef, SetModule
@@ -114,7 +115,7 @@ def frozen(text: str, name: str = "model") -> int:
 def flags(text: str, name: str = "model") -> dict[str, bool | None]:
     """`requires_grad` of every parameter of a model at the end of the only path, None where it is not known."""
     state = end(text)
-    found = modules.parameters_of(state, model_of(state, name))
+    found = parameters_of(state, model_of(state, name))
     return {path: state.flags.get(parameter, True) for path, parameter in found}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flow_helpers import ends
 
-from headlint.flow import expressions, loops
+from headlint.flow import comprehensions, loops
 from headlint.flow.state import ListRecord, State
 from headlint.flow.value import ListRef, Value
 
@@ -81,7 +81,7 @@ def _shown(state: State) -> dict[str, object]:
 
 def _without_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loops, "run_loop", lambda *arguments: None)
-    monkeypatch.setattr(expressions, "run_clause", lambda *arguments: None)
+    monkeypatch.setattr(comprehensions, "run_clause", lambda *arguments: None)
 
 
 @pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in (BODIES | ORDINARY).items()])

@@ -13,6 +13,7 @@ from headlint.checks.places import head_places, sizes_of, spelled
 from headlint.claims import CountIgnored
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
+from headlint.flow.parameters import parameters_of
 from headlint.flow.state import InstanceRecord
 from headlint.history import DeleteModule, Escape, MakeContainer, MakeOptimizer, ModuleRef, SetAttribute, SetModule
 from headlint.mends.layers import new_layer
@@ -110,7 +111,7 @@ def _holds(container: MakeContainer, ref: ModuleRef) -> bool:
 
 
 def _has_parameters(history: ModelHistory, ref: ModuleRef) -> bool:
-    return bool(modules.parameters_of(history.state, ref))
+    return bool(parameters_of(history.state, ref))
 
 
 def _is_used_as_it_is(history: ModelHistory) -> bool:

@@ -11,8 +11,8 @@ import libcst as cst
 from headlint.checks.candidate import Candidate
 from headlint.checks.flags import left_as_they_were, module_around, outcome
 from headlint.claims import FlagsKept
-from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
+from headlint.flow.parameters import parameters_of
 from headlint.history import Escape, ParameterRef, SetAttribute, SetParameterAttribute
 from headlint.mends.attributes import called, renamed
 from headlint.mends.mend import Mends
@@ -43,7 +43,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         if not isinstance(event.value, bool) or not _is_meant_for_the_flag(event.name, on_module):
             continue
         given = (
-            tuple(parameter for _, parameter in modules.parameters_of(history.state, event.target))
+            tuple(parameter for _, parameter in parameters_of(history.state, event.target))
             if isinstance(event, SetAttribute)
             else event.parameters
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from headlint.checks.places import place_of, spelled
-from headlint.flow import modules
+from headlint.flow import changes
 from headlint.flow.histories import ModelHistory
+from headlint.flow.parameters import ALL_PARAMETERS, parameters_of
 from headlint.history import ModuleRef, ParameterRef, SetFlag, SetModule
 
 
@@ -20,7 +21,7 @@ def left_as_they_were(
     given = _in_model(history, index, parameters)
     before = _flags_before(history, index)
     if wanted is False and (
-        (modules.ELSEWHERE, "frozen") in history.state.attributes or any(before.get(p) is False for p in given)
+        (changes.ELSEWHERE, "frozen") in history.state.attributes or any(before.get(p) is False for p in given)
     ):
         return ()
     missed = tuple(
@@ -36,8 +37,8 @@ def _in_model(history: ModelHistory, index: int, parameters: Iterable[ParameterR
     now = set(history.parameters)
     for event in history.events[index + 1 :]:
         if isinstance(event, SetModule) and event.value is not None:
-            now.difference_update(parameter for _, parameter in modules.parameters_of(history.state, event.value))
-    return [p for p in parameters if p in now and not p.path.endswith(modules.ALL_PARAMETERS)]
+            now.difference_update(parameter for _, parameter in parameters_of(history.state, event.value))
+    return [p for p in parameters if p in now and not p.path.endswith(ALL_PARAMETERS)]
 
 
 def _flags_before(history: ModelHistory, index: int) -> dict[ParameterRef, bool]:
@@ -71,7 +72,7 @@ def module_around(history: ModelHistory, parameters: Iterable[ParameterRef]) -> 
 
 def outcome(history: ModelHistory, refs: Iterable[ModuleRef], wanted: bool) -> str:
     """What holds instead of the wanted flag: `all 26 parameters of 'features' of vgg16 still require grad`."""
-    inside = {ref: [p for _, p in modules.parameters_of(history.state, ref)] for ref in refs}
+    inside = {ref: [p for _, p in parameters_of(history.state, ref)] for ref in refs}
     total = sum(map(len, inside.values()))
     against = sum(history.state.flags.get(p, True) is not wanted for found in inside.values() for p in found)
     where = described(history, next(iter(inside)))

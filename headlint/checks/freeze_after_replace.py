@@ -12,8 +12,8 @@ from headlint.checks.candidate import Candidate
 from headlint.checks.places import is_about_head, placements, spelled
 from headlint.checks.training import frozen_by_mistake_possible, was_trained_between
 from headlint.claims import StaysFrozen
-from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
+from headlint.flow.parameters import parameters_of
 from headlint.history import ModuleRef, ParameterRef, SetFlag, SetModule
 from headlint.mends.mend import Insert, Mend
 from headlint.mends.order import moves, pairs
@@ -70,7 +70,7 @@ def _mends(scene: Scene, freeze: cst.CSTNode, placed: cst.CSTNode | None) -> Ite
 
 def _fresh_parameters(history: ModelHistory, head: ModuleRef) -> list[ParameterRef]:
     """The parameters of a head that the code made itself; empty if the model's own layers are part of it."""
-    found = [parameter for _, parameter in modules.parameters_of(history.state, head)]
+    found = [parameter for _, parameter in parameters_of(history.state, head)]
     return [] if any(parameter.object == history.build.object for parameter in found) else found
 
 

@@ -12,7 +12,7 @@ from headlint.checks.mending import owner_of
 from headlint.checks.places import joined, place_of, spelled
 from headlint.checks.training import was_trained_between
 from headlint.claims import NothingFrozen
-from headlint.flow import modules
+from headlint.flow import changes
 from headlint.flow.histories import ModelHistory
 from headlint.history import ModuleRef, ParameterRef, SetFlag, SetModule
 from headlint.mends.mend import Mend, Replace
@@ -26,7 +26,7 @@ CODE = "HL302"
 
 def check(history: ModelHistory) -> Iterator[Candidate]:
     """Freezing statements of which nothing is left in the model."""
-    if (modules.ELSEWHERE, "frozen") in history.state.attributes:
+    if (changes.ELSEWHERE, "frozen") in history.state.attributes:
         return
     for index, freeze in enumerate(history.events):
         if not isinstance(freeze, SetFlag) or freeze.value or freeze.site is None:

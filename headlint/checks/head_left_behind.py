@@ -13,6 +13,7 @@ from headlint.claims import LeftBehind
 from headlint.flow import modules
 from headlint.flow.fitting import is_for_a_trainer
 from headlint.flow.histories import ModelHistory
+from headlint.flow.parameters import parameters_of
 from headlint.flow.state import ContainerObject, ExtractorObject, InstanceRecord, LayerObject, Moved, PartObject
 from headlint.history import AnyEvent, Escape, MakeLayer, ModuleRef
 from headlint.mends.mend import Mend, Prefix
@@ -87,7 +88,7 @@ def _stays(history: ModelHistory, layer: ModuleRef, position: int) -> bool:
     objects = modules.objects_in(history.state, layer)
     if not all(isinstance(history.state.heap.get(number), _OF_THE_CODE) for number in objects):
         return False
-    if not modules.parameters_of(history.state, layer):
+    if not parameters_of(history.state, layer):
         return False
     if any(isinstance(event, MakeLayer) and event.object in objects and _is_placed(event) for event in history.events):
         return False

@@ -11,8 +11,8 @@ from headlint.checks.candidate import Candidate
 from headlint.checks.flags import left_as_they_were, outcome
 from headlint.checks.recipes import MOST_WATCHED
 from headlint.claims import FlagsKept
-from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
+from headlint.flow.parameters import parameters_of
 from headlint.history import Escape, ModuleRef, SetAttribute
 from headlint.mends.attributes import called
 from headlint.source.nodes import text_of
@@ -32,7 +32,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         if not isinstance(event, SetAttribute) or event.name not in _NAMES or event.site is None:
             continue
         if isinstance(event.value, bool):
-            inside = [parameter for _, parameter in modules.parameters_of(history.state, event.target)]
+            inside = [parameter for _, parameter in parameters_of(history.state, event.target)]
             missed = left_as_they_were(history, index, inside, event.value)
             if missed:
                 key = (id(event.site), event.name, event.value)

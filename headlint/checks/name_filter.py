@@ -16,6 +16,7 @@ from headlint.flow import modules
 from headlint.flow.filters import NameFilter
 from headlint.flow.histories import ModelHistory
 from headlint.flow.modes import is_batch_norm
+from headlint.flow.parameters import parameters_of
 from headlint.history import ModuleRef, ParameterRef
 from headlint.mends.mend import Mend, Replace
 from headlint.mends.scene import Scene
@@ -33,7 +34,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     for one in history.state.filters:
         if not any(parameter.object == history.build.object for parameter in one.parameters):
             continue
-        called = {parameter: name for name, parameter in modules.parameters_of(history.state, one.owner)}
+        called = {parameter: name for name, parameter in parameters_of(history.state, one.owner)}
         now = {name: ref for name, ref in zip(one.names, one.parameters, strict=True) if ref in called}
         if not history.complete or not now or (one.flag and tuple(called.values()) != one.names):
             # What is put in later trains, and was not there to be unfrozen.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from headlint.flow import modules
+from headlint.flow import parameters
 from headlint.flow.histories import ModelHistory
 from headlint.flow.modes import is_batch_norm
 from headlint.flow.state import OptimizerRecord, Step
@@ -36,7 +36,7 @@ def counting(history: ModelHistory, refs: Iterable[ModuleRef]) -> list[ModuleRef
 
 def parameters_of(history: ModelHistory, ref: ModuleRef) -> list[ParameterRef]:
     """All parameters in a module."""
-    return [parameter for _, parameter in modules.parameters_of(history.state, ref)]
+    return [parameter for _, parameter in parameters.parameters_of(history.state, ref)]
 
 
 def unfrozen(history: ModelHistory) -> set[ParameterRef]:

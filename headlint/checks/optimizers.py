@@ -9,6 +9,7 @@ from headlint.checks.places import placements
 from headlint.checks.recipes import MOST_WATCHED
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
+from headlint.flow.parameters import ALL_PARAMETERS, parameters_of
 from headlint.flow.state import OptimizerRecord
 from headlint.history import Escape, LoadState, MakeOptimizer, ModuleRef, ParameterRef
 
@@ -70,7 +71,7 @@ def left_alone(history: ModelHistory, parameters: Iterable[ParameterRef]) -> boo
     """Whether nothing but flags was ever written on these parameters, which train in the end."""
     return all(
         history.state.flags.get(parameter, True) is True
-        and not parameter.path.endswith(modules.ALL_PARAMETERS)
+        and not parameter.path.endswith(ALL_PARAMETERS)
         and _place(parameter) not in history.state.attributes
         for parameter in parameters
     )
@@ -92,7 +93,7 @@ def modules_of_only(history: ModelHistory, parameters: frozenset[ParameterRef]) 
     pending = [history.model]
     while pending:
         ref = pending.pop()
-        inside = [parameter for _, parameter in modules.parameters_of(history.state, ref)]
+        inside = [parameter for _, parameter in parameters_of(history.state, ref)]
         if inside and parameters.issuperset(inside):
             found.append(ref)
         elif not parameters.isdisjoint(inside):

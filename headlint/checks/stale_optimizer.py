@@ -11,8 +11,8 @@ from headlint.checks.candidate import Candidate
 from headlint.checks.optimizers import Stepping, beside, held, in_sight, left_alone, stepping
 from headlint.checks.places import placements, spelled
 from headlint.claims import NotInOptimizer
-from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
+from headlint.flow.parameters import parameters_of
 from headlint.history import ModuleRef, ParameterRef, SetModule
 from headlint.mends.mend import Mend
 from headlint.mends.order import moves
@@ -71,7 +71,7 @@ def _fresh(history: ModelHistory, optimizer: Stepping, event: SetModule) -> list
         return []
     if not any(_is_below(event.replaced, parameter) for parameter in optimizer.parameters):
         return []
-    found = [parameter for _, parameter in modules.parameters_of(history.state, event.value)]
+    found = [parameter for _, parameter in parameters_of(history.state, event.value)]
     return [] if any(parameter.object == history.build.object for parameter in found) else found
 
 

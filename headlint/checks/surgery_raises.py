@@ -11,16 +11,7 @@ from headlint.checks.places import joined, place_of, spelled
 from headlint.checks.wholes import entrance, is_certain, pictures
 from headlint.claims import RaisesFrom
 from headlint.flow.histories import ModelHistory
-from headlint.history import (
-    AnyEvent,
-    Build,
-    Define,
-    DeleteModule,
-    MakeContainer,
-    MakeLayer,
-    SetAttribute,
-    SetModule,
-)
+from headlint.history import AnyEvent, Build, Define, DeleteModule, MakeContainer, MakeLayer, SetAttribute, SetModule
 
 CODE = "HL200"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
+from headlint.flow.parameters import parameters_of
 from headlint.history import AnyEvent, Escape, LoadState, MakeOptimizer, ModuleRef, SetModule
 
 
@@ -48,7 +48,7 @@ def optimized_at_home(history: ModelHistory) -> bool:
 def was_trained_between(history: ModelHistory, before: AnyEvent, after: AnyEvent, model: ModuleRef) -> bool:
     """Whether an optimizer that may hold parameters of `model` is made between two events."""
     trace = history.state.trace
-    own = {parameter for _, parameter in modules.parameters_of(history.state, model)}
+    own = {parameter for _, parameter in parameters_of(history.state, model)}
     between = trace[_position(trace, before) : _position(trace, after)]
     return any(
         isinstance(event, MakeOptimizer) and (event.parameters is None or own.intersection(event.parameters))

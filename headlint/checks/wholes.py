@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from headlint.checks.holders import only_holds
 from headlint.checks.recipes import BATCH, input_shape
-from headlint.flow import modules
+from headlint.flow import modules, reads
 from headlint.flow.histories import ModelHistory
 from headlint.flow.sizes import as_argument
 from headlint.flow.value import Unknown
@@ -97,7 +97,7 @@ def is_certain(history: ModelHistory) -> bool:
     if not history.complete or history.escaped_by_hand or history.forward_replaced:
         return False
     for (_, name), value in history.state.attributes.items():
-        if value is modules.DELETED or name == "frozen":
+        if value is reads.DELETED or name == "frozen":
             continue
         if isinstance(as_argument(value), Unknown):
             return False

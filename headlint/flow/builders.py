@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import modules
-from headlint.flow.calls import Arguments
+from headlint.flow import changes, modules
+from headlint.flow.arguments import Arguments
 from headlint.flow.choice import Raised
 from headlint.flow.classes import members
-from headlint.flow.items import iterate
+from headlint.flow.iterating import iterate
 from headlint.flow.refusals import ignored, is_certain, refusal
 from headlint.flow.sizes import as_argument
 from headlint.flow.state import InstanceRecord, State, ZooObject
@@ -206,7 +206,7 @@ def become_model(
         if name.startswith(("forward", "_forward")):
             state.attributes[model.ref, name] = value
         elif name != "__init__" and made.tree.has_attribute("", name):
-            modules.escape(state, model.ref, f"its class has a '{name}' of its own", node)
+            changes.escape(state, model.ref, f"its class has a '{name}' of its own", node)
 
 
 def builder_by_name(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import making, modules
-from headlint.flow.calls import Arguments, as_list
+from headlint.flow.arguments import Arguments
 from headlint.flow.classes import class_attribute, is_module_class
-from headlint.flow.items import iterate
+from headlint.flow.iterating import iterate
+from headlint.flow.lists import as_list
 from headlint.flow.state import (
     ContainerObject,
     DictRecord,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow.calls import new_dict
 from headlint.flow.expressions import evaluate_defaults
 from headlint.flow.gradients import is_grad_mode
+from headlint.flow.lists import new_dict
 from headlint.flow.scope import bind
 from headlint.flow.state import State
 from headlint.flow.value import Class, External, Function, Method, Property, Symbol, Value

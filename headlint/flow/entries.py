@@ -8,7 +8,7 @@ from dataclasses import replace
 import libcst as cst
 
 from headlint.flow import modules
-from headlint.flow.calls import Arguments
+from headlint.flow.arguments import Arguments
 from headlint.flow.classes import methods_of
 from headlint.flow.instances import instantiate
 from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget

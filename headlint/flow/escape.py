@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import fitting, modules, reach, scope, tensors
-from headlint.flow.items import lose_count
+from headlint.flow import changes, fitting, modules, reach, scope, tensors
+from headlint.flow.iterating import lose_count
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, OptimizerRecord, State
 from headlint.flow.value import (
     DictRef,
@@ -34,13 +34,13 @@ def hand_over(run: Interpreter, state: State, value: Value, reason: str, site: c
     """`value` goes to code out of sight: whatever it leads to may change there."""
     match value:
         case Module():
-            modules.escape(state, value.ref, reason, site)
+            changes.escape(state, value.ref, reason, site)
         case Submodules(owner):
             hand_over(run, state, owner, reason, site)
         case Instance():
             model = modules.built_on(state, value)
             if model is not None:
-                modules.escape(state, model.ref, reason, site)
+                changes.escape(state, model.ref, reason, site)
             _hand_over_instance(run, state, value, reason, site)
         case Parameter():
             state.flags[value.ref] = None

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
 from headlint.flow import tensors
+from headlint.flow.arguments import evaluate_arguments
 from headlint.flow.assume import known_truth, simplify
 from headlint.flow.attributes import read
-from headlint.flow.calls import YIELDED, as_list, as_set, call, doubt_effects, evaluate_arguments, new_dict
-from headlint.flow.items import item, iterate, lose_sight
+from headlint.flow.calls import call
+from headlint.flow.comprehensions import comprehension
+from headlint.flow.functions import YIELDED
+from headlint.flow.items import item
+from headlint.flow.iterating import iterate, lose_sight
+from headlint.flow.lists import as_list, as_set, new_dict
+from headlint.flow.literals import concatenated, ellipsis, formatted, literal
 from headlint.flow.mappings import holder_of
 from headlint.flow.operations import apply
-from headlint.flow.quick import run_clause
 from headlint.flow.scope import bind_target, look_up
 from headlint.flow.sequences import joined
 from headlint.flow.state import DictRecord, State
 from headlint.flow.value import (
-    MOST_ITEMS,
     NONE,
     Constant,
     DictRef,
@@ -53,68 +56,6 @@ def evaluate(run: Interpreter, state: State, node: cst.BaseExpression) -> Value:
 def _name(run: Interpreter, state: State, node: cst.Name) -> Value:
     value = look_up(state, node.value)
     return simplify(state, value) if isinstance(value, Symbol) else value
-
-
-def _literal(run: Interpreter, state: State, node: cst.Integer | cst.Float | cst.SimpleString) -> Value:
-    known = run.literals.get(id(node))
-    if known is None:
-        run.literals[id(node)] = known = _read_literal(node.value)
-    return known
-
-
-def _read_literal(text: str) -> Value:
-    # Python's own reader compiles every text, so it gets what is not plain only.
-    if text[0] == text[-1] and text[0] in "'\"" and "\\" not in text and text[:3] not in ('"""', "'''"):
-        return Constant(text[1:-1])
-    try:
-        return Constant(int(text) if text.isdecimal() else ast.literal_eval(text))
-    except (ValueError, SyntaxError):
-        return Unknown("a literal that cannot be read")
-
-
-def _ellipsis(run: Interpreter, state: State, node: cst.Ellipsis) -> Value:
-    return Constant(...)
-
-
-def _concatenated(run: Interpreter, state: State, node: cst.ConcatenatedString) -> Value:
-    left, right = evaluate(run, state, node.left), evaluate(run, state, node.right)
-    return apply("+", (left, right), text_of(node))
-
-
-def _formatted(run: Interpreter, state: State, node: cst.FormattedString) -> Value:
-    text: Value = Constant("")
-    for part in node.parts:
-        piece: Value
-        if isinstance(part, cst.FormattedStringText):
-            piece = _formatted_text(node, part.value)
-        elif isinstance(part, cst.FormattedStringExpression):
-            piece = run.settle(state, evaluate(run, state, part.expression))
-            if part.format_spec or part.conversion:
-                piece = _with_format(piece, part)
-            else:
-                piece = apply("str", (piece,), "f-string")
-        text = apply("+", (text, piece), "f-string")
-    return text
-
-
-def _formatted_text(node: cst.FormattedString, written: str) -> Value:
-    text = written.replace("{{", "{").replace("}}", "}")
-    if "\\" in text and "r" not in node.start.lower():
-        return Unknown("an escape in an f-string")
-    return Constant(text)
-
-
-def _with_format(piece: Value, part: cst.FormattedStringExpression) -> Value:
-    """A constant in a replacement field with a format of its own."""
-    written = part.format_spec or ()
-    spec = "".join(text.value for text in written if isinstance(text, cst.FormattedStringText))
-    plain = all(isinstance(text, cst.FormattedStringText) for text in written)
-    if isinstance(piece, Constant) and isinstance(piece.value, (str, int, float)) and plain and not part.conversion:
-        try:
-            return Constant(format(piece.value, spec)) if len(spec) < 5 else Unknown("a formatted value")
-        except ValueError:
-            return Unknown("a formatted value")
-    return Unknown("a formatted value")
 
 
 def _attribute(run: Interpreter, state: State, node: cst.Attribute) -> Value:
@@ -279,79 +220,6 @@ def _dict(run: Interpreter, state: State, node: cst.Dict) -> Value:
     return new_dict(state, items.items(), complete)
 
 
-def _comprehension(run: Interpreter, state: State, node: Any) -> Value:
-    results: list[Value] = []
-    names = state.frames[state.frame]
-    before = dict(names)
-
-    def collect() -> None:
-        if isinstance(node, cst.DictComp):
-            results.append(Tuple((evaluate(run, state, node.key), evaluate(run, state, node.value))))
-        else:
-            results.append(evaluate(run, state, node.elt))
-
-    result = None if isinstance(node, cst.DictComp) else node.elt
-    outermost = run.rounds is None
-    length, last = len(state.trace), state.trace[-1] if state.trace else None
-    if outermost:
-        run.rounds = 0
-    try:
-        complete = _loop(run, state, node.for_in, result, collect, results)
-    finally:
-        if outermost:
-            run.rounds = None
-    names = state.frames[state.frame]
-    for name in names.keys() - before.keys():
-        del names[name]
-    names.update(before)
-    if isinstance(node, cst.DictComp):
-        pairs = tuple((pair.items[0], pair.items[1]) for pair in results if isinstance(pair, Tuple))
-        return new_dict(state, dict(pairs).items(), complete)
-    if isinstance(node, cst.SetComp):
-        return as_set(state, results, complete)
-    if isinstance(node, cst.GeneratorExp):
-        complete = not doubt_effects(state, length, last, node) and complete
-        return state.once(tuple(results)) if complete else Unknown("a generator over something unknown")
-    return as_list(state, tuple(results), complete)
-
-
-def _loop(
-    run: Interpreter,
-    state: State,
-    clause: cst.CompFor,
-    result: cst.BaseExpression | None,
-    collect: Callable[[], None],
-    results: list[Value],
-) -> bool:
-    """Run one `for ... in ... if ...` clause and those inside it; whether every round is known."""
-    items = iterate(state, evaluate(run, state, clause.iter))
-    if items is None or len(items) > MOST_ITEMS:
-        return False
-    run.rounds = (run.rounds or 0) + len(items)
-    if run.rounds > MOST_ITEMS:
-        return False
-    quick = run_clause(run, state, clause, result, items)
-    if quick is not None:
-        results.extend(quick)
-        return True
-    complete = True
-    for value in items:
-        bind_target(run, state, clause.target, value, clause)
-        truths = [run.truth(state, evaluate(run, state, test.test)) for test in clause.ifs]
-        if False not in truths and None in truths:
-            # Whether this one is in is not known, nor then what the whole is.
-            complete = False
-            lose_sight(run, state, (value,), clause)
-        elif False not in truths:
-            if clause.inner_for_in is not None:
-                complete = _loop(run, state, clause.inner_for_in, result, collect, results) and complete
-            else:
-                collect()
-            if (run.rounds or 0) > MOST_ITEMS:
-                return False
-    return complete
-
-
 def _lambda(run: Interpreter, state: State, node: cst.Lambda) -> Value:
     return Function(node, state.frame, evaluate_defaults(run, state, node.params))
 
@@ -390,12 +258,12 @@ def _await(run: Interpreter, state: State, node: cst.Await) -> Value:
 
 _TABLE: dict[type[cst.CSTNode], Callable[[Interpreter, State, Any], Value]] = {
     cst.Name: _name,
-    cst.Integer: _literal,
-    cst.Float: _literal,
-    cst.SimpleString: _literal,
-    cst.Ellipsis: _ellipsis,
-    cst.ConcatenatedString: _concatenated,
-    cst.FormattedString: _formatted,
+    cst.Integer: literal,
+    cst.Float: literal,
+    cst.SimpleString: literal,
+    cst.Ellipsis: ellipsis,
+    cst.ConcatenatedString: concatenated,
+    cst.FormattedString: formatted,
     cst.Attribute: _attribute,
     cst.Subscript: _subscript,
     cst.Call: _call,
@@ -408,10 +276,10 @@ _TABLE: dict[type[cst.CSTNode], Callable[[Interpreter, State, Any], Value]] = {
     cst.List: _list,
     cst.Set: _set,
     cst.Dict: _dict,
-    cst.ListComp: _comprehension,
-    cst.SetComp: _comprehension,
-    cst.GeneratorExp: _comprehension,
-    cst.DictComp: _comprehension,
+    cst.ListComp: comprehension,
+    cst.SetComp: comprehension,
+    cst.GeneratorExp: comprehension,
+    cst.DictComp: comprehension,
     cst.Lambda: _lambda,
     cst.NamedExpr: _walrus,
     cst.Await: _await,

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import extractors, introspection, iterables, options, records
+from headlint.flow.arguments import Arguments, Handler
 from headlint.flow.builders import build, builder_by_name, construct, hub_load
-from headlint.flow.calls import Arguments, Handler
 from headlint.flow.copies import deep_copy, shallow_copy
 from headlint.flow.gradients import NAMES as GRAD_MODES
 from headlint.flow.gradients import grad_mode
 from headlint.flow.instances import initialise_as
-from headlint.flow.items import lose_sight
+from headlint.flow.iterating import lose_sight
 from headlint.flow.layers import make_module, make_part
 from headlint.flow.moves import accelerator
 from headlint.flow.optimizers import make_optimizer, make_scaler
@@ -26,18 +26,7 @@ from headlint.flow.outputs import note_function
 from headlint.flow.scope import look_up
 from headlint.flow.state import State
 from headlint.flow.tensors import call_function
-from headlint.flow.value import (
-    NONE,
-    Constant,
-    External,
-    Instance,
-    Module,
-    Partial,
-    Symbol,
-    Tuple,
-    Unknown,
-    Value,
-)
+from headlint.flow.value import NONE, Constant, External, Instance, Module, Partial, Symbol, Tuple, Unknown, Value
 from headlint.history import ModuleRef
 from headlint.source.nodes import text_of
 from headlint.torchlib.constructors import constructor_at

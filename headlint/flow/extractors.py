@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import making, modules
-from headlint.flow.calls import Arguments, Handler, new_dict
-from headlint.flow.items import iterate
+from headlint.flow.arguments import Arguments, Handler
+from headlint.flow.iterating import iterate
+from headlint.flow.lists import new_dict
 from headlint.flow.state import Children, DictRecord, ExtractorObject, State
 from headlint.flow.value import Constant, DictRef, Instance, ListRef, Module, Tuple, Value
 from headlint.history import MakeContainer, ModuleRef

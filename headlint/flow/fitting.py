@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import calls, modules, reach
+from headlint.flow import calls, reach
+from headlint.flow.arguments import Arguments
 from headlint.flow.choice import Raised
 from headlint.flow.classes import class_attribute, methods_of
+from headlint.flow.parameters import parameters_of
 from headlint.flow.state import InstanceRecord, State
 from headlint.flow.value import Class, External, Function, Instance, Method
 from headlint.history import ModuleRef
@@ -38,7 +40,7 @@ def fit(run: Interpreter, state: State, module: Instance, site: cst.CSTNode) -> 
             run.fitted.add(id(function.node))
             _call(run, state, Method(module, name, function), site)
     if _may_change_flags_later(run, state, owner):
-        for _, parameter in modules.parameters_of(state, ModuleRef(module.identity, "")):
+        for _, parameter in parameters_of(state, ModuleRef(module.identity, "")):
             state.flags[parameter] = None
 
 
@@ -50,7 +52,7 @@ def is_for_a_trainer(state: State, owner: Class) -> bool:
 def _call(run: Interpreter, state: State, method: Method, site: cst.CSTNode) -> None:
     assert method.function is not None
     if len(run.stack) < run.deepest_call and id(method.function.node) not in run.stack:
-        given = calls.Arguments((), (), complete=False, outside=True)
+        given = Arguments((), (), complete=False, outside=True)
         try:
             calls.call(run, state, method, given, site)
         except Raised:

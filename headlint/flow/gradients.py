@@ -11,7 +11,7 @@ from headlint.source.nodes import text_of
 if TYPE_CHECKING:
     import libcst as cst
 
-    from headlint.flow.calls import Arguments
+    from headlint.flow.arguments import Arguments
     from headlint.flow.interpreter import Interpreter
 
 # Whether autograd records inside, None where the first argument says so.

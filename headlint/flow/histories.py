@@ -9,10 +9,11 @@ from functools import cached_property
 
 import libcst as cst
 
-from headlint.flow import modules
+from headlint.flow import changes, modules
 from headlint.flow.entries import follow
 from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget
 from headlint.flow.outputs import Use, uses_of
+from headlint.flow.parameters import parameters_of
 from headlint.flow.state import State, Step, ZooObject
 from headlint.flow.value import Constant, Symbol
 from headlint.history import AnyEvent, Build, Escape, MakeContainer, ModuleRef, ParameterRef, modules_of
@@ -78,7 +79,7 @@ class ModelHistory:
     def forward_replaced(self) -> bool:
         """Whether the code puts its own forward, or a part of it, in the place of the model's."""
         return any(
-            ref.object in (self.build.object, modules.ELSEWHERE.object) and name.startswith(("forward", "_forward"))
+            ref.object in (self.build.object, changes.ELSEWHERE.object) and name.startswith(("forward", "_forward"))
             for ref, name in self.state.attributes
         )
 
@@ -101,7 +102,7 @@ class ModelHistory:
     @cached_property
     def parameters(self) -> frozenset[ParameterRef]:
         """Every parameter of the model as it stands at the end."""
-        return frozenset([parameter for _, parameter in modules.parameters_of(self.state, self.model)])
+        return frozenset([parameter for _, parameter in parameters_of(self.state, self.model)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from headlint.flow.arguments import Arguments
 from headlint.flow.builders import become_model
-from headlint.flow.calls import Arguments, call, call_function
+from headlint.flow.calls import call
 from headlint.flow.classes import class_attribute, inherited, is_module_class
 from headlint.flow.enums import members_of
 from headlint.flow.fields import is_record_class
+from headlint.flow.functions import call_function
 from headlint.flow.items import look_up_member
 from headlint.flow.layers import become_container
 from headlint.flow.records import fill

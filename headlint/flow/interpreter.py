@@ -9,6 +9,7 @@ from typing import Any, NoReturn, TypeVar
 import libcst as cst
 
 from headlint.flow import calls, escape, expressions, scope
+from headlint.flow.arguments import Arguments
 from headlint.flow.assume import assume, choices_of, known_truth, simplify
 from headlint.flow.choice import Infeasible, Raised, TooManyWays, each_way
 from headlint.flow.forks import can_fork
@@ -204,7 +205,7 @@ class Interpreter:
         self, state: State, function: Value, arguments: Sequence[Value], node: cst.CSTNode
     ) -> list[tuple[State, Value]]:
         """The paths behind a call from outside the file, which may give anything it likes."""
-        given = calls.Arguments(tuple(arguments), (), complete=False, outside=True)
+        given = Arguments(tuple(arguments), (), complete=False, outside=True)
         self.first_own = state.next_identity
         ways = self.ways_of(state, lambda s: calls.call(self, s, function, given, node))
         self.first_own = 0
@@ -310,11 +311,11 @@ class Interpreter:
 
     def call(self, state: State, function: Value, arguments: Sequence[Value], node: cst.CSTNode) -> Value:
         """The value of calling `function` with positional arguments."""
-        return calls.call(self, state, function, calls.Arguments(tuple(arguments)), node)
+        return calls.call(self, state, function, Arguments(tuple(arguments)), node)
 
     def call_method(self, state: State, receiver: Value, name: str, argument: Value, node: cst.CSTNode) -> Value:
         """The value of `receiver.name(argument)`."""
-        return calls.call(self, state, Method(receiver, name), calls.Arguments((argument,)), node)
+        return calls.call(self, state, Method(receiver, name), Arguments((argument,)), node)
 
     def forget(self, state: State, target: cst.BaseExpression, value: Value, site: cst.CSTNode) -> None:
         """Bind a target, and every name inside it, to something unknown."""

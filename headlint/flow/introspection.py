@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import modules
-from headlint.flow.attributes import delete, read, set_instance_attribute, write
-from headlint.flow.calls import Arguments, Handler
-from headlint.flow.items import iterate
+from headlint.flow import modules, reads
+from headlint.flow.arguments import Arguments, Handler
+from headlint.flow.assigning import delete, set_instance_attribute, write
+from headlint.flow.attributes import read
+from headlint.flow.iterating import iterate
 from headlint.flow.operations import class_name
 from headlint.flow.state import InstanceRecord, State
 from headlint.flow.value import (
@@ -116,9 +117,9 @@ def _hasattr(run: Interpreter, state: State, arguments: Arguments, node: cst.CST
         if isinstance(owner, Module) and isinstance(name, Constant) and isinstance(name.value, str):
             if name.value == "_orig_mod" and owner.ref in state.compiled:
                 return state.origin(node, text_of(node))
-            found = modules.read_attribute(state, owner.ref, name.value)
+            found = reads.read_attribute(state, owner.ref, name.value)
             if owner.ref.object not in state.escaped and not isinstance(found, Unknown):
-                return Constant(not isinstance(found, modules.Missing))
+                return Constant(not isinstance(found, reads.Missing))
         if isinstance(owner, Instance) and isinstance(name, Constant):
             record = state.heap.get(owner.identity)
             if isinstance(record, InstanceRecord) and name.value in dict(record.attributes):
@@ -138,8 +139,8 @@ def _getattr(run: Interpreter, state: State, arguments: Arguments, node: cst.CST
         return state.origin(node, text_of(node))
     if len(arguments.positional) == 3:
         if isinstance(owner, Module):
-            found = modules.read_attribute(state, owner.ref, name.value)
-            if isinstance(found, modules.Missing):
+            found = reads.read_attribute(state, owner.ref, name.value)
+            if isinstance(found, reads.Missing):
                 return arguments.positional[2]
         elif not isinstance(owner, External):
             return state.origin(node, text_of(node))

@@ -6,21 +6,14 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow.calls import Arguments, Handler, as_list, as_set, call, doubt_effects, new_dict
-from headlint.flow.items import iterate, lose_sight, take_one
+from headlint.flow.arguments import Arguments, Handler
+from headlint.flow.calls import call
+from headlint.flow.functions import doubt_effects
+from headlint.flow.iterating import iterate, lose_sight, take_one
+from headlint.flow.lists import as_list, as_set, new_dict
 from headlint.flow.operations import FUNCTIONS, apply
 from headlint.flow.state import DictRecord, State
-from headlint.flow.value import (
-    FALSE,
-    NONE,
-    Constant,
-    DictRef,
-    Iterator,
-    Symbol,
-    Tuple,
-    Unknown,
-    Value,
-)
+from headlint.flow.value import FALSE, NONE, Constant, DictRef, Iterator, Symbol, Tuple, Unknown, Value
 from headlint.source.nodes import text_of
 
 if TYPE_CHECKING:

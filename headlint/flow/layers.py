@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import making, modules
-from headlint.flow.calls import Arguments
+from headlint.flow.arguments import Arguments
 from headlint.flow.classes import members
-from headlint.flow.items import iterate
+from headlint.flow.iterating import iterate
 from headlint.flow.sizes import as_argument
 from headlint.flow.state import Children, DictRecord, InstanceRecord, State
 from headlint.flow.value import NONE, Constant, DictRef, Instance, ListRef, Module, Tuple, Unknown, Value

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow.filters import note_filters
-from headlint.flow.items import iterate, lose_count, lose_sight
+from headlint.flow.iterating import iterate, lose_count, lose_sight
 from headlint.flow.merge import merge
 from headlint.flow.modules import children_of
 from headlint.flow.quick import run_loop

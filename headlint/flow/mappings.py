@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import making, modules
+from headlint.flow import changes, making, modules
 from headlint.flow.state import DictRecord, InstanceRecord, State
 from headlint.flow.value import NONE, Constant, DictRef, Instance, Iterator, Module, Submodules, Tuple, Unknown, Value
 from headlint.history import DeleteModule
@@ -43,7 +43,7 @@ def entry(state: State, holder: Module | Instance, key: Value) -> Value:
 
 def put(run: Interpreter, state: State, holder: Module | Instance, key: Value, value: Value, site: cst.CSTNode) -> None:
     """`dict[key] = value`."""
-    from headlint.flow.attributes import set_instance_attribute
+    from headlint.flow.assigning import set_instance_attribute
 
     if not isinstance(key, Constant) or not isinstance(key.value, str):
         run.hand_over(state, holder, "a module is put under a name that is not known", site)
@@ -54,7 +54,7 @@ def put(run: Interpreter, state: State, holder: Module | Instance, key: Value, v
         new = modules.module_ref(value)
         if new is None and value != NONE:
             new = making.make_opaque(state, "something unknown", site).ref
-        modules.set_module(state, holder.ref, key.value, new, "add_module", site)
+        changes.set_module(state, holder.ref, key.value, new, "add_module", site)
 
 
 def drop(run: Interpreter, state: State, holder: Module | Instance, key: Value, site: cst.CSTNode) -> None:

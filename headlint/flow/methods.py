@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import mappings, modules
-from headlint.flow.calls import Arguments
+from headlint.flow import changes, mappings
+from headlint.flow.arguments import Arguments
 from headlint.flow.instances import call_super
 from headlint.flow.module_methods import METHODS, unknown_method
 from headlint.flow.operations import STRING_METHODS, apply
 from headlint.flow.optimizers import optimizer_method
+from headlint.flow.parameters import parameter_shape
 from headlint.flow.plain_methods import dict_method, list_method, string_method
 from headlint.flow.records import tuple_method
 from headlint.flow.sizes import from_argument
@@ -80,7 +81,7 @@ def _parameter_method(state: State, receiver: Parameter, name: str, arguments: A
     if name == "requires_grad_":
         value = arguments.get(0, "requires_grad") or TRUE
         flag = value.value if isinstance(value, Constant) and isinstance(value.value, bool) else None
-        modules.set_flags(state, (receiver.ref,), flag, node)
+        changes.set_flags(state, (receiver.ref,), flag, node)
         return receiver
     if name in ("size", "numel", "dim"):
         return _parameter_size(state, receiver.ref, name, arguments, node)
@@ -88,7 +89,7 @@ def _parameter_method(state: State, receiver: Parameter, name: str, arguments: A
 
 
 def _parameter_size(state: State, parameter: ParameterRef, name: str, arguments: Arguments, node: cst.CSTNode) -> Value:
-    shape = modules.parameter_shape(state, parameter)
+    shape = parameter_shape(state, parameter)
     if shape is None:
         return state.origin(node, text_of(node))
     sizes = from_argument(shape)

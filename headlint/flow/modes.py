@@ -16,7 +16,7 @@ from headlint.history import ModuleRef
 from headlint.torchlib.kinds import is_kind
 
 if TYPE_CHECKING:
-    from headlint.flow.calls import Arguments
+    from headlint.flow.arguments import Arguments
     from headlint.flow.interpreter import Interpreter
 
 _BATCH_NORM = "torch.nn.modules.batchnorm._BatchNorm"

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import mappings, modules, reach
-from headlint.flow.attributes import read, set_instance_attribute, write_module
-from headlint.flow.calls import CHANGING, Arguments, call, call_instance
+from headlint.flow import changes, mappings, modules, reach
+from headlint.flow.arguments import Arguments
+from headlint.flow.assigning import set_instance_attribute, write_module
+from headlint.flow.attributes import read
+from headlint.flow.calls import CHANGING, call, call_instance
 from headlint.flow.modes import set_mode
 from headlint.flow.moves import move
+from headlint.flow.parameters import ALL_PARAMETERS, own_parameters, parameters_of
 from headlint.flow.sequences import change
 from headlint.flow.state import ExtractorObject, State
 from headlint.flow.value import (
@@ -52,10 +55,10 @@ def _parameters(
     if not _visible(state, receiver):
         return Unknown("the parameters of a module that is not known")
     if arguments.values == (Constant(False),) and arguments.get(0, "recurse") == Constant(False):
-        return state.once(tuple(_parameter(one) for _, one in modules.own_parameters(state, _ref(receiver))))
+        return state.once(tuple(_parameter(one) for _, one in own_parameters(state, _ref(receiver))))
     if arguments.values:
         return Unknown("some of the parameters of a module")
-    return state.once(tuple([_parameter(parameter) for _, parameter in modules.parameters_of(state, _ref(receiver))]))
+    return state.once(tuple([_parameter(parameter) for _, parameter in parameters_of(state, _ref(receiver))]))
 
 
 # Values are frozen, so the same ones serve every loop.
@@ -74,8 +77,8 @@ def _named_parameters(
         return Unknown("the parameters of a module that is not known")
     pairs: list[Value] = []
     renamed = _ref(receiver) in state.compiled
-    for name, parameter in modules.parameters_of(state, _ref(receiver)):
-        if renamed or name.endswith(modules.ALL_PARAMETERS):
+    for name, parameter in parameters_of(state, _ref(receiver)):
+        if renamed or name.endswith(ALL_PARAMETERS):
             pairs.append(Tuple((Unknown("the name of a parameter that is not known"), _parameter(parameter))))
         else:
             pairs.append(_named(name, parameter))
@@ -127,8 +130,8 @@ def _requires_grad(
     if isinstance(record, ExtractorObject) and not record.complete:
         # Which of these parameters it holds is not known.
         flag = None
-    parameters = tuple(parameter for _, parameter in modules.parameters_of(state, _ref(receiver)))
-    modules.set_flags(state, parameters, flag, node)
+    parameters = tuple(parameter for _, parameter in parameters_of(state, _ref(receiver)))
+    changes.set_flags(state, parameters, flag, node)
     return receiver
 
 
@@ -164,7 +167,7 @@ def _add_module(
     if ref is None and value != NONE:
         write_module(run, state, receiver, name.value, value, node)
     else:
-        modules.set_module(state, receiver.ref, name.value, ref, "add_module", node)
+        changes.set_module(state, receiver.ref, name.value, ref, "add_module", node)
     return NONE
 
 
@@ -278,9 +281,9 @@ def unknown_method(
     if name in CHANGING:
         for value in arguments.values:
             run.hand_over(state, value, f"'{name}' is not followed", node)
-        modules.escape(state, _ref(receiver), f"'{name}' is not followed", node)
+        changes.escape(state, _ref(receiver), f"'{name}' is not followed", node)
     elif name.endswith("_hook") and arguments.positional and _changes_modules(arguments.positional[0]):
-        modules.escape(state, _ref(receiver), f"'{name}' is given what may change it", node)
+        changes.escape(state, _ref(receiver), f"'{name}' is given what may change it", node)
     return state.origin(node, text_of(node))
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import libcst as cst
 
-    from headlint.flow.calls import Arguments
+    from headlint.flow.arguments import Arguments
     from headlint.flow.interpreter import Interpreter
 
 _HOST = frozenset({"cpu", "meta"})

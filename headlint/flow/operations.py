@@ -12,18 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from headlint.flow.enums import is_member, same_member, stands_for
-from headlint.flow.value import (
-    Class,
-    Constant,
-    External,
-    Function,
-    Module,
-    Parameter,
-    Symbol,
-    Tuple,
-    Unknown,
-    Value,
-)
+from headlint.flow.value import Class, Constant, External, Function, Module, Parameter, Symbol, Tuple, Unknown, Value
 from headlint.torchlib.kinds import is_class
 
 BINARY: dict[str, Callable[[Any, Any], Any]] = {

@@ -6,20 +6,10 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow.calls import Arguments
-from headlint.flow.items import iterate
+from headlint.flow.arguments import Arguments
+from headlint.flow.iterating import iterate
 from headlint.flow.state import DictRecord, OptimizerRecord, State, Step
-from headlint.flow.value import (
-    Constant,
-    DictRef,
-    Iterator,
-    ListRef,
-    Optimizer,
-    Parameter,
-    Symbol,
-    Tuple,
-    Value,
-)
+from headlint.flow.value import Constant, DictRef, Iterator, ListRef, Optimizer, Parameter, Symbol, Tuple, Value
 from headlint.history import MakeOptimizer, ParameterRef
 from headlint.source.nodes import text_of
 

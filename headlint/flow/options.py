@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow.items import iterate
+from headlint.flow.iterating import iterate
 from headlint.flow.state import State
 from headlint.flow.value import NONE, TRUE, Constant, DictRef, Iterator, ListRef, Symbol, Tuple, Value
 from headlint.source.nodes import text_of
 
 if TYPE_CHECKING:
-    from headlint.flow.calls import Arguments
+    from headlint.flow.arguments import Arguments
     from headlint.flow.interpreter import Interpreter
 
 # Every choice may become a path of its own; an argument with more of them may be anything.

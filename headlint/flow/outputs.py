@@ -22,7 +22,7 @@ from headlint.torchlib.losses import is_loss, loss_kind
 if TYPE_CHECKING:
     import libcst as cst
 
-    from headlint.flow.calls import Arguments
+    from headlint.flow.arguments import Arguments
 
 Step = str | int
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from headlint.flow import modules
+from headlint.flow import reads
 from headlint.flow.attributes import read
-from headlint.flow.calls import new_dict
 from headlint.flow.classes import class_attribute
 from headlint.flow.fields import fields_of
 from headlint.flow.introspection import is_instance
-from headlint.flow.items import iterate
+from headlint.flow.iterating import iterate
+from headlint.flow.lists import new_dict
 from headlint.flow.operations import apply
 from headlint.flow.scope import bind
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
@@ -228,8 +228,8 @@ def _attribute(run: Interpreter, state: State, subject: Value, name: Value, site
     if not isinstance(name, Constant) or not isinstance(name.value, str):
         return Unknown("an attribute whose name is not known")
     if isinstance(subject, Module):
-        found = modules.read_attribute(state, subject.ref, name.value)
-        return None if isinstance(found, modules.Missing) else found or Unknown("an attribute of a module")
+        found = reads.read_attribute(state, subject.ref, name.value)
+        return None if isinstance(found, reads.Missing) else found or Unknown("an attribute of a module")
     if isinstance(subject, Instance) and isinstance(state.heap.get(subject.identity), InstanceRecord):
         return read(run, state, subject, name.value, site)
     return read(run, state, subject, name.value, site) if isinstance(subject, Symbol) else Unknown("an attribute")

@@ -7,21 +7,13 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow.calls import Arguments, as_list, new_dict
-from headlint.flow.items import can_dispatch, dispatch, iterate, lose_sight
+from headlint.flow.arguments import Arguments
+from headlint.flow.items import can_dispatch, dispatch
+from headlint.flow.iterating import iterate, lose_sight
+from headlint.flow.lists import as_list, new_dict
 from headlint.flow.operations import STRING_METHODS, apply, check_widths
 from headlint.flow.state import DictRecord, ListRecord, State
-from headlint.flow.value import (
-    NONE,
-    Constant,
-    DictRef,
-    Iterator,
-    ListRef,
-    Symbol,
-    Tuple,
-    Unknown,
-    Value,
-)
+from headlint.flow.value import NONE, Constant, DictRef, Iterator, ListRef, Symbol, Tuple, Unknown, Value
 from headlint.source.nodes import text_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from headlint.flow.modules import set_flags, set_parameter_attribute
+from headlint.flow.changes import set_flags, set_parameter_attribute
 from headlint.flow.quick_expressions import Expressions
 from headlint.flow.quick_statements import Signal, Statements
 from headlint.flow.quick_values import NotQuick, as_raw, as_value, assigner, names_of, truth

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from headlint.flow.items import iterate
+from headlint.flow.iterating import iterate
 from headlint.flow.operations import BINARY, STRING_METHODS, call_string_method, compute
 from headlint.flow.quick_values import NotQuick, as_raw, assigner, names_of, plain, singleton, small, tensor, truth
 from headlint.flow.scope import ELSEWHERE, look_up

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from headlint.flow.attributes import set_instance_attribute, write_symbol
-from headlint.flow.calls import Arguments, as_list, call, call_function, new_dict
+from headlint.flow.arguments import Arguments
+from headlint.flow.assigning import set_instance_attribute, write_symbol
+from headlint.flow.calls import call
 from headlint.flow.classes import class_attribute
 from headlint.flow.copies import deep_copy
 from headlint.flow.fields import fields_of, is_dataclass
-from headlint.flow.items import iterate
+from headlint.flow.functions import call_function
+from headlint.flow.iterating import iterate
+from headlint.flow.lists import as_list, new_dict
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
 from headlint.flow.value import (
     Class,

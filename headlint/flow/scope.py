@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow.attributes import write
-from headlint.flow.items import iterate, write_item
+from headlint.flow.assigning import write
+from headlint.flow.items import write_item
+from headlint.flow.iterating import iterate
 from headlint.flow.state import ListRecord, State
 from headlint.flow.value import FALSE, NONE, TRUE, Constant, External, ListRef, Symbol, Tuple, Unknown, Value
 from headlint.source.nodes import text_of

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import making, modules
-from headlint.flow.items import iterate, slice_bounds
+from headlint.flow import changes, making, modules
+from headlint.flow.items import slice_bounds
+from headlint.flow.iterating import iterate
 from headlint.flow.state import State
 from headlint.flow.value import NONE, Constant, Module, Slice, Unknown, Value
 from headlint.history import DeleteModule
@@ -96,8 +97,8 @@ def _insert(state: State, target: Module, key: Value, value: Value, site: cst.CS
         return None
     position = key.value if key.value >= 0 else key.value + len(inside)
     for index in range(len(inside), position, -1):
-        modules.set_module(state, target.ref, str(index), inside[index - 1][1], "add_module", site)
-    modules.set_module(state, target.ref, str(position), new, "add_module", site)
+        changes.set_module(state, target.ref, str(index), inside[index - 1][1], "add_module", site)
+    changes.set_module(state, target.ref, str(position), new, "add_module", site)
     return target
 
 
@@ -105,5 +106,5 @@ def _add(state: State, target: Module, name: str, value: Value, site: cst.CSTNod
     ref = modules.module_ref(value)
     if ref is None and value != NONE:
         ref = making.make_opaque(state, text_of(site), site).ref
-    modules.set_module(state, target.ref, name, ref, "add_module", site)
+    changes.set_module(state, target.ref, name, ref, "add_module", site)
     return target

@@ -12,7 +12,7 @@ from headlint.source.nodes import text_of
 if TYPE_CHECKING:
     import libcst as cst
 
-    from headlint.flow.calls import Arguments
+    from headlint.flow.arguments import Arguments
 
 _FUNCTIONS = frozenset(
     f"{package}.{name}" for package in ("torch", "torch.nn.functional") for name in ("softmax", "sigmoid")

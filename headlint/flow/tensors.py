@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import modules
-from headlint.flow.calls import Arguments, call
+from headlint.flow.arguments import Arguments
+from headlint.flow.calls import call
 from headlint.flow.classes import class_attribute, is_module_class
-from headlint.flow.items import iterate
+from headlint.flow.iterating import iterate
 from headlint.flow.sizes import as_argument
 from headlint.flow.state import InstanceRecord, State, ZooObject
 from headlint.flow.value import Constant, Function, Instance, ListRef, Method, Symbol, Tensor, Tuple, Unknown, Value

@@ -1,0 +1,103 @@
+"""The parameters that stand in modules on a path, with their names and shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from headlint.flow.modules import TREES, children_of, untouched_tree
+from headlint.flow.state import InstanceRecord, LayerObject, OpaqueObject, State
+from headlint.flow.value import NONE, Symbol, Unknown, Value
+from headlint.history import Argument, ModuleRef, ParameterRef
+from headlint.torchlib.parameters import parameter_shapes
+from headlint.torchlib.parts import PartTree
+
+if TYPE_CHECKING:
+    from headlint.zoo import Tree
+
+
+# Every parameter of an object whose parameters are not known one by one.
+ALL_PARAMETERS = "*"
+
+
+@lru_cache(maxsize=1_000)
+def _parameters_in(number: int, tree: Tree | PartTree, path: str) -> tuple[tuple[str, ParameterRef], ...]:
+    start = len(path) + 1 if path else 0
+    return tuple((inside[start:], ParameterRef(number, inside)) for inside in tree.parameters(path))
+
+
+def own_parameters(state: State, ref: ModuleRef) -> Iterator[tuple[str, ParameterRef]]:
+    """The parameters that stand directly in a module, with their names."""
+    record = state.heap.get(ref.object)
+    prefix = f"{ref.path}." if ref.path else ""
+    names: Iterator[str]
+    if isinstance(record, TREES):
+        node = record.tree.node(ref.path)
+        names = iter(node.parameters if node is not None else ())
+    elif isinstance(record, LayerObject):
+        shapes = parameter_shapes(record.kind, dict(record.arguments))
+        names = iter((ALL_PARAMETERS,) if shapes is None else shapes)
+    elif isinstance(record, OpaqueObject) or (
+        isinstance(record, InstanceRecord) and any(_may_be_unknown(value) for _, value in record.attributes)
+    ):
+        names = iter((ALL_PARAMETERS,))
+    else:
+        names = iter(())
+    known = tuple(names)
+    for name in known:
+        if state.attributes.get((ref, name)) != NONE:
+            yield name, ParameterRef(ref.object, prefix + name)
+    new = (name for (at, name), value in state.attributes.items() if at == ref and _is_new_parameter(value))
+    if not set(new).issubset(known):
+        yield ALL_PARAMETERS, ParameterRef(ref.object, prefix + ALL_PARAMETERS)
+
+
+def _is_new_parameter(value: Value) -> bool:
+    return isinstance(value, Symbol) and value.op == "parameter"
+
+
+def _may_be_unknown(value: Value) -> bool:
+    """Whether an attribute may be a parameter, or a module of which nothing is known."""
+    if isinstance(value, Symbol):
+        return _is_new_parameter(value) or (value.op == "name" and value.text.endswith(")"))
+    return isinstance(value, Unknown)
+
+
+def parameters_of(state: State, ref: ModuleRef) -> Sequence[tuple[str, ParameterRef]]:
+    """Every parameter in a module with its name now, in the order of `named_parameters`."""
+    changed = any(value == NONE or _is_new_parameter(value) for value in state.attributes.values())
+    tree = None if changed else untouched_tree(state, ref)
+    return _each_parameter(state, ref, changed) if tree is None else _parameters_in(ref.object, tree, ref.path)
+
+
+def _each_parameter(state: State, ref: ModuleRef, changed: bool) -> list[tuple[str, ParameterRef]]:
+    found: list[tuple[str, ParameterRef]] = []
+    seen: set[ModuleRef] = set()
+    pending: list[tuple[str, ModuleRef]] = [("", ref)]
+    while pending:
+        path, here = pending.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        prefix = f"{path}." if path else ""
+        tree = None if changed else untouched_tree(state, here)
+        if tree is not None:
+            found += [(prefix + name, parameter) for name, parameter in _parameters_in(here.object, tree, here.path)]
+            continue
+        found += [(prefix + name, parameter) for name, parameter in own_parameters(state, here)]
+        inside_here = [(prefix + name, child) for name, child in children_of(state, here) if child is not None]
+        pending.extend(reversed(inside_here))
+    return found
+
+
+def parameter_shape(state: State, parameter: ParameterRef) -> tuple[Argument, ...] | None:
+    """The shape of a parameter, None where it is not known."""
+    owner, _, name = parameter.path.rpartition(".")
+    record = state.heap.get(parameter.object)
+    if isinstance(record, TREES):
+        node = record.tree.node(owner)
+        return node.parameters.get(name) if node is not None else None
+    if isinstance(record, LayerObject):
+        return (parameter_shapes(record.kind, dict(record.arguments)) or {}).get(name)
+    return None
