@@ -37,6 +37,34 @@ def test_the_head_is_named_only_where_it_is_looked_for(read: str, message: str) 
     assert finding.message == message
 
 
+HALF_MADE = """
+from torch import nn
+from torchvision import models
+
+class Net(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.backbone = models.inception_v3(weights="DEFAULT")
+        self.backbone.fc = nn.Linear(self.backbone.classifier.in_features, classes)
+
+    def forward(self, images):
+        return self.backbone(images)
+
+def main():
+    net = Net(7)
+    print(net)
+
+USE
+"""
+
+
+@pytest.mark.parametrize("use", ["net = Net(7)", "main()", "raise SystemExit(main())", "class Other(Net):\n    pass"])
+def test_an_object_whose_constructor_raises_is_used_by_nobody(use: str) -> None:
+    with Linter(Settings(confirm="off", select=frozenset({"HL102"}))) as linter:
+        (finding,) = linter.lint_unguarded(HALF_MADE.replace("USE", use), "program.py").findings
+    assert finding.message == "inception_v3 has no 'classifier': the head of inception_v3 is 'fc'"
+
+
 @needs_torch
 @pytest.mark.parametrize(("name", "verdict"), [("classifier", "confirmed"), ("fc", "refuted")])
 def test_the_real_model_decides(name: str, verdict: str) -> None:

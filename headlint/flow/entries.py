@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import libcst as cst
@@ -29,15 +29,15 @@ RETURNED = "it is returned to a caller that is not visible"
 
 def follow(run: Interpreter, tree: cst.Module) -> None:
     """Follow the module from its first line, then every function and class that nothing in it uses."""
-    ends = [path for path in run.block(tree.body, [State()]) if path.completion is None]
-    exited_only = not ends
-    if exited_only:
+    paths = run.block(tree.body, [State()])
+    ends = [path for path in paths if path.completion is None]
+    if not ends:
         # A script that ends in sys.exit(main()) has come to its end all the same.
         run.ended = [EndedPath(path.state, complete=True) for path in run.ended]
     for path in ends:
         define_all(run, path)
         run.ended.append(EndedPath(path, complete=True))
-    start = _start_of_entries(run, ends)
+    start = _start_of_entries(run, ends or paths)
     entries = 0
     reached: set[int] = set()
     while entries < MOST_ENTRIES:
@@ -137,12 +137,11 @@ def _definitions(run: Interpreter) -> list[cst.FunctionDef]:
 
 def _start_of_entries(run: Interpreter, ends: Sequence[State]) -> State:
     """What holds at module level when somebody calls a function from outside."""
-    if not ends:
-        return run.ended[-1].state.fork() if run.ended else State()
-    start = ends[0]
+    start = ends[0].fork() if ends else State()
     for other in ends[1:]:
         start = run.join(start, other)
-    return start.fork()
+    start.completion = None
+    return start
 
 
 def _is_method(run: Interpreter, key: int) -> bool:
@@ -172,10 +171,12 @@ def _leave(run: Interpreter, path: State, value: Value, node: cst.CSTNode) -> No
 def _enter_class(run: Interpreter, start: State, owner: Class) -> None:
     """Every method of a class that nothing calls, on an instance as the program makes it or a new one."""
     node = owner.node
-    if any(owner in other.bases for other in run.classes.values()) and owner not in _instantiated(start):
+    if any(owner in other.bases for other in run.classes.values()) and all(
+        made != owner for _, made in _instantiated(start)
+    ):
         # Its subclasses are entered; on its own it is not meant to be used.
         return
-    known = [(start, Instance(identity)) for identity in start.heap if modules.owner_of(start, identity) == owner][:1]
+    known = [(start, Instance(identity)) for identity, made in _instantiated(start) if made == owner][:1]
     made = known or [
         (path, value)
         for path, value in run.ways_of(start.fork(), lambda s: instantiate(run, s, owner, _ANYTHING, node))
@@ -195,9 +196,12 @@ def _enter_class(run: Interpreter, start: State, owner: Class) -> None:
                     _leave(run, out, result, node)
 
 
-def _instantiated(state: State) -> list[Class]:
-    owners = (modules.owner_of(state, identity) for identity in state.heap)
-    return [owner for owner in owners if owner is not None]
+def _instantiated(state: State) -> Iterator[tuple[int, Class]]:
+    """The objects of classes of the file that the program has made, without those whose constructor raised."""
+    for identity in sorted(state.heap.keys() - state.unmade):
+        owner = modules.owner_of(state, identity)
+        if owner is not None:
+            yield identity, owner
 
 
 _ANYTHING = Arguments((), (), complete=False, outside=True)

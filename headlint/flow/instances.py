@@ -10,6 +10,7 @@ import libcst as cst
 from headlint.flow.arguments import Arguments
 from headlint.flow.builders import become_model
 from headlint.flow.calls import call
+from headlint.flow.choice import Raised
 from headlint.flow.classes import class_attribute, inherited, is_module_class
 from headlint.flow.enums import members_of
 from headlint.flow.fields import is_record_class
@@ -38,6 +39,18 @@ def instantiate(run: Interpreter, state: State, owner: Class, arguments: Argumen
     state.heap[identity] = InstanceRecord(owner, ())
     if is_module_class(state, owner):
         state.trace.append(MakeOpaque(identity, owner.node.name.value, site=node))
+    try:
+        _construct(run, state, owner, instance, arguments, node)
+    except Raised:
+        state.unmade |= {identity}
+        raise
+    return instance
+
+
+def _construct(
+    run: Interpreter, state: State, owner: Class, instance: Instance, arguments: Arguments, node: cst.CSTNode
+) -> None:
+    """What the constructor of a class does to a new instance, be it its own or that of a base."""
     initializer = class_attribute(state, owner, "__init__")
     if isinstance(initializer, Function):
         call_function(run, state, initializer, replace(arguments, positional=(instance, *arguments.positional)), node)
@@ -46,10 +59,9 @@ def instantiate(run: Interpreter, state: State, owner: Class, arguments: Argumen
     elif not _initialise_base(run, state, instance, owner, arguments, node):
         if arguments.values or not arguments.complete:
             # A constructor out of sight does what it likes with these.
-            state.heap[identity] = InstanceRecord(owner, (), escaped=True)
+            state.heap[instance.identity] = InstanceRecord(owner, (), escaped=True)
         for value in arguments.values:
             run.hand_over(state, value, f"'{text_of(node)}' is called with it", node)
-    return instance
 
 
 def _member(

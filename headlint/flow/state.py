@@ -208,6 +208,8 @@ class State:
     counts: dict[int, int] = field(default_factory=dict)
     next_identity: int = 1  # 0 is the frame of the module level
     guarded: int = 0
+    # Objects whose constructor has raised: nobody gets them.
+    unmade: frozenset[int] = frozenset()
     # Whether autograd records, None where that is not known.
     recording: bool | None = True
     passed: State | None = None
@@ -247,6 +249,7 @@ class State:
             self.counts.copy(),
             self.next_identity,
             self.guarded,
+            self.unmade,
             self.recording,
             self.passed,
         )
@@ -331,6 +334,7 @@ _PATH_FIELDS = (
     "counts",
     "next_identity",
     "guarded",
+    "unmade",
     "recording",
     "passed",
 )
