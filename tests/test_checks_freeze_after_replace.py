@@ -24,3 +24,22 @@ def test_freezing_a_head_of_several_new_layers_and_nothing_else_is_meant() -> No
     )
     assert messages("HL301", text.format(".classifier[6]")) == []
     assert messages("HL301", text.format("")) != []
+
+
+def test_weights_that_are_loaded_behind_training_are_no_sign_of_inference() -> None:
+    head = (
+        "import torch\nfrom torch import nn, optim\nfrom torchvision import models\nmodel = models.resnet18()\n"
+        "model.fc = nn.Linear(512, 5)\n"
+    )
+    freeze = "for p in model.parameters():\n    p.requires_grad = False\n"
+    optimizer = "optimizer = optim.SGD(model.parameters(), lr=0.1)\n"
+    train = "for x, y in loader:\n    nn.functional.cross_entropy(model(x), y).backward()\n    optimizer.step()\n"
+    load = "model.load_state_dict(torch.load('best.pt'))\n"
+    assert messages("HL301", head + freeze + optimizer + train + load) != []
+    assert messages("HL301", head + freeze + load + optimizer + train) == []
+    assert messages("HL301", head + freeze + optimizer + load + train) == []
+    assert messages("HL301", head + freeze + load) == []
+    assert messages("HL301", head + optimizer + train + load + freeze) == []
+    assert messages("HL301", head + optimizer + train + freeze + load) == []
+    others = "other = nn.Linear(1, 1)\noptimizer = optim.SGD(other.parameters(), lr=0.1)\n"
+    assert messages("HL301", head + freeze + others + train + load) == []

@@ -40,6 +40,22 @@ def test_messages() -> None:
     )
     other = "for m in model.modules():\n    if isinstance(m, nn.BatchNorm3d): m.eval()\n"
     assert messages("HL310", IMPORTS + around + MAKE + other + STEP) == [message]
+    part = IMPORTS + "model.layer1.requires_grad_(False)\n"
+    gone = (
+        "model.fc = nn.Linear(512, 2)\no = optim.SGD(model.fc.parameters(), lr=1)\n"
+        + STEP
+        + "model.fc = nn.Identity()\n"
+    )
+    assert messages("HL310", part + gone) == [message]
+    assert messages("HL310", part + "o = optim.SGD(chosen(model.state_dict()), lr=1)\n" + STEP) == [message]
+    average = "slow = copy.deepcopy(model)\nfor a, b in zip(slow.parameters(), model.parameters()):\n    {}\n"
+    for code in ("a.mul_(0.9).add_(b, alpha=0.1)", "a.data.mul_(0.9).add_(b.data)", "a.detach().lerp_(b, 0.1)"):
+        assert messages("HL310", "import copy\n" + part + MAKE + average.format(code) + STEP) == [message]
+    (one,) = messages("HL310", IMPORTS + "model.bn1.requires_grad_(False)\n" + MAKE + STEP)
+    assert one == (
+        "1 BatchNorm layer of resnet18 is frozen, and in train mode its running statistics move; put it into eval mode"
+        " behind every train()"
+    )
     (when,) = messages("HL310", IMPORTS + "if load():\n    model.layer1.requires_grad_(False)\n" + MAKE + STEP)
     assert when == f"when load(), {message}"
     (message,) = messages("HL312", IMPORTS + FREEZE + MAKE + "freeze(model.layer4)\n" + STEP)
@@ -64,6 +80,12 @@ SILENT = {
     "HL310 the layers in eval mode": "model.layer1.requires_grad_(False)\nmodel.layer1.eval()\n" + MAKE + STEP,
     "HL310 no loss": "model.layer1.requires_grad_(False)\n" + MAKE + "o.step()\n",
     "HL310 trainable": MAKE + STEP,
+    "HL310 handed to somebody's method": "model.layer1.requires_grad_(False)\n"
+    + MAKE
+    + "for a, b in model.named_parameters():\n    averager.update(b)\n"
+    + STEP,
+    "HL310 another model's optimizer": "model.layer1.requires_grad_(False)\n"
+    "o = optim.SGD(nn.Linear(1, 1).parameters())\n" + STEP,
     "HL310 frozen when all is done": MAKE + STEP + "model.requires_grad_(False)\n",
     "HL312 with flags": FREEZE + MAKE + "model.layer4.requires_grad_(False)\nfreeze(model.layer4)\n" + STEP,
     "HL312 not in the optimizer": FREEZE + "o = optim.SGD(model.fc.parameters(), lr=1)\nfreeze(model.layer4)\n" + STEP,

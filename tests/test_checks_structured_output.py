@@ -47,6 +47,8 @@ def test_messages() -> None:
 
 FOUND = {
     "a new model": INCEPTION + "loss(model(x), y)",
+    "with BatchNorms in eval mode": INCEPTION
+    + "for m in model.modules():\n    if isinstance(m, nn.BatchNorm2d): m.eval()\nloss(model(x), y)",
     "put back": INCEPTION + "model.eval()\nmodel.train()\nloss(model(x), y)",
     "by a wrapper": INCEPTION + "net = nn.DataParallel(model)\nnet.train()\nloss(net(x), y)",
     "in a function": INCEPTION + "def f(m):\n    m.train()\n    return m(x).size(0)\nf(model)",
@@ -66,6 +68,8 @@ def test_found(text: str) -> None:
 SILENT = {
     "eval": INCEPTION + "model.eval()\nloss(model(x), y)",
     "eval before it was wrapped": INCEPTION + "model.eval()\nnet = nn.DataParallel(model)\nloss(net(x), y)",
+    "only itself in eval mode": CLASS + "    def forward(self, x):\n        return self.net(x)\n"
+    "net = Net().train()\nnet.net.eval()\nloss(net(x), y)",
     "a mode that is not known": INCEPTION + "model.train(load())\nloss(model(x), y)",
     "a mode on some paths": INCEPTION + "if load(): model.eval()\nloss(model(x), y)",
     "a mode that somebody else sets": CLASS + "    def step(self, x, y): return loss(self.net(x), y)",

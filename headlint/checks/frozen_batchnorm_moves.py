@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.norms import counting, parameters_of, training_steps
+from headlint.checks.norms import counting, parameters_of, steps_after_loss
 from headlint.checks.recipes import MOST_WATCHED
 from headlint.claims import StatisticsMove
 from headlint.flow import modules
@@ -31,9 +31,14 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     freeze = next((event for event in freezes if event is not None), None)
     if freeze is None or freeze.site is None:
         return
-    some = f"{len(norms)} BatchNorm layer{'s' if len(norms) > 1 else ''}"
-    hint = "put them into eval mode behind every train()"
-    message = f"{some} of {history.builder.name} are frozen, and in train mode their running statistics move; {hint}"
+    name = history.builder.name
+    what = (
+        f"{len(norms)} BatchNorm layers of {name} are frozen, and in train mode their"
+        if len(norms) > 1
+        else f"1 BatchNorm layer of {name} is frozen, and in train mode its"
+    )
+    hint = f"put {'them' if len(norms) > 1 else 'it'} into eval mode behind every train()"
+    message = f"{what} running statistics move; {hint}"
     claim = StatisticsMove(tuple(norms[:MOST_WATCHED]), ())
     yield Candidate(CODE, freeze.site, freeze.site, message, hint, claim, speculative=False)
 
@@ -43,7 +48,7 @@ def _learning(history: ModelHistory) -> Iterator[Use]:
     for use in history.uses:
         if use.how == "loss" and use.training is True:
             holds = history.build.object in modules.objects_in(history.state, use.target)
-            if holds and any(True for _ in training_steps(history, use.target)):
+            if holds and any(True for _ in steps_after_loss(history, use.target)):
                 yield use
 
 

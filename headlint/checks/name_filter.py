@@ -15,12 +15,12 @@ from headlint.claims import NamesCaught
 from headlint.flow import modules
 from headlint.flow.filters import NameFilter
 from headlint.flow.histories import ModelHistory
-from headlint.flow.modes import is_batch_norm
 from headlint.flow.parameters import parameters_of
 from headlint.history import ModuleRef, ParameterRef
 from headlint.mends.mend import Mend, Replace
 from headlint.mends.scene import Scene
 from headlint.source.nodes import descend, text_of
+from headlint.torchlib.kinds import is_batch_norm
 from headlint.zoo import Head
 
 CODE = "HL308"
@@ -174,7 +174,7 @@ def _in_head(history: ModelHistory, now: dict[str, ParameterRef]) -> frozenset[s
 
 
 def _is_in_norm(history: ModelHistory, parameter: ParameterRef) -> bool:
-    return is_batch_norm(history.state, _owner(parameter))
+    return is_batch_norm(modules.kind_of(history.state, _owner(parameter)))
 
 
 def _owner(parameter: ParameterRef) -> ModuleRef:

@@ -37,25 +37,25 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     told: set[tuple[ModuleRef, bool | None]] = set()
     looked_at = {use.target for use in history.uses if use.how == "look"}
     # Code that takes parts of it knows, and a test that it makes before may look independent here.
-    taken_apart = {(use.target, use.training) for use in history.uses if use.steps or use.how == "call"}
+    taken_apart = {(use.target, use.but_norms) for use in history.uses if use.steps or use.how == "call"}
     for use in history.uses:
         if not use.stands or use.guarded or use.steps or use.reshaped or use.target in looked_at:
             continue
         if (
             not _wants_tensor(use)
             or not _is_structured(history, use)
-            or (use.target, use.training) in told | taken_apart
+            or (use.target, use.but_norms) in told | taken_apart
         ):
             continue
         if not hands_through(history, use.target):
             continue
-        told.add((use.target, use.training))
+        told.add((use.target, use.but_norms))
         yield _candidate(history, use)
 
 
 def _candidate(history: ModelHistory, use: Use) -> Candidate:
     name = history.builder.name
-    claim = (TrainingOutputRefused if use.training else OutputRefused)(use.target, (use.how, use.name))
+    claim = (TrainingOutputRefused if use.but_norms else OutputRefused)(use.target, (use.how, use.name))
     what = f"'.{use.name}'" if use.how == "attribute" else use.name
     if history.builder.task == "segmentation":
         hint = "take its 'out'"
@@ -99,4 +99,4 @@ def _is_structured(history: ModelHistory, use: Use) -> bool:
     if history.builder.task == "segmentation":
         return True
     switch = history.state.attributes.get((history.model, "aux_logits"))
-    return use.training is True and switch is None
+    return use.but_norms is True and switch is None

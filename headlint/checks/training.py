@@ -6,17 +6,18 @@ from collections.abc import Sequence
 
 from headlint.flow.histories import ModelHistory
 from headlint.flow.parameters import parameters_of
-from headlint.history import AnyEvent, Escape, LoadState, MakeOptimizer, ModuleRef, SetModule
+from headlint.flow.state import OptimizerRecord
+from headlint.history import AnyEvent, Escape, LoadState, MakeOptimizer, ModuleRef, ParameterRef, SetModule
 
 
 def frozen_by_mistake_possible(history: ModelHistory, placed: SetModule, head: ModuleRef) -> bool:
     """Whether a new head without anything to train is a mistake here.
 
-    It is none where trained weights are loaded into it, where the model is only put to use, or where code out
-    of sight gets the model before anything shows that it is trained.
+    It is none where trained weights are loaded into it before it is trained, where the model is only put to use, or
+    where code out of sight gets the model before anything shows that it is trained.
     """
     behind = history.events[history.events.index(placed) :]
-    if any(isinstance(event, LoadState) for event in behind):
+    if any(isinstance(event, LoadState) and not _is_behind_training(history, event) for event in behind):
         return False
     given_away = False
     optimizers = False
@@ -33,6 +34,18 @@ def frozen_by_mistake_possible(history: ModelHistory, placed: SetModule, head: M
     if not history.complete or any(isinstance(event, Escape) for event in behind):
         return False
     return history.state.modes.get(history.model) is not False
+
+
+def _is_behind_training(history: ModelHistory, event: AnyEvent) -> bool:
+    """Whether an optimizer that may be for this model has stepped before."""
+    position = _position(history.state.trace, event)
+    for step in history.steps:
+        record = history.state.heap.get(step.optimizer)
+        if step.position > position or not isinstance(record, OptimizerRecord) or record.parameters is None:
+            continue
+        if _may_be_for(history, record.parameters):
+            return True
+    return False
 
 
 def optimized_at_home(history: ModelHistory) -> bool:
@@ -62,6 +75,8 @@ def _position(trace: Sequence[AnyEvent], wanted: AnyEvent) -> int:
 
 def _is_for(history: ModelHistory, event: MakeOptimizer) -> bool:
     """Whether an optimizer may be meant for this model: it has some of its parameters, or none at all."""
-    if not event.parameters:
-        return True
-    return not history.parameters.isdisjoint(event.parameters)
+    return _may_be_for(history, event.parameters)
+
+
+def _may_be_for(history: ModelHistory, held: Sequence[ParameterRef] | None) -> bool:
+    return not held or not history.parameters.isdisjoint(held)

@@ -66,7 +66,7 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
                 return Method(owner.receiver, name, found)
             return Method(owner, name)
         case Parameter():
-            return _read_parameter(state, owner, name)
+            return _read_parameter(state, owner, name, node)
         case Tensor():
             if name == "shape":
                 return Symbol("tensor_shape", (Constant(owner.number),), "shape")
@@ -252,7 +252,7 @@ def _bound(
     return Method(owner, name, function)
 
 
-def _read_parameter(state: State, owner: Parameter, name: str) -> Value:
+def _read_parameter(state: State, owner: Parameter, name: str, node: cst.CSTNode) -> Value:
     if name == "requires_grad":
         flag = state.flags.get(owner.ref, True)
         return Unknown("a flag that differs between paths") if flag is None else Constant(flag)
@@ -261,4 +261,4 @@ def _read_parameter(state: State, owner: Parameter, name: str) -> Value:
     if name == "shape":
         shape = parameter_shape(state, owner.ref)
         return Unknown("a shape that is not known") if shape is None else from_argument(shape)
-    return Method(owner, name)
+    return state.tensor(node, text_of(node)) if name == "data" else Method(owner, name)

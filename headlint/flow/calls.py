@@ -13,7 +13,19 @@ from headlint.flow.attributes import owner_of_dict
 from headlint.flow.classes import class_attribute, is_module_class
 from headlint.flow.functions import call_function
 from headlint.flow.state import InstanceRecord, State
-from headlint.flow.value import Class, External, Function, Instance, Method, Module, Partial, Symbol, Unknown, Value
+from headlint.flow.value import (
+    Class,
+    External,
+    Function,
+    Instance,
+    Method,
+    Module,
+    Parameter,
+    Partial,
+    Symbol,
+    Unknown,
+    Value,
+)
 from headlint.history import ModuleRef
 from headlint.source.nodes import text_of
 
@@ -77,12 +89,22 @@ def call(run: Interpreter, state: State, function: Value, arguments: Arguments, 
                 known = known or parser_method(run, state, owner, name, arguments, node)
                 if known is not None:
                     return known
+                if owner.op == "tensor":
+                    return _of_tensor(run, state, arguments, node)
             around = owner_of_dict(owner) if isinstance(owner, Symbol) and name in CHANGING else owner
             if isinstance(around, (Instance, Module)):
                 run.hand_over(state, around, f"'{text_of(node)}' is out of sight", node)
     for value in arguments.values:
         run.hand_over(state, value, f"'{text_of(node)}' is called with it", node)
     return state.origin(node, text_of(node))
+
+
+def _of_tensor(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """What a method of a tensor gives: `slow.mul_(0.99).add_(fast)` reads other parameters and writes no flag."""
+    for value in arguments.values:
+        if not isinstance(value, Parameter):
+            run.hand_over(state, value, f"'{text_of(node)}' is called with it", node)
+    return state.tensor(node, text_of(node))
 
 
 def _called_name(node: cst.CSTNode) -> str:

@@ -85,7 +85,7 @@ def _parameter_method(state: State, receiver: Parameter, name: str, arguments: A
         return receiver
     if name in ("size", "numel", "dim"):
         return _parameter_size(state, receiver.ref, name, arguments, node)
-    return state.origin(node, text_of(node))
+    return state.tensor(node, text_of(node))
 
 
 def _parameter_size(state: State, parameter: ParameterRef, name: str, arguments: Arguments, node: cst.CSTNode) -> Value:

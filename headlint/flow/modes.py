@@ -13,21 +13,15 @@ from headlint.flow.reach import identifiers
 from headlint.flow.state import State
 from headlint.flow.value import TRUE, Instance, Module, Value
 from headlint.history import ModuleRef
-from headlint.torchlib.kinds import is_kind
+from headlint.torchlib.kinds import is_batch_norm
 
 if TYPE_CHECKING:
     from headlint.flow.arguments import Arguments
     from headlint.flow.interpreter import Interpreter
 
-_BATCH_NORM = "torch.nn.modules.batchnorm._BatchNorm"
 # Names of functions that freeze layers; to put a normalisation into eval mode is what freezing it means.
 _FREEZING = re.compile(r"(?<!un)(?<!de)fr(?:eeze|ozen)", re.IGNORECASE)
 _STATISTICS = re.compile(r"bn|norm|stat|dropout", re.IGNORECASE)
-
-
-def is_batch_norm(state: State, ref: ModuleRef) -> bool:
-    """Whether a module is a BatchNorm of any kind."""
-    return is_kind(modules.kind_of(state, ref), (), _BATCH_NORM) is True
 
 
 def set_mode(*, training: bool) -> Callable[[Interpreter, State, Module | Instance, Arguments, cst.CSTNode], Value]:
@@ -57,7 +51,7 @@ def set_mode(*, training: bool) -> Callable[[Interpreter, State, Module | Instan
 def _undo(state: State, ref: ModuleRef, node: cst.CSTNode) -> None:
     """BatchNorms inside that had been put into eval mode themselves are in train mode again."""
     slept = [other for other, mode in state.modes.items() if mode is False and other != ref]
-    slept = [other for other in slept if is_batch_norm(state, other)]
+    slept = [other for other in slept if is_batch_norm(modules.kind_of(state, other))]
     if slept:
         inside = {other for _, other in modules.walk(state, ref)}
         state.undone.update((other, node) for other in slept if other in inside)
@@ -75,7 +69,7 @@ def _note_freezing(run: Interpreter, state: State, ref: ModuleRef, node: cst.CST
     if function is None or not isinstance(function.node, cst.FunctionDef):
         return
     name = function.node.name.value
-    if not _FREEZING.search(name) or _STATISTICS.search(name) or is_batch_norm(state, ref):
+    if not _FREEZING.search(name) or _STATISTICS.search(name) or is_batch_norm(modules.kind_of(state, ref)):
         return
     if not any("grad" in word or "param" in word for word in identifiers(function.node)):
         state.frozen_by_eval[ref] = name, node

@@ -17,6 +17,7 @@ from headlint.flow.state import ContainerObject, ExtractorObject, InstanceRecord
 from headlint.flow.value import Constant, Instance, Module, Symbol, Value
 from headlint.history import DeleteModule, ModuleRef, SetAttribute, SetModule
 from headlint.source.nodes import text_of
+from headlint.torchlib.kinds import is_batch_norm
 from headlint.torchlib.losses import is_loss, loss_kind
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class Use:
     """What the code does with the output of `target`.
 
     `steps` lead from the whole output to the part that is used, `training` is the mode it was called in (None where
-    that is not known), `position` how many events came before the use, and `guarded` says that the code catches what
+    that is not known, or where a part of it was in a mode of its own), `but_norms` the same for all but BatchNorms,
+    `position` how many events came before the use, and `guarded` says that the code catches what
     may be raised, or only comes here after a test of the output. A "look" is such a test, a "call" goes to
     anything that is neither followed nor known, a "backward" runs from the loss called `name`. `graph` says whether
     autograd recorded the call, None where that is not known. `squash` is the last softmax or sigmoid that the output
@@ -54,6 +56,7 @@ class Use:
 
     target: ModuleRef
     training: bool | None
+    but_norms: bool | None
     steps: tuple[Step, ...]
     reshaped: bool
     how: How
@@ -96,7 +99,8 @@ def output_of(state: State, function: Module | Instance, arguments: Arguments, n
     squashed = by_layer(state.heap.get(ref.object), given, node) if _is_of_output(given) else None  # type: ignore[arg-type]
     if squashed is not None:
         return squashed
-    return Symbol("output", (function, Constant(mode_of(state, ref)), origin, Constant(state.recording)), text)
+    training, but_norms = (Constant(mode) for mode in modes_of(state, ref))
+    return Symbol("output", (function, training, but_norms, origin, Constant(state.recording)), text)
 
 
 def _loss(state: State, given: Value, kind: str, origin: Symbol, node: cst.CSTNode) -> Value:
@@ -106,24 +110,27 @@ def _loss(state: State, given: Value, kind: str, origin: Symbol, node: cst.CSTNo
     return Symbol("loss", (given, Constant(kind), origin), origin.text) if known else origin
 
 
-def mode_of(state: State, ref: ModuleRef) -> bool | None:
-    """Whether a module is in train mode, None where that is not known."""
+def modes_of(state: State, ref: ModuleRef) -> tuple[bool | None, bool | None]:
+    """Whether a module is in train mode with all its parts, and with all but BatchNorms; None for one not known."""
     if ref.object in state.escaped:
-        return None
+        return None, None
     inside: set[int] | None = None
+    norms_too = True
     for module, training in reversed(state.modes.items()):
         shares = module != ref and isinstance(state.heap.get(module.object), ExtractorObject)
         if shares and ref.object in modules.objects_in(state, module):
             # It has layers of the model, and not the model's own mode.
-            return None
+            return None, None
         if module == ref or (not module.path and ref.object in modules.objects_in(state, module)):
-            return training
+            return (training if norms_too else None), training
         inside = modules.objects_in(state, ref) if inside is None else inside
         if module.object in inside:
             # A part of it was put into a mode of its own.
-            return None
+            if not is_batch_norm(modules.kind_of(state, module)):
+                return None, None
+            norms_too = False
     # A module that this path has made is in train mode.
-    return True
+    return (True if norms_too else None), True
 
 
 def forget_modes(state: State) -> State:
@@ -172,19 +179,20 @@ def note(state: State, value: Value, how: How, name: str, node: cst.CSTNode) -> 
         value = value.operands[0]  # type: ignore[assignment]
     if not isinstance(value, Symbol):
         return
-    function, training, _, recording = value.operands
+    function, training, but_norms, _, recording = value.operands
     assert isinstance(function, (Module, Instance))
     assert isinstance(training, Constant)
+    assert isinstance(but_norms, Constant)
     assert isinstance(recording, Constant)
     ref = modules.module_ref(function)
     assert ref is not None
     guarded = state.guarded > 0 or any(value in symbol.inside for symbol in state.assumptions)
-    mode = training.value if isinstance(training.value, bool) else None
+    path = tuple(reversed(steps))
+    known = (one.value if isinstance(one.value, bool) else None for one in (training, but_norms, recording))
+    whole, other, graph = known
     position = len(state.trace)
-    graph = recording.value if isinstance(recording.value, bool) else None
-    state.uses[Use(ref, mode, tuple(reversed(steps)), reshaped, how, name, guarded, position, node, graph, squash)] = (
-        None
-    )
+    use = Use(ref, whole, other, path, reshaped, how, name, guarded, position, node, graph, squash)
+    state.uses[use] = None
 
 
 def method_of_output(state: State, owner: Symbol, name: str, arguments: Arguments, node: cst.CSTNode) -> Value | None:

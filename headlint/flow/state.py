@@ -277,6 +277,10 @@ class State:
         self.counts[key] = count + 1
         return Symbol("name", (key, count), text)
 
+    def tensor(self, node: object, text: str) -> Symbol:
+        """A new symbol for a tensor that `node` makes of a parameter: its methods write no flags."""
+        return Symbol("tensor", (self.origin(node, text),), text)
+
     def did_as(self, other: State) -> bool:
         """Whether both paths have done the same to every model."""
         return (

@@ -30,3 +30,8 @@ def is_class(kind: str, wanted: str) -> bool | None:
     if wanted.rpartition(".")[2] != kind:
         return False
     return True if wanted.startswith(("torch.", "torchvision.")) else None
+
+
+def is_batch_norm(kind: str) -> bool:
+    """Whether a class of this name is a BatchNorm of any kind."""
+    return is_kind(kind, (), "torch.nn.modules.batchnorm._BatchNorm") is True
