@@ -56,6 +56,8 @@ ENVIRONMENTS = (
     Environment("oldest-worker", "3.12", (), Worker("3.8", OLDEST_TORCH)),
     Environment("developed", "3.11", DEVELOPED),
     Environment("newest", "3.13", NEWEST_TORCH),
+    # Python itself is out before torch is built for it.
+    Environment("newest-linter", "3.15", (), Worker("3.11", DEVELOPED)),
 )
 
 
