@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import libcst as cst
 
 from headlint.flow.choice import Infeasible, Raised, TooManyWays
-from headlint.flow.histories import analyse
+from headlint.flow.histories import Analysis, analyse
 from headlint.flow.interpreter import Interpreter
 from headlint.flow.state import State
 from headlint.flow.value import Value
@@ -23,9 +23,25 @@ def values_at(program: Program, statement: cst.CSTNode, expression: cst.BaseExpr
     A compound statement counts where it begins, as does one that no path comes past. The expression is evaluated on
     copies of the paths, so it need not be part of the program.
     """
-    behind: list[Seen] = []
-    before: list[Seen] = []
     compound = not isinstance(statement, cst.BaseSmallStatement)
+    before: list[Seen] = []
+    behind: list[Seen] = []
+    watch(
+        program,
+        statement,
+        lambda run, states: before.extend(values(run, states, expression)),
+        lambda run, states: behind.extend(() if compound else values(run, states, expression)),
+    )
+    return behind or before
+
+
+def watch(
+    program: Program,
+    statement: cst.CSTNode,
+    before: Callable[[Interpreter, list[State]], None],
+    behind: Callable[[Interpreter, list[State]], None],
+) -> Analysis:
+    """Follow a program, telling the paths that come to a statement and those that come from it, which go on then."""
 
     class Watching(Interpreter):
         def block(self, body: Sequence[cst.CSTNode], states: list[State]) -> list[State]:
@@ -33,14 +49,13 @@ def values_at(program: Program, statement: cst.CSTNode, expression: cst.BaseExpr
             if index is None:
                 return super().block(body, states)
             done, running = _parted(super().block(body[:index], states))
-            before.extend(_values(self, running, expression))
+            before(self, running)
             ended, running = _parted(super().block(body[index : index + 1], running))
-            behind.extend(_values(self, [] if compound else [*ended, *running], expression))
+            behind(self, [*ended, *running])
             return [*done, *ended, *super().block(body[index + 1 :], running)]
 
     with collector_at_rest():
-        analyse(program.tree, Watching)
-    return behind or before
+        return analyse(program.tree, Watching)
 
 
 def _parted(states: list[State]) -> tuple[list[State], list[State]]:
@@ -48,7 +63,8 @@ def _parted(states: list[State]) -> tuple[list[State], list[State]]:
     return [state for state in states if state.completion], [state for state in states if not state.completion]
 
 
-def _values(run: Interpreter, states: list[State], expression: cst.BaseExpression) -> Iterator[Seen]:
+def values(run: Interpreter, states: Iterable[State], expression: cst.BaseExpression) -> Iterator[Seen]:
+    """What an expression is on each of these paths, which are left as they are."""
     for state in states:
         if state.completion == "raise":
             continue

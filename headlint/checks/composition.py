@@ -36,16 +36,20 @@ class Composed:
 
 def first_refusal(history: ModelHistory, define: Define) -> Composed | None:
     """The first layer in a forward that certainly does not take what arrives, with the sizes worked out here."""
-    return next(_Forward(history).refusals(define, [None]), None)
+    return next(Forward(history).refusals(define, [None]), None)
 
 
-class _Forward:
-    """One walk through a forward, with the definitions inside it."""
+class Forward:
+    """Walks through a forward, with the definitions inside it.
+
+    `given` has what arrives at each module that one of them calls, None where it is not the same each time.
+    """
 
     def __init__(self, history: ModelHistory) -> None:
         self.history = history
         self.state = history.state
         self.defined = {event.object: event for event in history.events if isinstance(event, Define)}
+        self.given: dict[ModuleRef, Shape | None] = {}
         self.depth = 0
         self.result: Shape | None = None
 
@@ -58,6 +62,9 @@ class _Forward:
                 continue
             assert operation.module is not None
             given = inputs[0] if inputs else None
+            if given is not None:
+                same = self.given.setdefault(operation.module, given) == given
+                self.given[operation.module] = given if same else None
             found = None if given is None else self.mismatch(operation.module, given)
             if found is not None and given is not None:
                 layer, refused = found

@@ -9,7 +9,7 @@ import libcst as cst
 
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
-from headlint.flow.state import LayerObject, PartObject
+from headlint.flow.state import LayerObject, PartObject, State
 from headlint.history import Argument, MakeContainer, MakeLayer, ModuleRef, SetModule
 from headlint.source.nodes import holds
 from headlint.torchlib.layers import REQUIRED, find_layer
@@ -117,7 +117,12 @@ class _Passage:
 
 def sizes_of(history: ModelHistory, ref: ModuleRef) -> Mapping[str, Argument]:
     """The arguments of a layer with torch's defaults, as it was made."""
-    record = history.state.heap.get(ref.object)
+    return sizes_in(history.state, ref)
+
+
+def sizes_in(state: State, ref: ModuleRef) -> Mapping[str, Argument]:
+    """The same on a path that may not have ended."""
+    record = state.heap.get(ref.object)
     if isinstance(record, modules.TREES):
         node = record.tree.node(ref.path)
         return node.sizes if node is not None else {}  # type: ignore[return-value]

@@ -55,6 +55,11 @@ def regions(history: ModelHistory) -> Iterator[Region]:
         yield Region(ref, place, tuple(arrives), tuple(events), certain, in_training=auxiliary is not None)
 
 
+def features_stand(history: ModelHistory) -> bool:
+    """Whether the heads are given what the builder's model gives them: nothing before them was changed."""
+    return all(_keeps_what_arrives(history, _outermost(history, place)) for _, place in placements(history))
+
+
 def _auxiliary_arrives(history: ModelHistory, place: str) -> Shape | None:
     """What an auxiliary head takes that only train mode calls, None for all other places."""
     for head in history.builder.heads:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 import libcst as cst
 from lsprotocol import types
@@ -12,88 +11,65 @@ from lsprotocol import types
 from headlint.checks.places import spelled
 from headlint.flow import modules
 from headlint.flow.state import State
-from headlint.flow.value import Module, Value
+from headlint.flow.value import Module
 from headlint.history import ModuleRef
 from headlint.lsp.documents import Document, Written
 from headlint.lsp.positions import to_client
-from headlint.lsp.unfinished import Begun, statement_at
+from headlint.lsp.unfinished import Begun, finished_program, statement_at
+from headlint.lsp.widths import asks_for_width, widths
 from headlint.output.standing import part_text
-from headlint.output.words import plain
-from headlint.source.program import TooLarge, parse
-from headlint.standing import kind_of, standing, widths_of
+from headlint.source.program import Program
+from headlint.standing import kind_of, standing
 from headlint.watching import values_at
 
 TRIGGERS = (".", "[", "(")
 
-_CHAIN = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[[\w'\"-]*\])*"
-_PLACE = re.compile(rf"(?P<owner>{_CHAIN})(?P<how>[.\[])(?P<begun>\w*)$")
-_LAYER = re.compile(
-    rf"\s*(?P<place>{_CHAIN})\s*=\s*(?:[\w.]*Sequential\(\s*)?[\w.]*\b(?:Linear|Conv[123]d)\("
-    r"(?:\s*in_(?:features|channels)\s*=)?\s*(?P<begun>\w*)$"
+_PLACE = re.compile(
+    r"(?P<owner>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[[\w'\"-]*\])*)(?P<how>[.\[])(?P<begun>\w*)$",
 )
 
-
-@dataclass(frozen=True)
-class _Question:
-    """What is being written: an expression that is whole, what is wanted of it, and how much of the answer is there."""
-
-    expression: str
-    how: str
-    begun: str
+Parse = Callable[[str], Program]
 
 
-def completions(document: Document, uri: str, position: types.Position) -> list[types.CompletionItem]:
-    """What may be meant at a place in a text of the client's, best first."""
+def completions(document: Document, uri: str, position: types.Position, parse: Parse) -> list[types.CompletionItem]:
+    """What may be meant at a place in a text of the client's, best first; `parse` raises what parsers do."""
     written = document.written_at(uri, position)
     if written is None:
         return []
-    begins = statement_at(written.lines, written.row, written.column)
-    question = _asked(begins.text)
-    if question is None:
+    # Where one types anything else, this line and those above are all that is looked at.
+    asked = _PLACE.search(written.lines[written.row][: written.column]) or asks_for_width(written)
+    if asked is None:
         return []
+    begins = statement_at(written.lines, written.row, written.column)
+    if asked.re is _PLACE:
+        items = _places(parse, written, begins, asked)
+    else:
+        items = widths(parse, written, begins, asked["begun"])
     found: dict[str, types.CompletionItem] = {}
-    for state, value in _values(document, written, begins, question.expression):
-        if isinstance(value, Module):
-            answers = _widths if question.how == "(" else _places
-            for item in answers(state, value.ref, question):
-                found.setdefault(item.label, item)
-    column = to_client(written.lines[written.row], written.column - len(question.begun), document.encoding)
+    for item in items:
+        found.setdefault(item.label, item)
+    column = to_client(written.lines[written.row], written.column - len(asked["begun"]), document.encoding)
     start = types.Position(position.line, column)
     for item in found.values():
         item.text_edit = types.TextEdit(types.Range(start, position), item.label)
     return list(found.values())
 
 
-def _values(document: Document, written: Written, begins: Begun, expression: str) -> Iterator[tuple[State, Value]]:
-    """What an expression may be where the statement begins that is being written."""
+def _places(parse: Parse, written: Written, begins: Begun, asked: re.Match[str]) -> Iterator[types.CompletionItem]:
+    """What stands directly in the module that is named in front of the cursor, on every path."""
     try:
-        wanted = cst.parse_expression(expression)
+        owner = cst.parse_expression(asked["owner"])
     except (cst.ParserSyntaxError, RecursionError):
         return
-    for last in begins.ends:
-        # What is being written is no Python yet, so the statement is read as if only the whole part of it were there.
-        lines = list(written.lines)
-        lines[begins.row : last + 1] = [begins.indent + expression, *[""] * (last - begins.row)]
-        text = written.program(lines)
-        try:
-            program = None if text is None else parse(text, document.name)
-        except (cst.ParserSyntaxError, RecursionError, TooLarge, TypeError):
-            continue
-        if program is not None:
-            nodes = program.at(written.first_line + begins.row, len(begins.indent))
-            yield from values_at(program, nodes[0], wanted) if nodes else ()
-            return
+    # What is being written is no Python yet, so the statement is read as if only the whole part of it were there.
+    program = finished_program(parse, written, begins, ((last, asked["owner"]) for last in begins.ends))
+    nodes = [] if program is None else program.at(written.first_line + begins.row, len(begins.indent))
+    for state, value in values_at(program, nodes[0], owner) if program is not None and nodes else ():
+        if isinstance(value, Module):
+            yield from _inside(state, value.ref, in_brackets=asked["how"] == "[")
 
 
-def _asked(before: str) -> _Question | None:
-    layer = _LAYER.match(before)
-    if layer is not None:
-        return _Question(layer["place"], "(", layer["begun"])
-    place = _PLACE.search(before)
-    return None if place is None else _Question(place["owner"], place["how"], place["begun"])
-
-
-def _places(state: State, ref: ModuleRef, question: _Question) -> Iterator[types.CompletionItem]:
+def _inside(state: State, ref: ModuleRef, *, in_brackets: bool) -> Iterator[types.CompletionItem]:
     """What stands directly in a module, heads first."""
     found = standing(state, ref)
     if found is None:
@@ -102,7 +78,7 @@ def _places(state: State, ref: ModuleRef, question: _Question) -> Iterator[types
     prefix = f"{found.part.place}." if found.part.place else ""
     items: list[types.CompletionItem] = []
     for number, (name, child) in enumerate(modules.children_of(state, ref)):
-        if child is None or name.isdigit() != (question.how == "["):
+        if child is None or name.isdigit() != in_brackets:
             continue
         place = prefix + name
         leads = [head for head in inside if head == place or head.startswith(f"{place}.")]
@@ -118,27 +94,3 @@ def _places(state: State, ref: ModuleRef, question: _Question) -> Iterator[types
             )
         )
     yield from sorted(items, key=lambda item: item.sort_text or "")
-
-
-def _widths(state: State, ref: ModuleRef, question: _Question) -> Iterator[types.CompletionItem]:
-    """What arrives at the place of a module: as its attribute says it, and as a number."""
-    found = standing(state, ref)
-    built = None if found is None else ModuleRef(found.build.object, found.part.place)
-    if found is None or built is None:
-        return
-    # What stands there now may have been given another width by mistake.
-    takes = widths_of(state, built)[0] or widths_of(state, ref)[0]
-    if takes is None:
-        return
-    kind = kind_of(state, ref)
-    names = ["in_features"] if kind == "Linear" else ["in_channels"] if kind.startswith("Conv") else []
-    attributes = [f"{question.expression}.{name}" for name in names] if takes == widths_of(state, ref)[0] else []
-    for number, text in enumerate([*attributes, plain(takes)]):
-        yield types.CompletionItem(
-            text,
-            kind=types.CompletionItemKind.Value,
-            detail=f"what arrives there in {found.builder.name}",
-            sort_text=f"0{number}",
-            filter_text=text,
-            preselect=not number,
-        )

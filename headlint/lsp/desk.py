@@ -9,11 +9,13 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from lsprotocol import types
 from pygls.workspace import Workspace
 
 from headlint.finding import Finding, Fix
 from headlint.history import Recipe
 from headlint.lsp.actions import fix_of, fixed_text
+from headlint.lsp.completion import completions
 from headlint.lsp.documents import Document, document_at
 from headlint.lsp.lanes import Lane
 from headlint.lsp.looks import Reader, Result, judged
@@ -148,6 +150,12 @@ class Desk:
         """The program with all of its safe fixes applied."""
         prover = self._prover(result)
         return result.document.source.text if prover is None else await fixed_text(result, prover)
+
+    async def completions(self, result: Result, uri: str, position: types.Position) -> list[types.CompletionItem]:
+        """What may be meant at a place in one of the client's texts."""
+        document = result.document
+        reader = self._readers.setdefault(document.uri, Reader())
+        return await self.reading.run(lambda: completions(document, uri, position, reader.parse))
 
     async def replayed(self, result: Result, recipes: Sequence[Recipe]) -> dict[str, Observation | Failure]:
         """What the worker has answered to recipes by now or in a moment; the rest is asked for, for another time.

@@ -20,6 +20,8 @@ from headlint.lsp.workers import PENDING, Worker
 from headlint.probe.protocol import Failure, Observation, canonical
 from headlint.relevance import concerns
 from headlint.source.incremental import Reparser
+from headlint.source.program import Program
+from headlint.source.segments import Source
 from headlint.source.suppressions import Suppressions
 
 
@@ -53,6 +55,10 @@ class Reader:
             linter = Linter(options.settings)
             draft = linter.draft(lambda: self._reparser.parse(source, document.name), _interruptible(stop))
             return judged(Result(document, options, draft), worker)
+
+    def parse(self, text: str) -> Program:
+        """A program that differs little from the document; raises what `headlint.source.program.parse` raises."""
+        return self._reparser.parse(Source(text), "")
 
 
 def judged(result: Result, worker: Worker | None) -> Result:

@@ -12,7 +12,7 @@ from pygls.lsp.server import LanguageServer
 from headlint import __version__
 from headlint.lsp import actions
 from headlint.lsp.client import SECTION, Client
-from headlint.lsp.completion import TRIGGERS, completions
+from headlint.lsp.completion import TRIGGERS
 from headlint.lsp.desk import Desk
 from headlint.lsp.diagnostics import page_uri
 from headlint.lsp.documents import owner_of
@@ -239,10 +239,7 @@ async def _completion(ls: HeadlintServer, params: types.CompletionParams) -> typ
     result = await ls.at_work.newest(owner_of(ls.workspace, uri))
     if result is None or not concerns(result.document.source.text):
         return None
-    document = result.document
-    return types.CompletionList(
-        is_incomplete=False, items=await ls.at_work.reading.run(lambda: completions(document, uri, position))
-    )
+    return types.CompletionList(is_incomplete=False, items=await ls.at_work.completions(result, uri, position))
 
 
 async def _at_cursor(

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import io
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import libcst as cst
+
+from headlint.lsp.documents import Written
+from headlint.source.program import Program, TooLarge
+
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
 _LAYOUT = frozenset({tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER})
 
 
@@ -15,34 +21,56 @@ class Begun:
     """The beginning of a statement, up to the cursor: its `text`, the `row` (from 0) and the `indent` it stands at.
 
     `ends` are the rows in which it may end, the likeliest first: where its brackets close, and that of the cursor.
+    `closing` are the brackets that would close it at the cursor.
     """
 
     text: str
     row: int
     indent: str
     ends: tuple[int, ...]
+    closing: str = ""
 
 
 def statement_at(lines: Sequence[str], row: int, column: int) -> Begun:
     """The statement that the cursor is in, before `column` (in code points) of a row, both from 0."""
     start: tuple[int, int] | None = None
-    opened = 0
+    opened: list[str] = []
     for token in _tokens([*lines[:row], lines[row][:column]]):
         if token.type == tokenize.NEWLINE:
-            start, opened = None, 0
+            start, opened = None, []
         elif token.type not in _LAYOUT and token.string:
             start = start or (token.start[0] - 1, token.start[1])
-            opened += _opens(token)
+            if _opens(token) > 0:
+                opened.append(_CLOSING[token.string])
+            elif _opens(token) < 0:
+                del opened[-1:]
     # Python ends the last line itself, where nothing is open.
-    if start is None or opened <= 0:
+    if start is None or not opened:
         indent = lines[row][:column]
         begin = len(indent) - len(indent.lstrip())
         return Begun(indent[begin:], row, indent[:begin], (row,))
     begin, left = start
     text = "\n".join([lines[begin][left:], *lines[begin + 1 : row], lines[row][:column]]) if begin < row else ""
-    closed = [row + closing for closing in _closing([lines[row][column:], *lines[row + 1 :]], opened)]
+    closed = [row + closing for closing in _closing([lines[row][column:], *lines[row + 1 :]], len(opened))]
     ends = tuple(dict.fromkeys((*reversed(closed), row)))
-    return Begun(text or lines[row][left:column], begin, lines[begin][:left], ends)
+    return Begun(text or lines[row][left:column], begin, lines[begin][:left], ends, "".join(reversed(opened)))
+
+
+def finished_program(
+    parse: Callable[[str], Program], written: Written, begins: Begun, statements: Iterable[tuple[int, str]]
+) -> Program | None:
+    """The program with the first of these statements in the place of the one that is Python, each with its last row."""
+    for last, statement in statements:
+        new = statement.split("\n")
+        lines = list(written.lines)
+        lines[begins.row : last + 1] = [begins.indent + new[0], *new[1:], *[""] * (last + 1 - begins.row - len(new))]
+        text = written.program(lines)
+        try:
+            if text is not None:
+                return parse(text)
+        except (cst.ParserSyntaxError, RecursionError, TooLarge, TypeError):
+            continue
+    return None
 
 
 def _closing(lines: Sequence[str], opened: int) -> Iterator[int]:

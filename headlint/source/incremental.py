@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
-from headlint.source.program import Program, parse, python_tree_of
+from headlint.source.program import Program, parse, python_tree_of, refuse_large
 from headlint.source.segments import Source
 
 # Blocks say how they are indented, whatever else stands in the file.
@@ -34,6 +34,7 @@ class Reparser:
         python_tree = python_tree_of(source.text)
         if python_tree is None:
             return parse(source.text, name, source=source)
+        refuse_large(source.text, python_tree)
         try:
             known = {key: self._statements(key) for key in _numbered(_pieces(source.text, python_tree))}
         except (cst.ParserSyntaxError, TypeError):

@@ -82,9 +82,14 @@ def parse(text: str, name: str, python_tree: ast.AST | None = None, source: Sour
     deeper than Python itself can follow: libcst would take very long over it, or crash. Raises TooLarge.
     """
     known = python_tree if isinstance(python_tree, ast.Module) else python_tree_of(text)
-    if len(text) > LARGE and known is not None and any(islice(ast.walk(known), MOST_NODES, None)):
-        raise TooLarge
+    refuse_large(text, known)
     return Program(name, text, python_tree=known, tree=cst.parse_module(text), source=source or Source(text))
+
+
+def refuse_large(text: str, python_tree: ast.Module | None) -> None:
+    """Raise TooLarge where libcst would need too much memory for a text."""
+    if len(text) > LARGE and python_tree is not None and any(islice(ast.walk(python_tree), MOST_NODES, None)):
+        raise TooLarge
 
 
 def python_tree_of(text: str) -> ast.Module | None:

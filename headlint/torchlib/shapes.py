@@ -64,6 +64,22 @@ def behind(kind: str, sizes: Mapping[str, Argument], shape: Shape) -> Outcome:
     return None
 
 
+def width(kind: str, shape: Shape) -> Argument:
+    """The size of a shape that a sized layer is made for, None where the layer takes no such shape."""
+    if kind == "Linear":
+        return shape[0] if len(shape) == 1 else None
+    ranks = _BATCH_NORMS.get(kind) or ((_CONVOLUTIONS[kind] + 1,) if kind in _CONVOLUTIONS else ())
+    # Channels come first.
+    return shape[0] if len(shape) in ranks else None
+
+
+def given_always(kind: str, sizes: Mapping[str, Argument]) -> Shape | None:
+    """What a sized layer gives whatever it is given, of the rank that it is mostly used for."""
+    if kind == "Linear":
+        return (sizes.get("out_features"),)
+    return (sizes.get("out_channels"), *[None] * _CONVOLUTIONS[kind]) if kind in _CONVOLUTIONS else None
+
+
 def _refusal(wanted: Argument, given: Argument) -> Refused | None:
     if _is_number(wanted) and _is_number(given) and wanted != given:
         assert isinstance(wanted, int)

@@ -1,0 +1,224 @@
+"""Completion of the width that arrives at a layer that is being written."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import libcst as cst
+from lsprotocol import types
+
+from headlint.flow.histories import ModelHistory, history_so_far
+from headlint.flow.interpreter import Interpreter
+from headlint.flow.sizes import as_argument
+from headlint.flow.state import State
+from headlint.history import Argument, Build, MakeLayer, SymbolicSize
+from headlint.lsp.arriving import Arrival, arrivals, arrivals_behind_models, arrivals_in_containers
+from headlint.lsp.documents import Written
+from headlint.lsp.unfinished import Begun, finished_program
+from headlint.source.nodes import descend, holds, text_of
+from headlint.source.program import Program
+from headlint.torchlib.layers import REQUIRED, find_layer
+from headlint.torchlib.shapes import SIZED
+from headlint.watching import values, watch
+
+# What sized layers call what they take, always their first argument, and what they give, the second.
+_TAKES = ("in_features", "in_channels", "num_features")
+_GIVES = ("out_features", "out_channels")
+_ASKED = re.compile(rf"\b(?:(?P<kind>\w+)\(|(?:{'|'.join(_TAKES)})\s*=)\s*(?P<begun>\w*)$")
+_BLANK = re.compile(r"\s*\w*")
+# Layers at the beginning of a Sequential whose attributes may say what arrives at it.
+_FIRST_LAYERS = 3
+# Paths that are asked; a loop comes by many times.
+_MOST_PATHS = 64
+
+
+@dataclass(frozen=True)
+class _Width:
+    """A width that arrives, what gives it in words, and code that may stand for it, to be tried."""
+
+    size: Argument
+    detail: str
+    texts: tuple[str, ...]
+
+
+# An arrival on a path, and what gives it in words where no layer of the code's own does.
+_At: TypeAlias = tuple[Arrival, State, str]
+
+
+def asks_for_width(written: Written) -> re.Match[str] | None:
+    """Where a width is being written, judged by nothing but the text in front of the cursor."""
+    row = written.row
+    text = written.lines[row][: written.column]
+    while row and _BLANK.fullmatch(text):
+        row -= 1
+        text = f"{written.lines[row]}\n{text}"
+    asked = _ASKED.search(text)
+    return asked if asked is None or asked["kind"] is None or _layer_named(asked["kind"], written) else None
+
+
+def _layer_named(name: str, written: Written) -> str | None:
+    """The sized layer that a name means, as it is imported."""
+    if name in SIZED:
+        return name
+    imported = re.compile(rf"\b(\w+)\s+as\s+{name}\b")
+    lines = (line for part in (written.lines, written.before) for line in part if " as " in line)
+    return next((found[1] for found in map(imported.search, lines) if found and found[1] in SIZED), None)
+
+
+def widths(
+    parse: Callable[[str], Program], written: Written, begins: Begun, begun: str
+) -> Iterator[types.CompletionItem]:
+    """What arrives at the layer, as code of its surroundings says it, and as a number."""
+    program = finished_program(parse, written, begins, _finished(written, begins, begun))
+    nodes = [] if program is None else program.at(written.first_line + written.row, written.column - len(begun))
+    call = next((node for node in reversed(nodes) if isinstance(node, cst.Call)), None)
+    if program is None or call is None:
+        return
+    before: list[tuple[Interpreter, State]] = []
+    behind: list[State] = []
+    analysis = watch(
+        program,
+        nodes[0],
+        lambda run, states: before.extend((run, state.fork()) for state in states[: _MOST_PATHS - len(before)]),
+        lambda run, states: behind.extend(state.fork() for state in states[: _MOST_PATHS - len(behind)]),
+    )
+    found = _arriving(call, nodes[0], behind, analysis.histories)
+    said = {text: width.detail for width in found for text in width.texts if _stands_for(text, width.size, before)}
+    said |= {str(width.size): width.detail for width in found if isinstance(width.size, int)}
+    for number, (text, detail) in enumerate(said.items()):
+        yield types.CompletionItem(
+            text,
+            kind=types.CompletionItemKind.Value,
+            detail=detail,
+            sort_text=f"{number:02}",
+            filter_text=text,
+            preselect=not number,
+        )
+
+
+# -- the statement as if it were whole ------------------------------------------------------------------------------
+
+
+def _finished(written: Written, begins: Begun, begun: str) -> Iterator[tuple[int, str]]:
+    """Statements with a number for the width and for what else the layer needs, and the row in which each ends."""
+    kept = begins.text[: len(begins.text) - len(begun)]
+    for last in begins.ends:
+        rest = [written.lines[written.row][written.column :], *written.lines[written.row + 1 : last + 1]]
+        for text in (kept + "1" + re.sub(r"^\w+", "", "\n".join(rest)), f"{kept}1{begins.closing}"):
+            finished = _with_all_sizes(text, len(kept), written)
+            if finished is not None:
+                yield last, finished
+
+
+def _with_all_sizes(text: str, offset: int, written: Written) -> str | None:
+    """A statement in which the call that is given the number at an offset has all that it needs, None if it is none."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    lines = text.split("\n")
+    row = text.count("\n", 0, offset)
+    column = len(text[text.rfind("\n", 0, offset) + 1 : offset].encode())
+    for call in ast.walk(tree):
+        given = [*call.args, *(keyword.value for keyword in call.keywords)] if isinstance(call, ast.Call) else []
+        if isinstance(call, ast.Call) and any((a.lineno - 1, a.col_offset) == (row, column) for a in given):
+            name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            end = max((value.end_lineno or 0, value.end_col_offset or 0) for value in given)
+            line = lines[end[0] - 1].encode()
+            more = "".join(f", {needed}=1" for needed in _needs(_layer_named(name, written), call))
+            lines[end[0] - 1] = (line[: end[1]] + more.encode() + line[end[1] :]).decode()
+            return "\n".join(lines)
+    return None
+
+
+def _needs(kind: str | None, call: ast.Call) -> list[str]:
+    """The arguments that a layer must be given and is not."""
+    layer = None if kind is None else find_layer(kind)
+    names = {keyword.arg for keyword in call.keywords}
+    if layer is None or None in names or any(isinstance(value, ast.Starred) for value in call.args):
+        return []
+    behind = layer.parameters[len(call.args) :]
+    return [name for name, default in behind if default is REQUIRED and name not in names]
+
+
+# -- what arrives ---------------------------------------------------------------------------------------------------
+
+
+def _arriving(
+    call: cst.Call, statement: cst.CSTNode, behind: Sequence[State], histories: Sequence[ModelHistory]
+) -> list[_Width]:
+    """What arrives at the layer that a call makes: where its statement leaves it, or where it stands in the end."""
+    in_the_end = [history.state for history in histories]
+    for found in (
+        (at for state in behind for at in _where_it_is(state, call)),
+        (at for history in histories for at in _in(history)),
+        ((one, state, "what the model gives") for state in behind for one in arrivals_behind_models(state)),
+        ((one, state, "") for state in (*behind, *in_the_end) for one in arrivals_in_containers(state)),
+    ):
+        at_call = [
+            _Width(
+                one.width,
+                "what the layer before it gives" if one.giver is not None else words,
+                tuple(_texts(one, state, statement)),
+            )
+            for one, state, words in found
+            if one.layer.object in _made_by(state, call)
+        ]
+        if at_call:
+            return at_call
+    return []
+
+
+def _where_it_is(state: State, call: cst.Call) -> Iterator[_At]:
+    """What arrives at the layer that a call has made last, if it stands in a model by now."""
+    last = _made_by(state, call)[-1:]
+    for event in state.trace if last else ():
+        history = history_so_far(state, event) if isinstance(event, Build) else None
+        yield from (at for at in _in(history) if at[0].layer.object in last) if history is not None else ()
+
+
+def _in(history: ModelHistory) -> Iterator[_At]:
+    words = f"what arrives there in {history.builder.name}"
+    return ((one, history.state, words) for one in arrivals(history))
+
+
+def _made_by(state: State, call: cst.Call) -> list[int]:
+    return [event.object for event in state.trace if isinstance(event, MakeLayer) and event.site is call]
+
+
+def _texts(arrival: Arrival, state: State, statement: cst.CSTNode) -> Iterator[str]:
+    """Code that may give the width: attributes of what stands there now, or what the layer before was given."""
+    if arrival.giver is not None:
+        made = next(e.site for e in state.trace if isinstance(e, MakeLayer) and e.object == arrival.giver.object)
+        if isinstance(made, cst.Call) and holds(statement, made):
+            yield from (text_of(argument) for argument in _gives(made))
+    elif isinstance(statement, cst.Assign) and len(statement.targets) == 1:
+        target = text_of(statement.targets[0].target)
+        for layer in (target, *(f"{target}[{index}]" for index in range(_FIRST_LAYERS))):
+            yield from (f"{layer}.{name}" for name in _TAKES)
+    if isinstance(arrival.width, SymbolicSize):
+        yield arrival.width.text
+
+
+def _gives(made: cst.Call) -> Iterator[cst.BaseExpression]:
+    """The argument that says what a layer gives, unless it is a number."""
+    for index, argument in enumerate(made.args):
+        named = argument.keyword is not None and argument.keyword.value in _GIVES
+        if (named or (index == 1 and argument.keyword is None)) and not isinstance(argument.value, cst.Integer):
+            yield argument.value
+
+
+def _stands_for(text: str, size: Argument, before: Iterable[tuple[Interpreter, State]]) -> bool:
+    """Whether code has this value where the statement begins, on some path; calls are not tried."""
+    try:
+        expression = cst.parse_expression(text)
+    except cst.ParserSyntaxError:
+        return False
+    if any(isinstance(node, cst.Call) for node in descend((expression,))):
+        return False
+    seen = (value for run, state in before for _, value in values(run, [state], expression))
+    return any(as_argument(value) == size for value in seen)
