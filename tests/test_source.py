@@ -46,7 +46,7 @@ def test_decoding_is_pythons(data: bytes, text: str | None) -> None:
         (b"x = 1\n" * 5 + b"\xff", "6:1: cannot be decoded: byte 0xff is not valid utf-8"),
         (b"# coding: nonsense\n", "1:1: cannot be decoded: unknown encoding: nonsense"),
         (b"\xef\xbb\xbf# coding: latin-1\n", "1:1: cannot be decoded: encoding problem: utf-8"),
-        (b"# coding: rot13\n", "1:1: cannot be decoded: rot13 is not an encoding of text"),
+        (b"# coding: rot13\n", "1:1: cannot be decoded: 'rot13' is not a text encoding"),
         (b"# coding: ascii\nx = '\xc3\xa9'\n", "2:6: cannot be decoded: byte 0xc3 is not valid ascii"),
         ("x = 1\n".encode("utf-16"), "1:1: cannot be decoded: byte 0xff is not valid utf-8"),
     ],

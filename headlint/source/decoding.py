@@ -14,11 +14,11 @@ def decode(data: bytes) -> str:
     """The text of a Python file without its byte order mark; raises DecodingFailure."""
     refusal = None
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
-    except SyntaxError as refused:
-        # It also refuses a wrong byte in the first two lines, without saying which: decoding tells.
-        encoding, refusal = "utf-8", refused.msg
-    try:
+        try:
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        except SyntaxError as refused:
+            # It also refuses a wrong byte in the first two lines, without saying which: decoding tells.
+            encoding, refusal = "utf-8", refused.msg
         text = data.decode(encoding)
     except UnicodeDecodeError as failure:
         before = data[: failure.start]
@@ -29,8 +29,9 @@ def decode(data: bytes) -> str:
         raise DecodingFailure(f"{line}:{column}: cannot be decoded: byte 0x{byte} is not valid {name}") from None
     except UnicodeError as failure:
         raise DecodingFailure(f"1:1: cannot be decoded as {encoding}: {failure}") from None
-    except LookupError:
-        raise DecodingFailure(f"1:1: cannot be decoded: {encoding} is not an encoding of text") from None
+    except LookupError as failure:
+        # A codec of bytes to bytes, of which detect_encoding speaks itself since Python 3.15.
+        raise DecodingFailure(f"1:1: cannot be decoded: {str(failure).partition(';')[0]}") from None
     if refusal is not None:
         raise DecodingFailure(f"1:1: cannot be decoded: {refusal}")
     return text
