@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import libcst as cst
 import pytest
 from flow_helpers import builders, end, is_unknown, known, sizes, values
 
@@ -35,6 +36,12 @@ ALIASES = {
     "f-string": 'depth = 18\nm = getattr(models, f"resnet{depth}")()\n',
     "lambda": "make = lambda **options: models.resnet18(**options)\nm = make(weights=None)\n",
 }
+if hasattr(cst, "LazyImport"):
+    # Of Python 3.15.
+    ALIASES |= {
+        "lazy": "lazy import torchvision.models as tvm\nm = tvm.resnet18()\n",
+        "lazy from": "lazy from torchvision.models import resnet18\nm = resnet18()\n",
+    }
 
 
 @pytest.mark.parametrize("text", ALIASES.values(), ids=ALIASES.keys())

@@ -21,7 +21,7 @@ from headlint.flow.scope import STAR_IMPORTS, bind, bind_elsewhere, bind_target,
 from headlint.flow.sequences import delete_items
 from headlint.flow.state import State
 from headlint.flow.value import NONE, Constant, External, Instance, Iterator, ListRef, Module, Symbol, Tuple, Unknown
-from headlint.source.nodes import operator_text, statements_of, text_of
+from headlint.source.nodes import FROM_IMPORTS, IMPORTS, operator_text, statements_of, text_of
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -216,8 +216,8 @@ _SMALL: dict[type[cst.CSTNode], Callable[[Interpreter, State, Any], None]] = {
     cst.Del: _del,
     cst.Global: _global,
     cst.Nonlocal: _global,
-    cst.Import: _import,
-    cst.ImportFrom: _import_from,
+    **dict.fromkeys(IMPORTS, _import),
+    **dict.fromkeys(FROM_IMPORTS, _import_from),
 }
 _COMPOUND: dict[type[cst.CSTNode], Callable[[Interpreter, Any, State], list[State]]] = {
     cst.If: _if,

@@ -8,6 +8,7 @@ import libcst as cst
 
 from headlint.mends.mend import Change, Insert
 from headlint.mends.scene import Scene
+from headlint.source.nodes import FROM_IMPORTS, IMPORTS
 
 
 def written(scene: Scene, name: str) -> tuple[str, tuple[Change, ...]]:
@@ -21,7 +22,9 @@ def written(scene: Scene, name: str) -> tuple[str, tuple[Change, ...]]:
         line, code = "from torch import nn", f"nn.{last}"
     leading = list(_leading_imports(scene))
     for statement in leading:
-        if scene.code(statement).split()[1].startswith("torchvision") and module.startswith("torch."):
+        if scene.code(statement).removeprefix("lazy ").split()[1].startswith("torchvision") and module.startswith(
+            "torch."
+        ):
             return code, (Insert(line, statement, behind=False),)
     return (code, (Insert(line, leading[-1], behind=True),)) if leading else (name, ())
 
@@ -33,7 +36,7 @@ def _imported(scene: Scene) -> Iterator[tuple[str, str]]:
         if isinstance(names, cst.ImportStar):
             continue
         module = ""
-        if isinstance(statement, cst.ImportFrom):
+        if isinstance(statement, FROM_IMPORTS):
             if statement.relative or statement.module is None:
                 continue
             module = f"{scene.code(statement.module)}."
@@ -42,7 +45,7 @@ def _imported(scene: Scene) -> Iterator[tuple[str, str]]:
             known_as = alias.asname.name if alias.asname is not None else None
             if isinstance(known_as, cst.Name):
                 yield path, known_as.value
-            elif isinstance(statement, cst.ImportFrom):
+            elif isinstance(statement, FROM_IMPORTS):
                 yield path, path.rpartition(".")[2]
             else:
                 yield path, path
@@ -52,7 +55,7 @@ def _imported(scene: Scene) -> Iterator[tuple[str, str]]:
 
 def _imports(scene: Scene) -> Iterator[cst.Import | cst.ImportFrom]:
     for statement in scene.block(scene.program.tree.body[0]) if scene.program.tree.body else ():
-        if isinstance(statement, (cst.Import, cst.ImportFrom)):
+        if isinstance(statement, (*IMPORTS, *FROM_IMPORTS)):
             yield statement
 
 
@@ -60,7 +63,7 @@ def _leading_imports(scene: Scene) -> Iterator[cst.CSTNode]:
     """The imports that stand before all other code."""
     begun = False
     for statement in scene.block(scene.program.tree.body[0]):
-        if isinstance(statement, (cst.Import, cst.ImportFrom)):
+        if isinstance(statement, (*IMPORTS, *FROM_IMPORTS)):
             begun = True
             yield statement
         elif begun:

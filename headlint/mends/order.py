@@ -11,7 +11,7 @@ import libcst as cst
 from headlint.finding import Applicability
 from headlint.mends.mend import Mend, Move
 from headlint.mends.scene import Scene
-from headlint.source.nodes import descend
+from headlint.source.nodes import FROM_IMPORTS, IMPORTS, descend
 
 # Calls of the function around a place that are looked at instead of the place itself.
 _MOST_CALLS = 3
@@ -125,7 +125,7 @@ def _passes(scene: Scene, statement: cst.CSTNode, others: Sequence[cst.CSTNode])
     """Whether a statement does the same before these others as behind them, as far as names tell."""
     own = _effects(statement)
     objects = own.reads - _read_whole(statement)
-    if own.jumps or isinstance(statement, (cst.Import, cst.ImportFrom, *_FUNCTIONS)):
+    if own.jumps or isinstance(statement, (*IMPORTS, *FROM_IMPORTS, *_FUNCTIONS)):
         return False
     for passed in others:
         other = _effects(passed)

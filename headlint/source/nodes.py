@@ -9,6 +9,10 @@ from typing import Any
 
 import libcst as cst
 
+# `import x` and `from x import y`; libcst has nodes of their own for the lazy ones of Python 3.15, and of old had none.
+IMPORTS = (cst.Import, getattr(cst, "LazyImport", cst.Import))
+FROM_IMPORTS = (cst.ImportFrom, getattr(cst, "LazyImportFrom", cst.ImportFrom))
+
 _LAYOUT = frozenset(
     "lpar rpar lbracket rbracket lbrace rbrace comma colon semicolon dot equal header footer leading_lines"
     " trailing_whitespace newline indent keyword quote asynchronous".split()
