@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 # The rule that replays every history, also where nothing is suspected.
 VERIFYING = "HL200"
+# Rules about what forward, training and losses do: what happens to the model behind its training takes none back.
+_AS_TRAINED = ("HL2", "HL3", "HL4")
+# Those about training, but for the one about devices, have nothing to say of a model that is done with training.
+_OF_TRAINING, _OF_DEVICES = "HL3", "HL309"
 
 Confirm = Literal["auto", "require", "off"]
 
@@ -220,8 +224,12 @@ class Linter:
         for code, check in all_checks():
             if self._selects(code) or (every_rule and code not in codes_off_by_default()):
                 for history in histories:
-                    for candidate in check(history):
-                        yield Suspicion(history, candidate)
+                    if history.trained is None or not code.startswith(_OF_TRAINING) or code == _OF_DEVICES:
+                        for candidate in check(history):
+                            yield Suspicion(history, candidate)
+                    if history.trained is not None and code.startswith(_AS_TRAINED) and code != VERIFYING:
+                        for candidate in check(history.trained):
+                            yield Suspicion(history.trained, candidate, end=history)
 
     def _selects(self, code: str) -> bool:
         select = self.settings.select

@@ -76,7 +76,7 @@ def decide_all(
     """
     told: set[int] = set()
     for group in sorted(groups, key=lambda group: group[0].candidate.unforeseen):
-        histories = {id(suspicion.history) for suspicion in group}
+        histories = {id(suspicion.whole) for suspicion in group}
         if group[0].candidate.unforeseen and not told.isdisjoint(histories):
             continue
         finding = decide(program, group, observe)

@@ -25,11 +25,20 @@ from headlint.source.program import Program
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A candidate on the history that gave it; its message begins with when that happens if it is not always."""
+    """A candidate on the history that gave it; its message begins with when that happens if it is not always.
+
+    `end` is the whole history where the candidate is about the model as it was trained.
+    """
 
     history: ModelHistory
     candidate: Candidate
     opening: str = ""
+    end: ModelHistory | None = None
+
+    @property
+    def whole(self) -> ModelHistory:
+        """The history up to the end of its path."""
+        return self.end or self.history
 
 
 def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program) -> list[list[Suspicion]]:
@@ -48,12 +57,12 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
         if suspicion.candidate.unless_right and id(suspicion.candidate.event_site) in analysis.may_be_right:
             continue
         if _runs_own_forward(suspicion) and (
-            suspicion.history.forward_replaced or paths.runs_parts_only(suspicion.history)
+            suspicion.whole.forward_replaced or paths.runs_parts_only(suspicion.whole)
         ):
             continue
         key: tuple[object, ...] = (suspicion.candidate.code, id(suspicion.candidate.site))
         if suspicion.candidate.unforeseen:
-            key += build_key(suspicion.history)
+            key += build_key(suspicion.whole)
         groups.setdefault(key, []).append(suspicion)
     if any(group[0].candidate.unforeseen for group in groups.values()):
         groups = {key: group for key, group in groups.items() if _may_be_told(group, program)}
@@ -68,10 +77,10 @@ def _opened(group: Sequence[Suspicion], paths: Paths, histories: Sequence[ModelH
         together.setdefault(suspicion.candidate.message, []).append(suspicion)
     openings: dict[str, str] = {}
     for message, same in together.items():
-        builds = {build_key(one.history): paths.same_build(one.history) for one in same}
+        builds = {build_key(one.whole): paths.same_build(one.whole) for one in same}
         made = [history for histories in builds.values() for history in histories]
         elsewhere = [history for history in histories if build_key(history) not in builds]
-        openings[message] = opening([one.history for one in same], made, elsewhere)
+        openings[message] = opening([one.whole for one in same], made, elsewhere)
     return [replace(one, opening=openings[one.candidate.message]) for one in group]
 
 
@@ -97,23 +106,23 @@ def _runs_own_forward(suspicion: Suspicion) -> bool:
 
 def _standing(group: Sequence[Suspicion], analysis: Analysis, paths: Paths) -> list[Suspicion]:
     """The suspicions of one mistake that no path which is right there speaks against."""
-    wrong = {id(one.history) for one in group}
+    wrong = {id(one.whole) for one in group}
 
     def holds(suspicion: Suspicion) -> bool:
         if suspicion.candidate.unforeseen:
-            return all(id(other) in wrong for other in paths.same_build(suspicion.history))
+            return all(id(other) in wrong for other in paths.same_build(suspicion.whole))
         site = suspicion.candidate.event_site
-        real = not suspicion.history.supposed
+        real = not suspicion.whole.supposed
         reached_and_right = any(id(history) not in wrong for history in paths.reaching(site))
         if not reached_and_right and id(site) not in analysis.may_be_right:
             return True
         # A read that raises ends its path: there every other path of the model counts, finished or not.
         ended = isinstance(suspicion.candidate.claim, ReadRaises)
         # What is used elsewhere, or not at all, says nothing about this use.
-        is_use = paths.use(suspicion.history, site)
+        is_use = paths.use(suspicion.whole, site)
         return all(
             id(other) in wrong
-            for other in paths.same_build(suspicion.history)
+            for other in paths.same_build(suspicion.whole)
             if (other.complete or ended) and not (real and other.supposed) and (not is_use or paths.use(other, site))
         )
 
@@ -123,7 +132,7 @@ def _standing(group: Sequence[Suspicion], analysis: Analysis, paths: Paths) -> l
 def _is_called_by_hand(suspicion: Suspicion, analysis: Analysis, program: Program) -> bool:
     """Whether the file reads, on anything that may be the model, the layer that forward does not call."""
     claim = suspicion.candidate.claim
-    if isinstance(claim, NeverUsed) and claim.module in suspicion.history.state.called:
+    if isinstance(claim, NeverUsed) and claim.module in suspicion.whole.state.called:
         return True
     builder = suspicion.history.builder.name
     for event in suspicion.history.events:

@@ -37,6 +37,8 @@ def set_module(
     if value is not None and (value == target or any(inside == target for _, inside in walk(state, value))):
         escape(state, target, "it is put into itself", site)
         return
+    if state.steps and state.trained is None:
+        state.trained = state.fork()
     inside = children_of(state, target)
     replaced: ModuleRef | None = None
     changed: list[tuple[str, ModuleRef | None]] = []

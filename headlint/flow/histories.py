@@ -16,7 +16,19 @@ from headlint.flow.outputs import Use, uses_of
 from headlint.flow.parameters import parameters_of
 from headlint.flow.state import State, Step, ZooObject
 from headlint.flow.value import Constant, Symbol
-from headlint.history import AnyEvent, Build, Escape, MakeContainer, ModuleRef, ParameterRef, modules_of
+from headlint.history import (
+    AnyEvent,
+    Build,
+    Escape,
+    MakeContainer,
+    MakeOptimizer,
+    ModuleRef,
+    ParameterRef,
+    SetAttribute,
+    SetFlag,
+    SetParameterAttribute,
+    modules_of,
+)
 from headlint.source.nodes import count_statements
 from headlint.zoo import Builder
 
@@ -29,7 +41,8 @@ STEPS_PER_STATEMENT = 10
 class ModelHistory:
     """What one path of the code does to one model, how everything stands at its end, and what became of outputs.
 
-    `supposed` histories come of a call from outside to what the file calls in another way itself.
+    `supposed` histories come of a call from outside to what the file calls in another way itself. `trained` is the same
+    one up to where the model is done with training, if layers of it are replaced behind that.
     """
 
     build: Build
@@ -41,6 +54,7 @@ class ModelHistory:
     uses: tuple[Use, ...] = ()
     steps: tuple[Step, ...] = ()
     supposed: bool = False
+    trained: ModelHistory | None = None
 
     @property
     def model(self) -> ModuleRef:
@@ -169,13 +183,7 @@ def _histories(ended: Sequence[EndedPath], known_sites: AbstractSet[int]) -> tup
             key = (event.object, sites, events, moved, path.complete, escaped)
             same = seen.get(key)
             if same is not None:
-                # What only some of the paths assume is not needed for what happens to the model.
-                assumed = _assumed(path.state)
-                shared = tuple(one for one in same.conditions if one in assumed)
-                uses = tuple(dict.fromkeys((*same.uses, *uses_of(path.state, event.object))))
-                steps = tuple(dict.fromkeys((*same.steps, *_same_steps(path.state, same.state))))
-                if (shared, uses, steps) != (same.conditions, same.uses, same.steps):
-                    seen[key] = replace(same, conditions=shared, uses=uses, steps=steps)
+                seen[key] = _with_path(same, path.state)
                 continue
             record = path.state.heap.get(event.object)
             if isinstance(record, ZooObject):
@@ -183,8 +191,44 @@ def _histories(ended: Sequence[EndedPath], known_sites: AbstractSet[int]) -> tup
                 uses = tuple(uses_of(path.state, event.object))
                 steps = tuple(path.state.steps)
                 complete = path.complete
-                seen[key] = ModelHistory(event, record.builder, events, conditions, complete, path.state, uses, steps)
+                made = ModelHistory(event, record.builder, events, conditions, complete, path.state, uses, steps)
+                seen[key] = replace(made, trained=_trained(made))
     return tuple(seen.values())
+
+
+def _with_path(same: ModelHistory, state: State) -> ModelHistory:
+    """A history that another path has, too."""
+    # What only some of the paths assume is not needed for what happens to the model.
+    assumed = _assumed(state)
+    shared = tuple(one for one in same.conditions if one in assumed)
+    uses = tuple(dict.fromkeys((*same.uses, *uses_of(state, same.build.object))))
+    steps = tuple(dict.fromkeys((*same.steps, *_same_steps(state, same.state))))
+    trained = same.trained
+    if trained is not None and state.trained is not None:
+        trained = _with_path(trained, state.trained)
+    if (shared, uses, steps) == (same.conditions, same.uses, same.steps) and trained is same.trained:
+        return same
+    return replace(same, conditions=shared, uses=uses, steps=steps, trained=trained)
+
+
+def _trained(history: ModelHistory) -> ModelHistory | None:
+    """The history up to the end of training; None where more than layers is changed behind that.
+
+    Nor where no loss of the model was seen, or it was changed between the loss and the step: then it is not what was
+    trained.
+    """
+    state, number = history.state.trained, history.build.object
+    if state is None or not isinstance(state.heap.get(number), ZooObject):
+        return None
+    uses = tuple(uses_of(state, number))
+    if not any(use.how == "loss" and use.stands and use.but_norms is not False for use in uses):
+        return None
+    before = {id(event) for event in state.trace}
+    later = [event for event in history.events if id(event) not in before]
+    if any(isinstance(event, (SetFlag, SetAttribute, SetParameterAttribute, MakeOptimizer)) for event in later):
+        return None
+    events = tuple(event for event in history.events if id(event) in before)
+    return replace(history, events=events, state=state, uses=uses, steps=tuple(state.steps))
 
 
 def _assumed(state: State) -> tuple[tuple[Symbol, bool], ...]:

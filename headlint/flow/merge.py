@@ -139,6 +139,8 @@ def _forget_differences(left: State, right: State) -> State:
     left.frozen_by_eval.update(right.frozen_by_eval)
     if left.passed is None:
         left.passed = right.passed
+    if right.trained is None:
+        left.trained = None
     left.next_identity = max(left.next_identity, right.next_identity)
     for key, count in right.counts.items():
         if count > left.counts.get(key, 0):
@@ -217,6 +219,7 @@ def _join_traces(joined: State, left: State, right: State) -> None:
             for number in modules_of(event):
                 joined.escaped.setdefault(number, "changed on some paths only")
         joined.trace = left.trace[:common]
+        joined.trained = None
         joined.steps = {replace(step, position=min(step.position, common)): None for step in joined.steps}
         joined.moves = {replace(moved, position=min(moved.position, common)): None for moved in joined.moves}
         joined.called = {ref: min(position, common) for ref, position in joined.called.items()}

@@ -85,6 +85,7 @@ def optimizer_method(state: State, receiver: Optimizer, name: str, arguments: Ar
     elif name == "step" and isinstance(record, OptimizerRecord) and not record.escaped:
         by_eval = tuple((ref, *how) for ref, how in state.frozen_by_eval.items())
         state.steps[Step(receiver.identity, len(state.trace), tuple(state.undone.items()), by_eval)] = None
+        state.trained = None
     return state.origin(node, text_of(node))
 
 

@@ -174,7 +174,8 @@ class State:
     `filters` are tests of parameters' names that caught too little.
     `undone` and `frozen_by_eval` are modules as in the next `Step`.
     `written` are the attributes of unknown objects that the code has assigned, with their owners.
-    `passed` is the path as it was when it last came by a statement that is watched for, if it did.
+    `passed` is the path as it was when it last came by a statement that is watched for, if it did; `trained` as it was
+    before the first layer was replaced behind the last step of an optimizer.
     `conditions` are what was assumed, one by one; `tests` the statements' tests of several conditions as a whole.
     """
 
@@ -213,6 +214,7 @@ class State:
     # Whether autograd records, None where that is not known.
     recording: bool | None = True
     passed: State | None = None
+    trained: State | None = None
     # The choices of the statement under way, None where it cannot fork; they belong to the run, not to the path.
     choices: list[Choice] | None = None
     cursor: int = 0
@@ -252,6 +254,7 @@ class State:
             self.unmade,
             self.recording,
             self.passed,
+            self.trained,
         )
 
     def become(self, other: State) -> None:
@@ -341,4 +344,5 @@ _PATH_FIELDS = (
     "unmade",
     "recording",
     "passed",
+    "trained",
 )
