@@ -173,9 +173,9 @@ class Move(Event):
 class Operation:
     """One step of a forward: `kind` is "call" for calling `module`, else the name of a function of torch.
 
-    Values are numbered: 0 is the input of forward, and operation number n gives value n + 1. `inputs` are the
-    values it takes, in order. Argument sizes of "reshape" are numbers, with 0 for the batch. `graph` says whether
-    autograd records it, None where that is not known.
+    Values are numbered: 0 is the input of forward, -1 its second one and so on, and operation number n gives value
+    n + 1. `inputs` are the values it takes, in order. Argument sizes of "reshape" are numbers, with 0 for the batch.
+    `graph` says whether autograd records it, None where that is not known.
     """
 
     kind: str
@@ -190,12 +190,16 @@ class Operation:
 class Define(Event):
     """What the forward of object number `object`, of a class of the code, does; its last operation is its result.
 
-    `parts` are the modules that it holds, by their attributes' names.
+    `parts` are the modules that it holds, by their attributes' names; `inputs` is how many arguments it must be given.
+    `others` are its operations, as far as they are known, where optional ones are given too; None where it is not known
+    which these are. A call of which it is not known what it is given has no inputs there.
     """
 
     object: int
     operations: tuple[Operation, ...]
     parts: tuple[tuple[str, ModuleRef], ...]
+    inputs: int = 1
+    others: tuple[tuple[Operation, ...], ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -501,6 +505,8 @@ class _Writer:
                 parts: Json = [[name, self.ref(part)] for name, part in event.parts]
                 operations: Json = [self.operation(operation) for operation in event.operations]
                 step = {"do": "define", "object": self.number(event.object), "parts": parts}
+                if event.inputs > 1:
+                    step["inputs"] = event.inputs
                 return {**step, "operations": operations}
             case MakeOptimizer() if event.parameters is not None:
                 held: dict[str, Json] = {"parameters": self.refs(event.parameters)}

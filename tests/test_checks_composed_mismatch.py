@@ -47,3 +47,71 @@ def test_a_layer_that_does_not_take_the_classes_is_found_and_confirmed(text: str
 @pytest.mark.parametrize("text", RIGHT, ids=range(len(RIGHT)))
 def test_what_fits_or_cannot_be_known_is_no_finding(text: str) -> None:
     assert messages("HL205", IMPORTS + text, "auto") == []
+
+
+INPUTS = """
+import torch
+from torch import nn
+from torchvision import models
+class Net(nn.Module):
+    def __init__(self, n=10):
+        super().__init__()
+        self.image = models.resnet18(weights="DEFAULT")
+        self.image.fc = nn.Identity()
+        self.table = nn.Sequential(nn.Dropout(0.1), nn.Linear(9, 16), nn.ReLU())
+        self.words = nn.Embedding(100, 16)
+        self.steps = nn.Linear(9, 512)
+        self.head = nn.Linear({width}, n)
+    def forward({takes}):
+        x = self.image(x)
+        {body}
+net = Net()
+"""
+JOINED = "return self.head(torch.cat([x, self.table(y)], 1))"
+OPTIONAL = "if y is not None: x = torch.cat([x, self.table(y)], 1)\n        return self.head(x)"
+
+
+@pytest.mark.parametrize(
+    ("takes", "body", "width", "said"),
+    [
+        ("self, x, y", JOINED, "520", "torch.cat gives 528 features to 'head', which takes 520"),
+        ("self, y, x", JOINED, "520", "torch.cat gives 528 features to 'head', which takes 520"),
+        (
+            "self, x, y",
+            "return self.head(x)",
+            "500",
+            "'image' of resnet18 gives 512 features to 'head', which takes 500",
+        ),
+        (
+            "self, x, y",
+            "return torch.cat([self.head(x), y], 1)",
+            "500",
+            "gives 512 features to 'head', which takes 500",
+        ),
+        ("self, x, y", "return self.head(torch.cat([x, self.words(y)], 1))", "512", "torch.cat gives 528 features"),
+        ("self, x, y", "return self.head(torch.cat([x, self.image(y)], 1))", "512", "torch.cat gives 1024 features"),
+        ("self, x, y=None", OPTIONAL.replace("torch.cat([x, self.table(y)], 1)", "x * y"), "500", "to 'head', which"),
+        ("self, x, early=False", "return x if early else self.head(x)", "500", "gives 512 features to 'head'"),
+    ],
+)
+def test_forwards_of_several_inputs_are_judged_by_what_is_certain(takes: str, body: str, width: str, said: str) -> None:
+    (message,) = messages("HL205", INPUTS.format(takes=takes, body=body, width=width), "require")
+    assert said in message
+
+
+@pytest.mark.parametrize(
+    ("takes", "body", "width"),
+    [
+        ("self, x, y", JOINED, "528"),
+        # Whoever calls it gives both, or the width of what is joined is not known.
+        ("self, x, y=None", OPTIONAL, "528"),
+        ("self, x, y=None", OPTIONAL, "512"),
+        ("self, x, y", "return self.head(torch.cat([x, y], 1))", "520"),
+        ("self, x, *more", "return self.head(torch.cat([x, *more], 1))", "520"),
+        # Rows of features, one for each step, whose mean is one number for each of these.
+        ("self, x, y", "return self.head(torch.cat([x, self.steps(y).mean(1)], 1))", "1024"),
+        ("self, x, y", "return self.head(x * self.words(y).mean(2))", "512"),
+    ],
+)
+def test_what_further_inputs_may_make_right_is_no_finding(takes: str, body: str, width: str) -> None:
+    assert messages("HL205", INPUTS.format(takes=takes, body=body, width=width), "auto") == []

@@ -238,3 +238,20 @@ def test_the_real_loss_and_gradient_decide() -> None:
     evidence = "forward returns (2, 1), its cross entropy is 0.0, its largest gradient 0.0"
     assert judged(claim, linear(1)) == ("confirmed", evidence)
     assert judged(claim, linear(2))[0] == "refuted"
+
+
+GUARDED = """
+class Net(nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+    def forward(self, x, logits=False):
+        x = self.net(x)
+        return x if logits else x.softmax(1)
+net = Net(models.resnet18())
+"""
+
+
+@pytest.mark.parametrize(("call", "count"), [("net(x)", 1), ("net(x, logits=True)", 0), ("net(x, True)", 0)])
+def test_what_forward_returns_counts_where_it_is_called_without_its_options(call: str, count: int) -> None:
+    assert len(findings(IMPORTS + GUARDED + f"nn.CrossEntropyLoss()({call}, y)")) == count

@@ -20,6 +20,7 @@ class Net(nn.Module):
         self.dropout = nn.Dropout(0.5)
         self.layers = nn.ModuleList([nn.Linear(2048, 64), nn.ReLU()])
         self.head = nn.Linear({width}, n)
+        self.pair = nn.LSTM(1000, 2048)
     def double(self, x):
         return x * 2
     def forward(self, x):
@@ -45,6 +46,10 @@ FOLLOWED = {
     "x = self.whole(x)\n        for layer in self.layers: x = layer(x)\n        return x": ["call", "call", "call"],
     "x = self.whole(x); x += x; return self.dropout(x)": ["call", "add", "call"],
     "if False: return x\n        return self.whole(x)": ["call"],
+    "return {'out': self.whole(x)}": ["call", "dict"],
+    "x = self.whole(x); return self.head(x), [x]": ["call", "call", "tuple", "tuple"],
+    "return self.head(self.pair(self.whole(x))[0])": ["call", "call", "item", "call"],
+    "load(self.layers[0]([x, 1])); return self.head(self.whole(x))": ["call", "call"],
 }
 
 
@@ -62,7 +67,7 @@ def test_a_forward_is_read_as_operations(body: str) -> None:
         "return self.head(self.whole(x)), 1",
         "return self.head(self.whole(x)) if self.flag else self.whole(x)",
         "return self.head(self.whole(x).view(self.rows, -1))",
-        "return {'out': self.whole(x)}",
+        "return {'out': load(x)}",
         "return self.head(self.whole(x, 1))",
         "return F.interpolate(self.whole(x))",
     ],
@@ -112,3 +117,51 @@ def test_what_a_forward_makes_for_itself_is_made_before_it_is_called() -> None:
     sliced = define.operations[0].module
     assert sliced is not None
     assert sliced.object in made
+
+
+INPUTS = """
+class Net(nn.Module):
+    def __init__(self, n=10):
+        super().__init__()
+        self.whole = models.resnet18()
+        self.more = nn.Linear(4, 16)
+        self.head = nn.Linear(1000, n)
+    def forward({takes}):
+        {body}
+"""
+
+
+def defined(takes: str, body: str) -> Define | None:
+    """What a forward with these parameters is read as."""
+    found = [event for one in histories(INPUTS.format(takes=takes, body=body)) for event in one.events]
+    return next((event for event in found if isinstance(event, Define)), None)
+
+
+def test_further_inputs_have_numbers_of_their_own() -> None:
+    program = defined("self, x, y", "return self.head(torch.cat([self.whole(x), self.more(y)], 1))")
+    assert program is not None
+    assert (program.inputs, program.others) == (2, ())
+    assert [step.inputs for step in program.operations] == [(0,), (-1,), (1, 2), (3,)]
+
+
+@pytest.mark.parametrize(
+    ("takes", "body", "others"),
+    [
+        ("self, x, scale=2.0", "return self.head(self.whole(x) * 2)", []),
+        ("self, x, y=None", "x = self.whole(x)\n        if y is not None: x = x * y\n        return x", [2]),
+        ("self, x, deep=False", "x = self.whole(x)\n        return self.head(x) if deep else x", [2]),
+        ("self, x, *, a=None, b=None, c=None", "return self.whole(x)", None),
+    ],
+)
+def test_optional_arguments_are_left_out_and_what_they_change_is_kept(
+    takes: str, body: str, others: list[int] | None
+) -> None:
+    program = defined(takes, body)
+    assert program is not None
+    assert program.inputs == 1
+    assert (None if program.others is None else [len(other) for other in program.others]) == others
+
+
+def test_many_inputs_and_names_that_must_be_given_stay_opaque() -> None:
+    assert defined("self, a, b, c, d, e", "return self.whole(a)") is None
+    assert defined("self, x, *, deep", "return self.head(x) if deep else self.whole(x)") is None

@@ -174,7 +174,7 @@ def _next_layer(history: ModelHistory, cut: _Cut) -> tuple[ModuleRef, ModuleRef]
         if kind not in _PLAIN:
             return None
     for define in history.events:
-        if not isinstance(define, Define):
+        if not isinstance(define, Define) or define.others != ():
             continue
         passed = False
         for step in define.operations:

@@ -97,12 +97,24 @@ def _name(define: Define, ref: ModuleRef) -> str:
 
 def _before(history: ModelHistory, define: Define, found: Composed) -> str:
     """Who gives the features, as a sentence begins with it."""
+    if _is_joined(define, found):
+        return "torch.cat gives"
     source = _source(history, define, found)
     if source is None:
         return f"{history.builder.name} gives"
     if _is_whole(history, define, found):
         return f"{_name(define, source)} is a whole {history.builder.name} and gives"
     return f"{_name(define, source)} of {history.builder.name} gives"
+
+
+def _is_joined(define: Define, found: Composed) -> bool:
+    """Whether what the layer gets was put together by torch.cat."""
+    step = found.operation
+    while len(step.inputs) == 1 and step.inputs[0] > 0:
+        step = define.operations[step.inputs[0] - 1]
+        if step.kind in ("cat", "call"):
+            return step.kind == "cat"
+    return False
 
 
 def _source(history: ModelHistory, define: Define, found: Composed) -> ModuleRef | None:

@@ -6,8 +6,9 @@ this only finds what is worth a replay: the real forward decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from headlint.checks.places import first_mismatch, joined, sizes_of
 from headlint.flow import modules
@@ -23,6 +24,10 @@ _SAME = frozenset(
 )
 
 
+# A shape, or what stands in a tuple or dict of such things.
+Whole: TypeAlias = "Shape | dict[str | int, Whole | None]"
+
+
 @dataclass(frozen=True, slots=True)
 class Composed:
     """A layer of the user's that refuses the shape `given` by the part before it, and where forward calls it."""
@@ -35,8 +40,19 @@ class Composed:
 
 
 def first_refusal(history: ModelHistory, define: Define) -> Composed | None:
-    """The first layer in a forward that certainly does not take what arrives, with the sizes worked out here."""
-    return next(Forward(history).refusals(define, [None]), None)
+    """The first layer in a forward that certainly does not take what arrives, with the sizes worked out here.
+
+    Where optional arguments may be given, too, that layer takes it in no other way through the forward either.
+    """
+    found = next(Forward(history).refusals(define.operations), None)
+    if found is None or define.others is None:
+        return None
+    for other in define.others:
+        again = next(Forward(history).refusals(other), None)
+        runs = any(operation.module == found.called for operation in other)
+        if runs and (again is None or again.layer != found.layer):
+            return None
+    return found
 
 
 class Forward:
@@ -51,30 +67,36 @@ class Forward:
         self.defined = {event.object: event for event in history.events if isinstance(event, Define)}
         self.given: dict[ModuleRef, Shape | None] = {}
         self.depth = 0
-        self.result: Shape | None = None
+        self.result: Whole | None = None
 
-    def refusals(self, define: Define, values: list[Shape | None]) -> Iterator[Composed]:
-        """Run the operations over shapes; stops at the first refusal."""
-        for operation in define.operations:
-            inputs = [values[number] for number in operation.inputs]
+    def refusals(self, operations: Sequence[Operation], given: Sequence[Whole | None] = ()) -> Iterator[Composed]:
+        """Run the operations over what the inputs are, as far as that is given; stops at the first refusal."""
+        values: dict[int, Whole | None] = {-number: whole for number, whole in enumerate(given)}
+        for number, operation in enumerate(operations, 1):
+            wholes = [values.get(value) for value in operation.inputs]
+            if operation.kind in ("tuple", "dict", "item"):
+                values[number] = _of_parts(operation, wholes)
+                continue
             if operation.kind != "call":
-                values.append(_functional(operation, inputs))
+                values[number] = _functional(operation, [as_shape(whole) for whole in wholes])
                 continue
             assert operation.module is not None
-            given = inputs[0] if inputs else None
-            if given is not None:
-                same = self.given.setdefault(operation.module, given) == given
-                self.given[operation.module] = given if same else None
-            found = None if given is None else self.mismatch(operation.module, given)
-            if found is not None and given is not None:
-                layer, refused = found
-                yield Composed(given, layer, operation.module, refused, operation)
+            shape = as_shape(wholes[0]) if wholes else None
+            if shape is not None:
+                same = self.given.setdefault(operation.module, shape) == shape
+                self.given[operation.module] = shape if same else None
+            found = self.mismatch(operation.module, wholes)
+            if found is not None and shape is not None:
+                yield Composed(shape, found[0], operation.module, found[1], operation)
                 return
-            values.append(self.gives(operation.module, given))
-        self.result = values[-1]
+            values[number] = self.gives(operation.module, wholes)
+        self.result = values.get(len(operations))
 
-    def mismatch(self, ref: ModuleRef, given: Shape) -> tuple[ModuleRef, Refused] | None:
+    def mismatch(self, ref: ModuleRef, wholes: Sequence[Whole | None]) -> tuple[ModuleRef, Refused] | None:
         """The first layer in a module that refuses what it is given."""
+        given = as_shape(wholes[0]) if wholes else None
+        if given is None:
+            return None
         if isinstance(self.state.heap.get(ref.object), ZooObject):
             # What the builder's own layers take is their business: an input of another kind is no mistake of sizes.
             return None
@@ -85,38 +107,40 @@ class Forward:
             return None
         define = self.defined.get(ref.object)
         if define is not None and not ref.path:
-            inner = self.within(define, given)
+            inner = self.within(define, wholes)
             return None if inner is None or inner.given != given else (inner.layer, inner.refused)
         found = first_mismatch(self.history, ref, given)
         return None if found is None else (found.layer, found.refused)
 
-    def within(self, define: Define, given: Shape | None) -> Composed | None:
+    def within(self, define: Define, wholes: Sequence[Whole | None]) -> Composed | None:
         """The first refusal inside another module of the user's, after which `result` is what it gives."""
         self.result = None
         if self.depth >= _DEEPEST:
             return None
         self.depth += 1
-        refused = next(self.refusals(define, [given]), None)
+        refused = next(self.refusals(define.operations, wholes), None)
         self.depth -= 1
         return refused
 
-    def gives(self, ref: ModuleRef, given: Shape | None) -> Shape | None:
-        """The shape behind a module, None where it is not known."""
+    def gives(self, ref: ModuleRef, wholes: Sequence[Whole | None]) -> Whole | None:
+        """What comes of a module, None where it is not known."""
         kind = modules.kind_of(self.state, ref)
         if kind in modules.WRAPPERS:
             inner = modules.children_of(self.state, ref)[0][1]
-            return None if inner is None else self.gives(inner, given)
+            return None if inner is None else self.gives(inner, wholes)
         define = self.defined.get(ref.object)
         if define is not None:
-            return None if self.within(define, given) is not None else self.result
+            return None if self.within(define, wholes) is not None else self.result
+        given = as_shape(wholes[0]) if wholes else None
         if isinstance(self.state.heap.get(ref.object), ZooObject):
             return self.builder_gives(ref, given)
         if kind == "Sequential":
+            whole: Whole | None = given
             for _, child in modules.children_of(self.state, ref):
                 if child is None:
                     return None
-                given = self.gives(child, given)
-            return given
+                whole = self.gives(child, [whole])
+            return whole
         if given is None:
             return _of_output(kind, sizes_of(self.history, ref))
         outcome = behind(kind, sizes_of(self.history, ref), given)
@@ -183,6 +207,24 @@ class Forward:
         return shape
 
 
+def as_shape(whole: Whole | None) -> Shape | None:
+    """A shape, None for what consists of parts and for what is not known."""
+    return whole if isinstance(whole, tuple) else None
+
+
+def _of_parts(operation: Operation, wholes: Sequence[Whole | None]) -> Whole | None:
+    """A tuple or dict of these, or the part of one."""
+    arguments = dict(operation.arguments)
+    if operation.kind == "tuple":
+        return dict(enumerate(wholes))
+    if operation.kind == "dict":
+        keys = arguments["keys"]
+        assert isinstance(keys, tuple)
+        return {str(key): whole for key, whole in zip(keys, wholes, strict=True)}
+    key, inside = arguments["key"], wholes[0]
+    return inside.get(key) if isinstance(inside, dict) and isinstance(key, (str, int)) else None
+
+
 def _without_picture(shape: tuple[int, ...] | None) -> Shape | None:
     """A shape without the sizes that depend on the picture."""
     return None if shape is None else (shape[0], *[None] * (len(shape) - 1))
@@ -190,7 +232,8 @@ def _without_picture(shape: tuple[int, ...] | None) -> Shape | None:
 
 def _of_output(kind: str, sizes: object) -> Shape | None:
     """What a layer gives whatever it is given."""
-    width = dict(sizes).get("out_features") if kind == "Linear" else None  # type: ignore[call-overload]
+    widths = {"Linear": "out_features", "Embedding": "embedding_dim"}
+    width = dict(sizes).get(widths.get(kind))  # type: ignore[call-overload]
     return None if width is None else (width,)
 
 

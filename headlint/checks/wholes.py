@@ -59,6 +59,9 @@ def _hands_on(history: ModelHistory, outer: ModuleRef, inner: ModuleRef) -> bool
     """Whether a module gives its input to this part of it, and does nothing else with it."""
     define = next((e for e in history.events if isinstance(e, Define) and e.object == outer.object), None)
     if define is not None:
+        if define.others != ():
+            # It may go another way, where optional arguments are given.
+            return False
         taking = [step for step in define.operations if 0 in step.inputs]
         return bool(taking) and all(step.module == inner and step.inputs == (0,) for step in taking)
     kind = modules.container_kind(history.state, outer)

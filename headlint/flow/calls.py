@@ -123,7 +123,7 @@ def call_instance(
     ref = modules.module_ref(function)
     extracted = output(state, function, node)
     if ref is not None and extracted is None:
-        result = call_module(state, ref, arguments, node)
+        result = call_module(state, function, arguments, node)
         if result is not None:
             return result
     if isinstance(function, Module):

@@ -10,12 +10,12 @@ import libcst as cst
 from headlint.flow import modules
 from headlint.flow.arguments import Arguments
 from headlint.flow.classes import methods_of
+from headlint.flow.forwards import define
 from headlint.flow.instances import instantiate
 from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget
 from headlint.flow.outputs import forget_modes
 from headlint.flow.reach import identifiers, reaching
 from headlint.flow.state import InstanceRecord, State
-from headlint.flow.tensors import define
 from headlint.flow.value import Class, Function, Instance, Method, Value
 from headlint.source.nodes import descend
 from headlint.zoo import builder_names

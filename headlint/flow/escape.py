@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import changes, fitting, modules, reach, scope, tensors
+from headlint.flow import changes, fitting, forwards, modules, reach, scope
 from headlint.flow.iterating import lose_count
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, OptimizerRecord, State
 from headlint.flow.value import (
@@ -98,7 +98,7 @@ def _forget_written(run: Interpreter, state: State, owner: Symbol) -> None:
 def _hand_over_instance(run: Interpreter, state: State, value: Instance, reason: str, site: cst.CSTNode) -> None:
     record = state.heap.get(value.identity)
     if isinstance(record, InstanceRecord) and (record.fresh or not record.escaped):
-        tensors.define(run, state, value)
+        forwards.define(run, state, value)
         fitting.fit(run, state, value, site)
         record = state.heap[value.identity]
         assert isinstance(record, InstanceRecord)

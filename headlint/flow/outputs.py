@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from headlint.flow import modules
 from headlint.flow.squashes import Squash, by_function, by_layer, by_method
 from headlint.flow.state import ContainerObject, ExtractorObject, InstanceRecord, State, ZooObject
-from headlint.flow.value import Constant, Instance, Module, Symbol, Value
+from headlint.flow.value import FALSE, Constant, Instance, Module, Symbol, Value
 from headlint.history import DeleteModule, ModuleRef, SetAttribute, SetModule
 from headlint.source.nodes import text_of
 from headlint.torchlib.kinds import is_batch_norm
@@ -37,6 +37,9 @@ _TAKES_TENSOR = frozenset(
 
 # Functions by which code finds out what it has got.
 _LOOKS = frozenset("builtins.isinstance builtins.type builtins.hasattr builtins.len builtins.getattr".split())
+
+# Uses that tell what a forward has returned.
+_OF_RESULT = frozenset({"loss", "function", "attribute"})
 
 How = Literal["loss", "function", "attribute", "look", "call", "backward"]
 
@@ -99,8 +102,23 @@ def output_of(state: State, function: Module | Instance, arguments: Arguments, n
     squashed = by_layer(state.heap.get(ref.object), given, node) if _is_of_output(given) else None  # type: ignore[arg-type]
     if squashed is not None:
         return squashed
+    plain = Constant(_is_plain(state, function, arguments))
     training, but_norms = (Constant(mode) for mode in modes_of(state, ref))
-    return Symbol("output", (function, training, but_norms, origin, Constant(state.recording)), text)
+    return Symbol("output", (function, training, but_norms, origin, Constant(state.recording), plain), text)
+
+
+def _is_plain(state: State, function: Module | Instance, arguments: Arguments) -> bool:
+    """Whether a forward of the file gets what it must be given and nothing else: it may go another way otherwise."""
+    from headlint.flow.forwards import signature
+
+    while isinstance(function, Module) and modules.kind_of(state, function.ref) in modules.WRAPPERS:
+        (_, inner), *_ = modules.children_of(state, function.ref)
+        wrapped = modules.as_value(state, inner)
+        if not isinstance(wrapped, (Module, Instance)):
+            break
+        function = wrapped
+    takes = signature(state, function) if isinstance(function, Instance) else None
+    return takes is None or not (takes.optional or takes.open) or takes.takes_plainly(arguments)
 
 
 def _loss(state: State, given: Value, kind: str, origin: Symbol, node: cst.CSTNode) -> Value:
@@ -179,7 +197,10 @@ def note(state: State, value: Value, how: How, name: str, node: cst.CSTNode) -> 
         value = value.operands[0]  # type: ignore[assignment]
     if not isinstance(value, Symbol):
         return
-    function, training, but_norms, _, recording = value.operands
+    function, training, but_norms, _, recording, plain = value.operands
+    if plain == FALSE and how in _OF_RESULT:
+        # What comes of a forward that goes another way is not known, nor what that does there.
+        how = "call"
     assert isinstance(function, (Module, Instance))
     assert isinstance(training, Constant)
     assert isinstance(but_norms, Constant)

@@ -131,7 +131,7 @@ def _unpack(run: Interpreter, state: State, elements: object, value: Value, site
     if items is None or (len(items) != len(elements) if not starred else len(items) < len(elements) - 1):
         for index, element in enumerate(elements):
             name = text_of(element.value)
-            of_output = isinstance(value, Symbol) and value.op == "output" and not starred
+            of_output = isinstance(value, Symbol) and value.op in ("output", "tensor_shape") and not starred
             part = Symbol("item", (value, Constant(index)), name) if of_output else state.origin(element, name)
             run.forget(state, element.value, part, site)
         return

@@ -1,29 +1,24 @@
-"""Forward as a small program over tensors: what a class of the file does to its input, as far as that is understood.
+"""The operations of a forward of the file: calls of modules, functions of torch, methods and arithmetic of tensors.
 
 While a forward is followed for this, the path keeps the operations met so far, and tensors are numbers of values in
-them. Whatever is no known operation gives something unknown, and a result that is no tensor leaves the object opaque.
+them. Whatever is no known operation gives something unknown.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import libcst as cst
 
 from headlint.flow import modules
 from headlint.flow.arguments import Arguments
-from headlint.flow.calls import call
-from headlint.flow.classes import class_attribute, is_module_class
 from headlint.flow.iterating import iterate
+from headlint.flow.lists import new_dict
 from headlint.flow.sizes import as_argument
-from headlint.flow.state import InstanceRecord, State, ZooObject
-from headlint.flow.value import Constant, Function, Instance, ListRef, Method, Symbol, Tensor, Tuple, Unknown, Value
-from headlint.history import Argument, Define, MakeContainer, MakeLayer, MakeOpaque, ModuleRef, Operation, SetModule
-
-if TYPE_CHECKING:
-    from headlint.flow.interpreter import Interpreter
-
-MOST_OPERATIONS = 64
+from headlint.flow.state import DictRecord, State, ZooObject
+from headlint.flow.value import Constant, DictRef, Instance, ListRef, Module, Symbol, Tensor, Tuple, Unknown, Value
+from headlint.history import Argument, Define, ModuleRef, Operation
 
 # Functions of torch by their last name, with the parameters behind the tensor.
 _FUNCTIONS: dict[str, tuple[str, ...]] = {
@@ -59,81 +54,6 @@ _FUNCTION_PREFIXES = ("torch.", "torch.nn.functional.")
 _BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
 
 
-def define(run: Interpreter, state: State, instance: Instance, *, called: bool = False) -> None:
-    """Note what the forward of an object of the file does, if that is understood.
-
-    It is wanted of what holds a model, stands in one, or is `called` by a forward that is wanted.
-    """
-    record = state.heap.get(instance.identity)
-    if not isinstance(record, InstanceRecord) or record.escaped or not is_module_class(state, record.owner):
-        return
-    forward = class_attribute(state, record.owner, "forward")
-    if not isinstance(forward, Function) or id(forward.node) in run.stack:
-        return
-    if not called and not _concerns_models(state, instance):
-        return
-    if any(isinstance(event, Define) and event.object == instance.identity for event in state.trace):
-        return
-    way = _way_through(run, state, instance, forward)
-    if way is None:
-        return
-    operations = tuple(way.operations or ())
-    _take_over(state, way)
-    parts = tuple((name, ref) for name, ref in modules.children_of(state, _ref(instance)) if ref is not None)
-    state.trace.append(Define(instance.identity, operations, parts, site=forward.node))
-    for operation in operations:
-        inner = operation.module
-        if inner is not None and isinstance(state.heap.get(inner.object), InstanceRecord):
-            define(run, state, Instance(inner.object), called=True)
-
-
-def _ref(instance: Instance) -> ModuleRef:
-    return ModuleRef(instance.identity, "")
-
-
-def _concerns_models(state: State, instance: Instance) -> bool:
-    """Whether an object holds a model of torchvision or was put into something."""
-    inside = modules.objects_in(state, _ref(instance))
-    if any(isinstance(state.heap.get(number), ZooObject) for number in inside):
-        return True
-    return any(
-        (isinstance(event, SetModule) and event.value == _ref(instance))
-        or (isinstance(event, MakeContainer) and any(child == _ref(instance) for _, child in event.children))
-        for event in state.trace
-    )
-
-
-def _take_over(state: State, way: State) -> None:
-    """Have what a forward makes for itself, such as a slice of a Sequential, before the operations that call it."""
-    for event in way.trace[len(state.trace) :]:
-        if isinstance(event, (MakeContainer, MakeLayer, MakeOpaque)):
-            state.trace.append(event)
-            state.heap[event.object] = way.heap[event.object]
-            state.children.update((ref, held) for ref, held in way.children.items() if ref.object == event.object)
-    state.next_identity = way.next_identity
-
-
-def _way_through(run: Interpreter, state: State, instance: Instance, forward: Function) -> State | None:
-    """The one way through a forward, with its operations; None where it is not understood or can go several ways."""
-    trial = state.fork()
-    trial.operations = []
-    trial.recording = True
-    ended, called = len(run.ended), set(run.called)
-    method = Method(instance, "forward", forward)
-    ways = run.ways_of(trial, lambda s: call(run, s, method, Arguments((Tensor(0),)), forward.node))
-    del run.ended[ended:]
-    run.called = called
-    if len(ways) != 1:
-        return None
-    path, value = ways[0]
-    operations = path.operations
-    if path.completion is not None or not isinstance(value, Tensor) or not operations:
-        return None
-    if value.number != len(operations):
-        return None
-    return path if len(operations) <= MOST_OPERATIONS else None
-
-
 def record(
     state: State,
     kind: str,
@@ -150,14 +70,109 @@ def record(
     return Tensor(len(state.operations))
 
 
-def call_module(state: State, ref: ModuleRef, arguments: Arguments, site: cst.CSTNode) -> Value | None:
-    """Calling a module with tensors, None where it is given anything else."""
-    given = arguments.positional
-    if state.operations is None or not given or arguments.keywords or not arguments.complete:
+def call_module(state: State, function: Module | Instance, arguments: Arguments, site: cst.CSTNode) -> Value | None:
+    """What calling a module with tensors gives, None where it is given anything else."""
+    ref = modules.module_ref(function)
+    if state.operations is None or ref is None:
         return None
-    if not all(isinstance(value, Tensor) for value in given):
+    given = tuple(packed(state, value, site) for value in _in_order(state, function, arguments))
+    if not given or not all(isinstance(value, Tensor) for value in given):
+        # It is called all the same, and what comes of that is not known.
+        state.operations.append(Operation("call", (), ref, (), state.recording, site=site))
         return None
-    return record(state, "call", given, (), site, ref)
+    result = record(state, "call", given, (), site, ref)
+    assert isinstance(result, Tensor)
+    return _taken_apart(state, result, _structure(state, ref), site)
+
+
+def _in_order(state: State, function: Module | Instance, arguments: Arguments) -> tuple[Value, ...]:
+    """The arguments of a call by position, none where they have no positions that are known."""
+    from headlint.flow.forwards import signature
+
+    if not arguments.complete:
+        return ()
+    takes = signature(state, function) if isinstance(function, Instance) else None
+    if takes is None:
+        return () if arguments.keywords else arguments.positional
+    if not takes.takes_plainly(arguments):
+        return ()
+    named = dict(arguments.keywords)
+    return (*arguments.positional, *(named[name] for name in takes.required[len(arguments.positional) :]))
+
+
+# What a module gives: a tensor, or a tuple or a dict of such things.
+Structure: TypeAlias = "None | tuple[Structure, ...] | dict[str, Structure]"
+_STRUCTURES: dict[str, Structure] = {
+    "LSTM": (None, (None, None)),
+    "GRU": (None, None),
+    "RNN": (None, None),
+    "MultiheadAttention": (None, None),
+}
+
+
+def _structure(state: State, ref: ModuleRef) -> Structure:
+    """What calling a module gives, a tensor where nothing else is known."""
+    define = next((e for e in state.trace if isinstance(e, Define) and e.object == ref.object and not ref.path), None)
+    if define is not None:
+        return _structure_of(state, define.operations, len(define.operations))
+    record = state.heap.get(ref.object)
+    if isinstance(record, ZooObject) and not ref.path and record.builder.task == "segmentation":
+        parts = {"out": "classifier", "aux": "aux_classifier"}
+        return {key: None for key, name in parts.items() if name in _present(state, ref)}
+    return _STRUCTURES.get(modules.kind_of(state, ref))
+
+
+def _present(state: State, ref: ModuleRef) -> frozenset[str]:
+    return frozenset(name for name, child in modules.children_of(state, ref) if child is not None)
+
+
+def _structure_of(state: State, operations: Sequence[Operation], number: int) -> Structure:
+    """The structure of a value of a program."""
+    operation = operations[number - 1]
+    if number > 0 and operation.kind == "tuple":
+        return tuple(_structure_of(state, operations, value) for value in operation.inputs)
+    if number > 0 and operation.kind == "dict":
+        (_, keys), *_ = operation.arguments
+        assert isinstance(keys, tuple)
+        inside = zip(keys, operation.inputs, strict=True)
+        return {str(key): _structure_of(state, operations, value) for key, value in inside}
+    if number > 0 and operation.kind == "call" and operation.module is not None:
+        return _structure(state, operation.module)
+    return None
+
+
+def _taken_apart(state: State, whole: Tensor, structure: Structure, site: cst.CSTNode) -> Value:
+    """The tensors in what a module has given, each as an operation of its own."""
+
+    def part(key: str | int, inside: Structure) -> Value:
+        result = record(state, "item", (whole,), (("key", key),), site)
+        assert isinstance(result, Tensor)
+        return _taken_apart(state, result, inside, site)
+
+    if isinstance(structure, tuple):
+        return Tuple(tuple(part(index, inside) for index, inside in enumerate(structure)))
+    if isinstance(structure, dict):
+        return new_dict(state, [(Constant(key), part(key, inside)) for key, inside in structure.items()])
+    return whole
+
+
+def packed(state: State, value: Value, site: cst.CSTNode) -> Value:
+    """A tuple, list or dict of tensors as one value of the forward; anything else as it is."""
+    items: tuple[Value, ...] | None = None
+    keys: tuple[Value, ...] = ()
+    if isinstance(value, (Tuple, ListRef)):
+        items = iterate(state, value)
+    elif isinstance(value, DictRef):
+        held = state.heap.get(value.identity)
+        if isinstance(held, DictRecord) and held.complete:
+            keys, items = tuple(key for key, _ in held.items), tuple(inside for _, inside in held.items)
+    inside = tuple(packed(state, item, site) for item in items or ())
+    if not inside or not all(isinstance(item, Tensor) for item in inside):
+        return value
+    if not keys:
+        return record(state, "tuple", inside, (), site)
+    names = tuple(key.value for key in keys if isinstance(key, Constant) and isinstance(key.value, str))
+    return record(state, "dict", inside, (("keys", names),), site) if len(names) == len(keys) else value
 
 
 def call_function(state: State, name: str, arguments: Arguments, site: cst.CSTNode) -> Value | None:
@@ -241,17 +256,26 @@ def _reshape(state: State, tensor: Tensor, arguments: Arguments, site: cst.CSTNo
     values = arguments.positional
     if len(values) == 1 and isinstance(values[0], Tuple):
         values = values[0].items
-    sizes = [Constant(0) if index == 0 and _is_batch(value) else value for index, value in enumerate(values)]
+    sizes = [
+        Constant(0) if index == 0 and _is_batch(state, value, tensor) else value for index, value in enumerate(values)
+    ]
     plain = _plain(tuple(sizes))
     return None if plain is None else record(state, "reshape", (tensor,), (("sizes", plain),), site)
 
 
-def _is_batch(value: Value) -> bool:
-    """Whether a value is the first size of some tensor: operations here never change the batch."""
+# Behind these the first size of a tensor may be another one than that of the input.
+_OF_BATCH = frozenset({"item", "permute", "transpose"})
+
+
+def _is_batch(state: State, value: Value, tensor: Tensor) -> bool:
+    """Whether a value is the first size of a tensor, or of any as long as none has had its batch moved."""
     if not isinstance(value, Symbol) or value.op != "item":
         return False
     shape, axis = value.operands
-    return isinstance(shape, Symbol) and shape.op == "tensor_shape" and axis == Constant(0)
+    if not isinstance(shape, Symbol) or shape.op != "tensor_shape" or axis != Constant(0):
+        return False
+    moved = any(operation.kind in _OF_BATCH for operation in state.operations or ())
+    return not moved or shape.operands == (Constant(tensor.number),)
 
 
 def _concatenate(state: State, arguments: Arguments, site: cst.CSTNode) -> Value | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from headlint.checks.chains import chains
-from headlint.checks.composition import Forward
+from headlint.checks.composition import Forward, as_shape
 from headlint.checks.places import sizes_in
 from headlint.checks.regions import features_stand, regions
 from headlint.flow import modules
@@ -38,7 +38,7 @@ def arrivals(history: ModelHistory) -> Iterator[Arrival]:
             yield from _through(history.state, region.ref, region.arriving, forward)
     defines = (event for event in history.events if isinstance(event, Define))
     for define in (*defines, *chains(history)) if features_stand(history) else ():
-        for _ in forward.refusals(define, [None]):
+        for _ in forward.refusals(define.operations):
             pass
     for ref, shape in forward.given.items():
         if shape is not None:
@@ -72,7 +72,7 @@ def _given_by(state: State, model: ModuleRef) -> Shape | None:
         if isinstance(event, Build) and event.object == model.object:
             history = history_so_far(state, event)
             known = history is not None and features_stand(history)
-            return Forward(history).gives(model, None) if history is not None and known else None
+            return as_shape(Forward(history).gives(model, ())) if history is not None and known else None
     return None
 
 
@@ -95,8 +95,8 @@ def _through(state: State, ref: ModuleRef, shape: Shape | None, forward: Forward
             continue
         define = forward.defined.get(here.object) if forward is not None and not here.path else None
         if forward is not None and define is not None:
-            refused = forward.within(define, shape)
-            shape, giver = (None if refused is not None else forward.result), None
+            refused = forward.within(define, [shape])
+            shape, giver = (None if refused is not None else as_shape(forward.result)), None
             continue
         kind, sizes = modules.kind_of(state, here), sizes_in(state, here)
         arrives = width(kind, shape) if shape is not None else None

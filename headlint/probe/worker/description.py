@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .calls import Calls
 from .graph import never_unpacked, plain_checkpoints
 from .guard import judge
+from .inputs import inputs
 from .refusal import NoObservation
 from .standins import OpaqueReached
 from .tensors import is_made, shapes_in, size_of
@@ -94,10 +95,10 @@ def training_memory(experiment: Experiment, model: Any, trainable: set[int]) -> 
     for module, training in experiment.replay.modes:
         module.training = training
     try:
-        inputs = experiment.inputs(model, shape, training=True)
+        given = inputs(experiment, model, shape, training=True)
         hooks = torch.autograd.graph.saved_tensors_hooks(keep, never_unpacked)
         with hooks, torch.enable_grad(), plain_checkpoints(torch), experiment.libraries.regions_for_backward():
-            output = model(*inputs)
+            output = model(*given)
         sizes = [storage_size(tensor) for tensor in kept.values()]
         result.update(input=shape, output=shapes_in(output), kept=sum(sizes))
     except NoObservation as none:

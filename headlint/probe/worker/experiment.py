@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +10,8 @@ from .calls import Calls, one_device
 from .description import Sums, describe, training_memory
 from .graph import never_unpacked, plain_checkpoints, used_parameters
 from .guard import GUARD, judge
+from .inputs import inputs, runs_otherwise
 from .looks import look
-from .programs import Program
 from .recipe import Recipe
 from .refusal import NoObservation
 from .replay import Replay
@@ -123,12 +122,12 @@ class Experiment:
         torch = self.torch
         result: dict[str, Any] = {"output": None, "raised": None, "stopped": None}
         model.eval()
-        inputs = self.inputs(model, self.recipe.input or [], training=False)
+        given = inputs(self, model, self.recipe.input or [], training=False)
         drop = torch.autograd.graph.saved_tensors_hooks(lambda tensor: None, never_unpacked)
-        devices = self.devices(model, inputs) if self.recipe.devices else contextlib.nullcontext()
+        devices = self.devices(model, given) if self.recipe.devices else contextlib.nullcontext()
         with calls, drop, torch.enable_grad(), plain_checkpoints(torch), devices:
             try:
-                output = model(*inputs)
+                output = model(*given)
             except OpaqueReached:
                 result["stopped"] = "opaque"
                 return result, None
@@ -136,7 +135,10 @@ class Experiment:
                 raised: dict[str, Any] = judge(error)
                 raised.update(self.where(model, calls))
                 result["raised"] = raised
-                return result, None
+        if result["raised"] is not None:
+            if runs_otherwise(self, model, self.recipe.input or []):
+                result.update(raised=None, stopped="opaque")
+            return result, None
         if GUARD.attempt is not None:
             judge(PermissionError())
         result["output"] = shapes_in(output)
@@ -176,7 +178,7 @@ class Experiment:
         model.eval()
         try:
             with self.torch.no_grad():
-                model(*self.inputs(model, self.recipe.input or [], training=False))
+                model(*inputs(self, model, self.recipe.input or [], training=False))
         except NoObservation:
             raise
         except Exception as error:
@@ -196,21 +198,21 @@ class Experiment:
         self.replay.plan(sum(size_of(parameter) for parameter, _ in before))
         with torch.no_grad():
             for _ in range(2):
-                inputs = self.inputs(model, self.recipe.input or [], training=False)
+                given = inputs(self, model, self.recipe.input or [], training=False)
                 for parameter, _ in before:
                     if parameter.is_floating_point():
                         parameter.normal_()
-                yield model(*inputs)
+                yield model(*given)
             for parameter, value in before:
                 parameter.copy_(value)
 
-    def devices(self, model: Any, inputs: Any) -> Any:
+    def devices(self, model: Any, given: Any) -> Any:
         """Within, no operation takes tensors of two devices; the input is where the model's first parameter is."""
         moved = self.replay.devices
         labels = {id(tensor): (tensor, "cpu") for tensor in (*model.parameters(), *model.buffers())}
         labels.update(moved)
         first = next(iter(model.parameters()), None)
-        for tensor in tensors_in(inputs):
+        for tensor in tensors_in(given):
             labels[id(tensor)] = (tensor, labels[id(first)][1] if first is not None else "cpu")
         return one_device(self.torch, labels)
 
@@ -220,53 +222,3 @@ class Experiment:
         origin = self.replay.origins.get(id(innermost))
         place = next((path for path, module in model.named_modules() if module is innermost), None)
         return {"module": None if origin is None else list(origin), "place": place}
-
-    def inputs(self, model: Any, shape: list[int], training: bool) -> tuple[Any, ...]:
-        """What this kind of model takes, of that shape: numbers where they count, and zeros otherwise."""
-        self.replay.plan(4 * math.prod(shape))
-        batch = self.torch.rand(shape) if training or self.recipe.values else self.torch.zeros(shape)
-        root = self.entrance(model)
-        home = type(root).__module__
-        if home.startswith("torchvision.models.detection."):
-            self.keep_size(root, min(shape[-2:]))
-            images = list(batch)
-            return (images, [self.target(root, image) for image in images]) if training else (images,)
-        if home == "torchvision.models.optical_flow.raft":
-            return batch, batch
-        return (batch,)
-
-    def target(self, model: Any, image: Any) -> dict[str, Any]:
-        """What a detection model learns from: one object of class 1 in the middle of the image."""
-        torch = self.torch
-        height, width = image.shape[-2:]
-        mask = torch.zeros((1, height, width), dtype=torch.uint8)
-        mask[:, height // 4 : -(height // 4) or None, width // 4 : -(width // 4) or None] = 1
-        predictor = getattr(getattr(model, "roi_heads", None), "keypoint_predictor", None)
-        points = getattr(getattr(predictor, "kps_score_lowres", None), "out_channels", 1)
-        return {
-            "boxes": torch.tensor([[width / 4, height / 4, 3 * width / 4, 3 * height / 4]]),
-            "labels": torch.ones(1, dtype=torch.int64),
-            "masks": mask,
-            "keypoints": torch.tensor([[[width / 2, height / 2, 1.0]] * points]),
-        }
-
-    @staticmethod
-    def keep_size(model: Any, size: int) -> None:
-        """Let a detection model take its images as they are: enlarging them to 800 pixels proves nothing more."""
-        transform: Any = getattr(model, "transform", None)
-        if getattr(transform, "fixed_size", 0) is None and hasattr(transform, "min_size"):
-            transform.min_size = (size,)
-
-    def entrance(self, model: Any) -> Any:
-        """The module that the input comes to: through wrappers, into programs, and the first of a Sequential."""
-        for _ in range(20):
-            program = vars(model).get("forward")
-            if isinstance(program, Program) and program.entrance() is not None:
-                model = program.entrance()
-            elif type(model) in self.libraries.wrappers.values():
-                model = model.module
-            elif type(model) is self.libraries.nn.Sequential and len(model) > 0:
-                model = model[0]
-            else:
-                break
-        return model

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .calls import Calls
 from .graph import plain_checkpoints
 from .guard import judge
+from .inputs import inputs, runs_otherwise
 from .refusal import NoObservation
 from .standins import OpaqueReached
 from .tensors import shapes_in
@@ -63,20 +64,23 @@ def _run(
 ) -> dict[str, Any] | None:
     """Run forward once; what it raises."""
     model.eval()
-    inputs = experiment.inputs(model, shape, training=False)
+    raised: dict[str, Any] | None = None
+    given = inputs(experiment, model, shape, training=False)
     with calls, experiment.torch.no_grad(), plain_checkpoints(experiment.torch):
         try:
-            result["output"] = shapes_in(model(*inputs))
+            result["output"] = shapes_in(model(*given))
         except NoObservation:
             raise
         except OpaqueReached:
             result["stopped"] = "opaque"
         except Exception as error:
-            raised: dict[str, Any] = {**judge(error), **experiment.where(model, calls)}
+            raised = {**judge(error), **experiment.where(model, calls)}
             raised["given"] = calls.given[-1] if calls.open else None
             raised["takes"] = _width(calls.open[-1]) if calls.open else None
-            return raised
-    return None
+    if raised is not None and runs_otherwise(experiment, model, shape):
+        result["stopped"] = "opaque"
+        return None
+    return raised
 
 
 def _width(module: Any) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -42,7 +43,8 @@ def is_number(value: Any) -> bool:
 class Kind:
     """A function that a forward may apply to tensors: the arguments it may have, and those it must have.
 
-    `source` says where it is looked up: in torch, in torch.nn.functional, in torch.Tensor, or in Python's operator.
+    `source` says where it is looked up: in torch, in torch.nn.functional, in torch.Tensor, in Python's operator or
+    among its own types.
     """
 
     def __init__(
@@ -60,8 +62,24 @@ class Kind:
     def function(self, torch: Any, kind: str) -> Any:
         """The function itself."""
         functional = torch.nn.functional
-        home = {"torch": torch, "functional": functional, "tensor": torch.Tensor, "operator": operator}[self.source]
+        home = {
+            "torch": torch,
+            "functional": functional,
+            "tensor": torch.Tensor,
+            "operator": operator,
+            "builtins": builtins,
+        }[self.source]
         return getattr(home, self.name or kind)
+
+
+def is_key(value: Any) -> bool:
+    """Whether a plain value is what a part of a tuple or dict is asked for by."""
+    return is_whole(value) or isinstance(value, str)
+
+
+def are_names(value: Any) -> bool:
+    """Whether a plain value is a sequence of texts."""
+    return isinstance(value, tuple) and all(isinstance(name, str) for name in value)
 
 
 REDUCTION: dict[str, Callable[[Any], bool]] = {"dim": is_axis, "keepdim": is_flag}
@@ -102,7 +120,18 @@ KINDS = {
     "permute": Kind("torch", {"dims": are_whole}, ["dims"]),
     "transpose": Kind("torch", {"dim0": is_whole, "dim1": is_whole}, ["dim0", "dim1"]),
     "contiguous": Kind("tensor"),
+    "item": Kind("operator", {"key": is_key}, ["key"], name="getitem"),
+    "tuple": Kind("builtins"),
+    "dict": Kind("builtins", {"keys": are_names}, ["keys"]),
 }
+
+
+UNKNOWN = object()
+"""An input of which not even the shape is known."""
+
+
+KEEPING_SHAPE = ("add", "sub", "mul", "div", "relu", "contiguous", "dropout")
+"""Functions of one tensor that leave its shape as it is."""
 
 
 class Operation:
@@ -120,26 +149,33 @@ class Operation:
 
 
 class Program:
-    """What a forward of the user's own does. Value 0 is its input, and each operation gives the next value."""
+    """What a forward of the user's own does. Value 0 is its input, further ones are -1, -2 and so on.
 
-    def __init__(self, torch: Any, owner: Any, operations: list[Operation]) -> None:
+    Each operation gives the next value. What is done with an input that is `UNKNOWN` is passed over.
+    """
+
+    def __init__(self, torch: Any, owner: Any, operations: list[Operation], inputs: int) -> None:
         self.torch = torch
         self.owner = owner
         self.operations = operations
+        self.inputs = inputs
         self.last_use = {number: i for i, operation in enumerate(operations) for number in operation.inputs}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if len(args) != 1 or kwargs:
+        if len(args) != self.inputs or kwargs:
             raise OpaqueReached
-        values: dict[int, Any] = {0: args[0]}
+        values: dict[int, Any] = {-number: given for number, given in enumerate(args)}
         result = args[0]
         for i, operation in enumerate(self.operations):
             inputs = [values[number] for number in operation.inputs]
-            result = values[i + 1] = self.apply(operation, inputs)
+            unknown = any(given is UNKNOWN for given in inputs)
+            result = values[i + 1] = UNKNOWN if unknown else self.apply(operation, inputs)
             # Activations that nothing takes any more go at once, as they do in Python.
             for number in {*operation.inputs, i + 1}:
                 if self.last_use.get(number, i) <= i:
                     del values[number]
+        if result is UNKNOWN:
+            raise OpaqueReached
         return result
 
     def apply(self, operation: Operation, inputs: list[Any]) -> Any:
@@ -153,9 +189,11 @@ class Program:
         if kind == "reshape":
             sizes = [inputs[0].size(0) if size == 0 else size for size in arguments["sizes"]]
             return function(inputs[0], sizes)
-        if kind == "cat":
+        if kind in ("cat", "tuple"):
             return function(inputs, **arguments)
-        if kind in ("add", "sub", "mul", "div"):
+        if kind == "dict":
+            return {key: inputs[i] for i, key in enumerate(arguments["keys"])}
+        if kind in ("add", "sub", "mul", "div", "item"):
             return function(*inputs, *arguments.values())
         return function(inputs[0], **arguments)
 
@@ -175,7 +213,12 @@ class Program:
             module = None if module is None else module._modules.get(name)
         return module
 
-    def entrance(self) -> Any:
-        """The module that takes the input as it is, None if it is a function that takes it."""
-        first = next((operation for operation in self.operations if 0 in operation.inputs), None)
-        return first.called if first is not None and first.inputs == [0] else None
+    def entrance(self, number: int = 0) -> Any:
+        """The module that takes an input as it is, or scaled, None if it is a function that takes it."""
+        value = -number
+        for i, operation in enumerate(self.operations):
+            if value in operation.inputs:
+                if operation.kind not in KEEPING_SHAPE or len(operation.inputs) > 1:
+                    return operation.called if operation.inputs == [value] else None
+                value = i + 1
+        return None

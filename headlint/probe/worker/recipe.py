@@ -22,6 +22,7 @@ RECIPE_FORMAT = 1
 
 
 MOST_OPERATIONS = 64
+MOST_INPUTS = 4
 
 
 MOST_PARTS = 64
@@ -246,25 +247,33 @@ class Recipe:
             raise refuse("two parts have one name")
         self.operations(event)
 
+    def inputs_of(self, event: dict[str, Any]) -> int:
+        """How many inputs a forward has."""
+        count = event.get("inputs", 1)
+        if type(count) is not int or not 1 <= count <= MOST_INPUTS:
+            raise refuse(f"a forward of {brief(count)} inputs")
+        return count
+
     def operations(self, event: dict[str, Any]) -> list[Operation]:
         """The operations of a forward, each of which takes values that those before it gave."""
         given = self.list_of(event.get("operations"), "operations")
         if not 1 <= len(given) <= MOST_OPERATIONS:
             raise refuse(f"{len(given)} operations, not 1 to {MOST_OPERATIONS}")
-        return [self.operation(step, values) for values, step in enumerate(given, 1)]
+        first = 1 - self.inputs_of(event)
+        return [self.operation(step, range(first, values)) for values, step in enumerate(given, 1)]
 
-    def operation(self, step: Json, values: int) -> Operation:
-        """One operation where there are so many values before it."""
+    def operation(self, step: Json, values: range) -> Operation:
+        """One operation where there are these values before it."""
         kind = step.get("kind") if isinstance(step, dict) else step
         if not isinstance(kind, str) or (kind != "call" and kind not in KINDS):
             raise refuse("unknown operation " + brief(kind))
         inputs = self.list_of(step.get("inputs"), "inputs")
         for number in inputs:
-            if type(number) is not int or not 0 <= number < values:
+            if type(number) is not int or number not in values:
                 raise refuse(f"{brief(number)} is no value before this operation")
         # An argument that is null is one that is not given.
         arguments = {name: value for name, value in self.arguments(step, frozenset()).items() if value is not None}
-        several = kind in ("call", "cat")
+        several = kind in ("call", "cat", "tuple", "dict")
         wanted = 2 if kind in ("add", "sub", "mul", "div") and "value" not in arguments else 1
         if len(inputs) > MOST_OPERATIONS or (not inputs if several else len(inputs) != wanted):
             raise refuse(f"{kind} does not take {len(inputs)} values")
@@ -279,6 +288,8 @@ class Recipe:
         for name in () if kind == "call" else KINDS[kind].required:
             if name not in arguments:
                 raise refuse(f"{kind} needs {name}")
+        if kind == "dict" and len(arguments["keys"]) != len(inputs):
+            raise refuse("a dict with other keys than values")
         return Operation(kind, inputs, arguments)
 
     def check_set(self, event: dict[str, Any]) -> None:

@@ -211,7 +211,7 @@ class Replay:
             if operation.kind == "call":
                 operation.called = self.module(event["operations"][i]["module"])
                 operation.places = places.get(id(operation.called), [])
-        vars(owner)["forward"] = Program(self.libraries.torch, owner, operations)
+        vars(owner)["forward"] = Program(self.libraries.torch, owner, operations, self.recipe.inputs_of(event))
 
     @staticmethod
     def key(target: Any, name: str) -> Any:

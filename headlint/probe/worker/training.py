@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .calls import Calls
 from .graph import plain_checkpoints
 from .guard import GUARD, judge
+from .inputs import inputs, runs_otherwise
 from .refusal import NoObservation
 from .standins import OpaqueReached
 from .tensors import finite, is_made, shapes_in, size_of, tensors_in
@@ -42,14 +43,14 @@ class TrainingStep:
         self.replay.plan(sum(size_of(p) for p in self.model.parameters() if p.requires_grad))
         before = {key: buffer.clone() for key, buffer in self.buffers.items()}
         shape = self.experiment.recipe.train_input or []
-        inputs = self.experiment.inputs(self.model, shape, training=True)
+        given = inputs(self.experiment, self.model, shape, training=True)
         versions: dict[int, int] | None = None
         calls = Calls(self.torch)
         phase = "forward"
         try:
             with calls, self.real_backward():
                 with self.torch.no_grad() if self.experiment.recipe.no_grad else contextlib.nullcontext():
-                    output = self.model(*inputs)
+                    output = self.model(*given)
                 result["output"] = shapes_in(output)
                 self.experiment.try_uses(output, result)
                 phase = "loss"
@@ -69,7 +70,10 @@ class TrainingStep:
             raised: dict[str, Any] = {**judge(error), "phase": phase, "module": None, "place": None}
             if phase == "forward":
                 raised.update(self.experiment.where(self.model, calls))
-            result["raised"] = raised
+            if phase == "forward" and runs_otherwise(self.experiment, self.model, shape):
+                result["stopped"] = "opaque"
+            else:
+                result["raised"] = raised
         if GUARD.attempt is not None:
             judge(PermissionError())
         # What the builder's parameters share has been written to.
