@@ -58,6 +58,8 @@ def test_messages() -> None:
     )
     (when,) = messages("HL310", IMPORTS + "if load():\n    model.layer1.requires_grad_(False)\n" + MAKE + STEP)
     assert when == f"when load(), {message}"
+    inside = "model = nn.DataParallel(Net())\n" + MAKE + SLEEP + "model.train()\n" + STEP
+    assert len(messages("HL311", IMPORTS + KEEPS.replace("def train", "def tune") + inside)) == 1
     (message,) = messages("HL312", IMPORTS + FREEZE + MAKE + "freeze(model.layer4)\n" + STEP)
     assert message == (
         "'freeze' puts 'layer4' of resnet18 into eval mode, which freezes nothing: all 15 parameters are in the"
@@ -65,7 +67,21 @@ def test_messages() -> None:
     )
 
 
+KEEPS = (
+    "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.net = models.resnet18()\n"
+    "    def train(self, mode=True):\n        super().train(mode)\n        for m in self.net.modules():\n"
+    "            if isinstance(m, nn.BatchNorm2d): m.eval()\n        return self\n"
+    "    def forward(self, x): return self.net(x)\n"
+)
+AROUND = (
+    "class Task(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.inner = Net()\n"
+    "    def forward(self, x): return self.inner(x)\n"
+)
+
 SILENT = {
+    "HL311 a train of its own": KEEPS + "model = Net()\n" + MAKE + SLEEP + "model.train()\n" + STEP,
+    "HL311 the same in a wrapper": KEEPS + "model = nn.DataParallel(Net())\n" + MAKE + SLEEP + "model.train()\n" + STEP,
+    "HL311 the same in another": KEEPS + AROUND + "model = Task()\n" + MAKE + SLEEP + "model.train()\n" + STEP,
     "HL311 in eval mode again": MAKE + SLEEP + "model.train()\n" + SLEEP + STEP,
     "HL311 the model in eval mode": MAKE + SLEEP + "model.train()\nmodel.eval()\n" + STEP,
     "HL311 no step": SLEEP + "model.train()\n",

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import modules
+from headlint.flow.classes import class_attribute
 from headlint.flow.reach import identifiers
 from headlint.flow.state import State
-from headlint.flow.value import TRUE, Instance, Module, Value
+from headlint.flow.value import TRUE, Function, Instance, Method, Module, Value
 from headlint.history import ModuleRef
 from headlint.torchlib.kinds import is_batch_norm
 
@@ -43,9 +44,28 @@ def set_mode(*, training: bool) -> Callable[[Interpreter, State, Module | Instan
         # The last one that was set comes last.
         state.modes.pop(ref, None)
         state.modes[ref] = wanted
+        if wanted:
+            for inner, function in _with_train_of_their_own(state, ref):
+                run.call(state, Method(inner, "train", function), (TRUE,), node)
         return receiver
 
     return handler
+
+
+def _with_train_of_their_own(state: State, ref: ModuleRef) -> list[tuple[Instance, Function]]:
+    """The outermost objects in a module whose class in the file defines `train`, which torch calls for each."""
+    found: dict[int, Function] = {}
+    for number in sorted(modules.objects_in(state, ref) - {ref.object}):
+        owner = modules.owner_of(state, number)
+        function = None if owner is None else class_attribute(state, owner, "train")
+        if isinstance(function, Function):
+            found[number] = function
+    outer = {number: modules.objects_in(state, ModuleRef(number, "")) for number in found} if len(found) > 1 else {}
+    return [
+        (Instance(number), function)
+        for number, function in found.items()
+        if not any(number in inside and number != other for other, inside in outer.items())
+    ]
 
 
 def _undo(state: State, ref: ModuleRef, node: cst.CSTNode) -> None:
