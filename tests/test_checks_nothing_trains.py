@@ -31,6 +31,14 @@ def test_messages() -> None:
     ]
 
 
+def test_what_others_do_behind_a_step_is_too_late() -> None:
+    step = "\no = optim.Adam(model.parameters())\n{}o.step()\n"
+    loss = "nn.functional.cross_entropy(model(x), y).backward()\n"
+    assert messages(FREEZE + step.format(loss) + "fit(model)") != []
+    assert messages(FREEZE + step.format("") + "fit(model)") == []
+    assert messages(FREEZE + step.format("fit(model)\n" + loss)) == []
+
+
 def test_only_what_is_wrong_on_every_path_is_said() -> None:
     assert messages(FREEZE + f"if load(): model.eval(){TRAIN}") != []
     assert messages(f"if load():\n    {FREEZE}{TRAIN}") == []

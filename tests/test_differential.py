@@ -75,6 +75,16 @@ JUDGED = {
     "model.fc.weight = nn.Parameter(torch.rand(5, 512))\nmodel.fc.bias = None\nmodel.fc.out_features = 5\n" + MAKE: [],
     HEAD + FREEZE + MAKE + "model.fc.requires_grad_(True)\n" + MAKE + FREEZE: [],
     "average = __import__('copy').deepcopy(model)\naverage.requires_grad_(False)\n" + HEAD + MAKE + TRAIN: [],
+    HEAD + FREEZE + "model.fc.requires_grad = True\noptim.SGD([p for p in model.parameters() if p.requires_grad])\n": [
+        ("HL301", 3),
+        ("HL303", 4),
+    ],
+    "model.head = nn.Linear(512, 5)\n" + FREEZE + MAKE + TRAIN: [("HL101", 1), ("HL306", 4)],
+    FREEZE + HEAD + MAKE + TRAIN.replace("model(images)", "model(images).softmax(1)") + FREEZE: [
+        ("HL310", 2),
+        ("HL401", 7),
+    ],
+    "model.fc = nn.Linear(512, 1)\n" + MAKE + TRAIN + "model.fc = nn.Identity()\n": [("HL402", 1)],
     "net = models.segmentation.fcn_resnet50()\nnet(torch.rand(2, 3, 64, 64)).argmax(1)\n": [("HL403", 2)],
     "model = model.load_state_dict(torch.load('x.pt'))\nmodel(1)\n": [("HL404", 1)],
 }

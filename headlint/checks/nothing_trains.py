@@ -57,6 +57,13 @@ def _is_alone(history: ModelHistory) -> bool:
     return sum(isinstance(event, Build) for event in history.state.trace) == 1
 
 
+def _learned(history: ModelHistory) -> int:
+    """How many events had come when a loss of the model was followed by a step, or all: backward has raised there."""
+    losses = min((use.position for use in history.uses if use.how == "backward"), default=None)
+    steps = [step.position for step in history.steps if losses is not None and step.position >= losses]
+    return min(steps, default=len(history.state.trace))
+
+
 def _may_train_later(history: ModelHistory, behind: Sequence[AnyEvent]) -> bool:
     """Whether anything that trains is in an optimizer, or may be unfrozen behind the first one or out of sight."""
     for record in history.state.heap.values():
@@ -69,7 +76,7 @@ def _may_train_later(history: ModelHistory, behind: Sequence[AnyEvent]) -> bool:
     parts = [history.state.heap.get(number) for number in inside]
     if any(isinstance(part, InstanceRecord) and part.escaped for part in parts):
         return True
-    escapes = (event for event in history.state.trace if isinstance(event, Escape))
+    escapes = (event for event in history.state.trace[: _learned(history)] if isinstance(event, Escape))
     return any(event.target.object in inside for event in escapes) or any(
         isinstance(event, SetFlag) and event.value for event in behind
     )

@@ -95,6 +95,10 @@ class Run:
         earlier = [one for at, one in self.snapshots if at <= index]
         return earlier[-1] if earlier else self.snapshots[0][1]
 
+    def behind(self, index: int) -> Snapshot:
+        """The snapshot that was taken right behind an event, or the last one."""
+        return next((one for at, one in self.snapshots if at >= index), self.last)
+
     def inside(self, module: int, snapshot: Snapshot) -> dict[str, tuple[int, bool]]:
         """The parameters of a module, with their flags."""
         for root, modules in snapshot.modules.items():
@@ -131,7 +135,7 @@ class Run:
             for index, put in self.all(Put)
             if put.new is not None
             and put.new not in self.trace.origin
-            and (put.owner in self.trace.origin or self.kind(put.owner) in WRAPPERS)
+            and (put.owner in self.trace.origin or (self.kind(put.owner) in WRAPPERS and put.name != "module"))
         ]
 
     @cached_property
@@ -168,7 +172,8 @@ class Run:
 
     def lines_of_head(self, head: int, put: Put | None) -> frozenset[int]:
         """Where a new head is written: the replacement, and every layer in it."""
-        parts = self.subtree(head, self.last)
+        standing = (one for _, one in reversed(self.snapshots) if any(head in m.values() for m in one.modules.values()))
+        parts = self.subtree(head, next(standing, self.last))
         found = {self.trace.made[one] for one in parts if one in self.trace.made}
         return frozenset(found | ({put.line} if put is not None else set()))
 
@@ -402,8 +407,12 @@ def dead(run: Run) -> Iterator[Expected]:
 
 def freezing(run: Run) -> Iterator[Expected]:
     """HL301 and HL302."""
+    called = {one for _, call in run.all(Call) for one in call.called}
     for index, put in run.surgeries:
         assert put.new is not None
+        if called and called.isdisjoint(run.subtree(put.new, run.last)):
+            # What forward never calls is no head.
+            continue
         head = run.parameters(put.new, index)
         writes = [(at, one) for at, one in run.all(Flag) if one.name == "requires_grad" and at > index]
         writes = [(at, one) for at, one in writes if head & set(one.parameters)]
@@ -590,7 +599,14 @@ def norms(run: Run) -> Iterator[Expected]:
     """HL310, HL311 and HL312."""
     steps = [index for index, step in run.all(Step) if not step.by_trainer]
     slept = {one.module for _, one in run.all(Mode) if not one.training}
-    fed = {loss.call for _, loss in run.all(Loss)}
+    calls = [index for index, call in run.all(Call) if not (call.by_us or set(run.builds).isdisjoint(call.called))]
+    # A softmax, or a layer by itself, makes something else of what was called last.
+    fed = {
+        max((index for index in calls if index < at), default=None)
+        if loss.squashed or (loss.call is not None and loss.call not in calls)
+        else loss.call
+        for at, loss in run.all(Loss)
+    }
     for index, call in run.all(Call):
         learned = [at for at, one in run.all(Backward) if at > index and one.raised is None]
         if call.by_us or not call.training or not call.counts or not learned or not any(at > index for at in steps):
@@ -638,16 +654,16 @@ def losses(run: Run) -> Iterator[Expected]:
         calls = [call for at, call in run.all(Call) if at < index and not call.by_us]
         if calls and not calls[-1].recorded:
             yield _one("HL314", one.line)
-    standing = {number for modules in run.last.modules.values() for number in modules.values()}
-    for _, loss in run.all(Loss):
+    for index, loss in run.all(Loss):
+        now = run.behind(index)
+        standing = {number for modules in now.modules.values() for number in modules.values()}
         raw = loss.name in ("cross_entropy", "binary_cross_entropy_with_logits", "multilabel_soft_margin_loss")
         if raw and loss.squashed and (loss.sums_to_one if loss.name == "cross_entropy" else loss.in_unit):
             yield _one("HL401", loss.squashed)
             continue
         if loss.call is None or len(loss.shape) != 2 or loss.last not in standing:
-            # A head that is gone in the end is not looked at.
             continue
-        head = next((put for _, put in run.surgeries if loss.last in run.subtree(put.new or 0, run.last)), None)
+        head = next((put for _, put in run.surgeries if loss.last in run.subtree(put.new or 0, now)), None)
         lines = frozenset({run.trace.made.get(loss.last, 0)} | ({head.line} if head else set()))
         kind = run.kind(loss.last)
         if loss.name == "cross_entropy" and loss.shape[1] == 1 and loss.value == 0:

@@ -138,6 +138,12 @@ class Watch:
 
     def find_constants(self) -> None:
         """Try the parts of models that hold new layers on random numbers: which return the same for all of them?"""
+        # The program has called none of them by themselves.
+        events, roots = self.events.copy(), self.roots.copy()
+        self._find_constants()
+        self.events, self.roots = events, roots
+
+    def _find_constants(self) -> None:
         for model in self.models:
             for part in model.children():
                 numbers = [self.numbers.get(id(module)) for module in part.modules()]
