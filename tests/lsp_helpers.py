@@ -42,9 +42,9 @@ class Editor:
 
         client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(publish)
 
-    def open(self, text: str) -> str:
-        """Open a new file with this text; its address."""
-        uri = (self.root / f"train{next(self._numbers)}.py").as_uri()
+    def open(self, text: str, path: Path | None = None) -> str:
+        """Open a file with this text, a new one unless its path is given; its address."""
+        uri = (path or self.root / f"train{next(self._numbers)}.py").as_uri()
         self._versions[uri] = 1
         item = types.TextDocumentItem(uri, "python", 1, text)
         self.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
@@ -62,6 +62,11 @@ class Editor:
         """Close a file."""
         known = types.TextDocumentIdentifier(uri)
         self.client.text_document_did_close(types.DidCloseTextDocumentParams(known))
+
+    def change_folders(self, *, added: Sequence[Path] = (), removed: Sequence[Path] = ()) -> None:
+        """Put folders into the workspace, or take them out."""
+        event = types.WorkspaceFoldersChangeEvent(folders_of(added), folders_of(removed))
+        self.client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(event))
 
     def said(self, uri: str) -> list[Sent]:
         """What was published about a text so far."""
@@ -105,6 +110,10 @@ def capabilities(**text_document: Any) -> types.ClientCapabilities:
     )
 
 
+def folders_of(paths: Sequence[Path]) -> list[types.WorkspaceFolder]:
+    return [types.WorkspaceFolder(path.as_uri(), path.name) for path in paths]
+
+
 @asynccontextmanager
 async def editing(
     environment: Mapping[str, str],
@@ -114,8 +123,9 @@ async def editing(
     initial: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     arguments: Sequence[str] = (),
+    folders: Sequence[Path] = (),
 ) -> AsyncIterator[Editor]:
-    """An editor with a server of its own, which has said hello."""
+    """An editor with a server of its own, which has said hello; the workspace is `root` unless it has `folders`."""
     client = make_test_lsp_client()
     del client.protocol.fm.features[types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS]
     client.set_configuration(dict(settings or {}), section="headlint")
@@ -124,7 +134,7 @@ async def editing(
     await client.initialize_session(
         types.InitializeParams(
             able or capabilities(),
-            workspace_folders=[types.WorkspaceFolder(root.as_uri(), "work")],
+            workspace_folders=folders_of(folders or [root]),
             initialization_options=dict(initial or {}),
         )
     )

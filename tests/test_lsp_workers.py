@@ -157,6 +157,77 @@ async def test_an_untrusted_workspace_chooses_no_python(
         assert editor.client.messages == []
 
 
+async def test_folders_of_one_workspace_are_judged_apart(clean_environment: dict[str, str], tmp_path: Path) -> None:
+    never = CALLED.replace("calls=2", "calls=0").replace("used=2", "used=0")
+    left, right = tmp_path / "left", tmp_path / "right"
+    pythons = [python_at(left / "venv" / "python", CALLED), python_at(right / "venv" / "python", never)]
+    settings = "[tool.headlint]\npython = 'venv/python'\ncache-dir = 'cache'\n"
+    (left / "pyproject.toml").write_text(settings, encoding="utf-8")
+    (right / "pyproject.toml").write_text(f"{settings}ignore = ['HL303']\n", encoding="utf-8")
+    text = PROGRAM + "model.requires_grad = False\n"
+    folders = [left, right]
+    async with editing(clean_environment, tmp_path, initial={"trusted": True}, folders=folders) as editor:
+        first, second = (editor.open(text, folder / "train.py") for folder in folders)
+        await editor.until(first, lambda items: [item.code for item in items] == ["HL303"])
+        (item,) = await editor.settled(second)
+        assert item.code == "HL101"
+        assert "[confirmed: " in item.message
+        processes = [starts(python.parent) for python in pythons]
+        assert [len(started) for started in processes] == [1, 1]
+        assert editor.client.messages == []
+
+        # A folder that leaves the workspace takes its worker along, and what lies in it is trusted no more.
+        editor.change_folders(removed=[right])
+        await until(lambda: not is_running(processes[1][0]))
+        await until(lambda: bool(editor.client.messages))
+        told = "headlint: the workspace is not trusted: its 'python' is passed over"
+        assert [message.message for message in editor.client.messages] == [told]
+        assert is_running(processes[0][0])
+
+        editor.change_folders(added=[right])
+        editor.change(second, text + "# again\n")
+        await until(lambda: len(starts(pythons[1].parent)) == 2)
+        (item,) = await editor.settled(second)
+        assert "[confirmed: " in item.message
+        assert len(starts(pythons[0].parent)) == 1
+
+
+async def test_one_folder_of_a_workspace_may_be_trusted(clean_environment: dict[str, str], tmp_path: Path) -> None:
+    left, right = tmp_path / "left", tmp_path / "right"
+    pythons = [python_at(folder / "venv" / "python", CALLED) for folder in (left, right)]
+    for folder in (left, right):
+        (folder / "pyproject.toml").write_text("[tool.headlint]\npython = 'venv/python'\n", encoding="utf-8")
+    arguments = ["--cache-dir", str(tmp_path / "cache")]
+    trusted = {"trusted": [left.as_uri()]}
+    async with editing(
+        clean_environment, tmp_path, initial=trusted, arguments=arguments, folders=[left, right]
+    ) as editor:
+        uri = editor.open(PROGRAM, right / "train.py")
+        await editor.until(uri, bool)
+        assert [message.message for message in editor.client.messages] == [
+            "headlint: the workspace is not trusted: its 'python' is passed over"
+        ]
+        uri = editor.open(PROGRAM, left / "train.py")
+        await editor.until(uri, bool)
+        await editor.until(uri, lambda items: not items)
+        assert [len(starts(python.parent)) for python in pythons] == [1, 0]
+
+
+async def test_each_folder_has_settings_of_its_own(clean_environment: dict[str, str], tmp_path: Path) -> None:
+    left, right = tmp_path / "left", tmp_path / "right"
+    async with editing(clean_environment, tmp_path, settings={"confirm": "off"}, folders=[left, right]) as editor:
+        uris = [editor.open(PROGRAM, folder / "train.py") for folder in (left, right)]
+        for uri in uris:
+            await editor.until(uri, bool)
+        quiet = {"confirm": "off", "ignore": ["HL101"]}
+        editor.client.set_configuration(quiet, section="headlint", scope_uri=right.as_uri())
+        editor.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
+        await editor.until(uris[1], lambda items: not items)
+        editor.change(uris[0], PROGRAM + "# again\n")
+        await until(lambda: editor.said(uris[0])[-1][1] == 2)
+        assert len(editor.said(uris[0])[-1][2]) == 1
+
+
 async def test_settings_of_the_client_and_of_the_project_are_heeded(
     clean_environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -79,7 +79,11 @@ def _signature(path: Path) -> Signature | None:
 
 
 class _Memory:
-    """What came of each file, as long as it stays the same."""
+    """What came of each file, as long as it stays the same.
+
+    The language server's Reparser is not used: it would save 20 to 35 of the 70 to 160 milliseconds that a file of
+    500 lines takes, less than a tenth of INTERVAL, and hold the trees of all files.
+    """
 
     def __init__(self, plan: Plan, linter: Linter, options: argparse.Namespace) -> None:
         self._checker = Checker(Task(plan, unused=options.unused_noqa, explain=options.explain), linter)

@@ -97,7 +97,9 @@ class Desk:
         look.task = asyncio.get_running_loop().create_task(self._look(uri, look, delay))
 
     def look_at_all(self) -> None:
-        """Look again at everything that is open: it may be judged otherwise now."""
+        """Look again at everything that is open: it may be judged otherwise now, and by other workers."""
+        asked = [self.worker_for(uri, self._options_of(uri)[1]) for uri in self._looks]
+        self.workers.keep([worker for worker in asked if worker is not None])
         for uri in list(self._looks):
             self.look(uri)
 

@@ -66,7 +66,7 @@ def server_with(command_line: Configuration) -> HeadlintServer:
 
 
 def _initialize(ls: HeadlintServer, params: types.InitializeParams) -> None:
-    ls.client.initialized_with(params.initialization_options)
+    ls.client.initialized_with(params)
     old = ls.workspace
     # pygls has lines end where Python's splitlines does, which neither the protocol nor Python's parser agrees with.
     workspace = Texts(
@@ -116,6 +116,12 @@ def _shutdown(ls: HeadlintServer, params: None) -> None:
 
 async def _changed_configuration(ls: HeadlintServer, params: types.DidChangeConfigurationParams) -> None:
     ls.client.told(params.settings)
+    await ls.client.fetch_settings()
+    _look_again(ls)
+
+
+async def _changed_folders(ls: HeadlintServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
+    ls.client.forget_files()
     await ls.client.fetch_settings()
     _look_again(ls)
 
@@ -291,6 +297,7 @@ _HANDLERS: dict[str, Any] = {
     types.SHUTDOWN: _shutdown,
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: _changed_configuration,
     types.WORKSPACE_DID_CHANGE_WATCHED_FILES: _changed_files,
+    types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: _changed_folders,
     types.TEXT_DOCUMENT_HOVER: _hover,
     types.TEXT_DOCUMENT_INLAY_HINT: _inlay_hints,
     types.TEXT_DOCUMENT_DID_OPEN: _opened,

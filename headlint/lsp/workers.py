@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ Result = TypeVar("Result")
 Answer = TypeVar("Answer", bound="Observation | Versions | Failure | None")
 
 PENDING = Failure("not yet confirmed", "pending")
+_CLOSED = Failure("this Python is asked no more", "crash")
 # Answers that are kept beside those on disk, most of which no edit asks for again.
 MOST_ANSWERS = 500
 # Failures that are the Python's, whatever is asked of it: it may have torch, or come up, the next time.
@@ -48,6 +49,7 @@ class Worker:
         self._answers: dict[str, Observation | Failure] = {}
         self._lock = threading.Lock()
         self._failed: _Failed | None = None
+        self._closed = False
 
     @property
     def running(self) -> bool:
@@ -63,8 +65,8 @@ class Worker:
         """The answer to a recipe without waiting for one: PENDING where it has to be asked for."""
         key = canonical(recipe.body)
         found = self._answers.get(key)
-        if found is None and self._failed is not None:
-            return self._failed.reason
+        if found is None and (self._closed or self._failed is not None):
+            return _CLOSED if self._failed is None else self._failed.reason
         if found is None:
             found = self._keep(key, lambda: self._shelf.recall(recipe.body))
         return PENDING if found is None else found
@@ -82,11 +84,20 @@ class Worker:
 
     async def start(self) -> None:
         """Start the process, unless it runs."""
-        await self.run(lambda: self._keep(None, self._prober.versions))
+        await self.run(lambda: None if self._closed else self._keep(None, self._prober.versions))
 
     async def run(self, action: Callable[[], Result]) -> Result:
         """The result of an action in the worker's own thread, which alone may wait for answers."""
-        return await self._lane.run(action)
+
+        def unless_closed() -> Result:
+            try:
+                return action()
+            finally:
+                # It may have been closed while the process was being started.
+                if self._closed:
+                    self._prober.close()
+
+        return await self._lane.run(unless_closed)
 
     async def ask(self, recipe: Recipe) -> None:
         """Have a recipe replayed, so that its answer is known."""
@@ -98,8 +109,10 @@ class Worker:
         known = self._answers.get(key)
         if known is not None:
             return known
+        if self._closed:
+            return _CLOSED
         answer = self._keep(key, lambda: self._prober.observe(recipe))
-        if isinstance(answer, Failure) and answer.kind == "crash":
+        if isinstance(answer, Failure) and answer.kind == "crash" and not self._closed:
             # It may not have been this recipe's fault.
             answer = self._keep(key, lambda: self._prober.observe(recipe))
         return answer
@@ -118,7 +131,8 @@ class Worker:
         return answer
 
     def close(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the process, whatever it is doing; it is asked nothing more."""
+        self._closed = True
         self._prober.interrupt()
 
 
@@ -136,8 +150,13 @@ class Workers:
             worker = self._workers[key] = Worker(settings.python, settings.timeout, settings.cache_directory)
         return worker
 
+    def keep(self, workers: Collection[Worker]) -> None:
+        """End all others."""
+        for key, worker in list(self._workers.items()):
+            if worker not in workers:
+                worker.close()
+                del self._workers[key]
+
     def close(self) -> None:
         """End them all; the next question starts a new one, which has forgotten what could not be answered."""
-        for worker in self._workers.values():
-            worker.close()
-        self._workers.clear()
+        self.keep(())
