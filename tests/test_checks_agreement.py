@@ -46,6 +46,65 @@ opt = torch.optim.Adam(model.parameters())
 }
 
 
+UNCORRELATED |= {
+    "projection": """
+model = models.resnet50()
+head = nn.Linear(128, 10) if args.low else nn.Linear(2048, 10)
+model.fc = nn.Sequential(nn.Linear(2048, 128), head) if args.projection else head
+""",
+    "another library": """
+model = load() if args.other else models.resnet50()
+if args.norm: norm = nn.BatchNorm1d(1024)
+else: norm = nn.Identity()
+model.fc = nn.Sequential(norm, nn.Linear(2048, 10))
+""",
+    "own class": """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 4)
+model = Net() if args.other else models.resnet50()
+if args.norm: norm = nn.BatchNorm1d(1024)
+else: norm = nn.Identity()
+model.fc = nn.Sequential(norm, nn.Linear(2048, 10))
+""",
+    "head before the model": """
+if args.norm: norm = nn.BatchNorm1d(1024)
+else: norm = nn.Identity()
+model = models.resnet50()
+model.fc = nn.Sequential(norm, nn.Linear(2048, 10))
+""",
+    "mended later": """
+model = models.resnet50()
+model.fc = nn.Linear(512, 10) if args.small else nn.Linear(2048, 10)
+if args.again: model.fc = nn.Linear(2048, 10)
+""",
+}
+CONDITIONAL = {
+    "statement": """
+if args.norm: norm = nn.BatchNorm1d(1024)
+else: norm = nn.Identity()
+model.fc = nn.Sequential(norm, nn.Linear(2048, 10))
+""",
+    "expression": "model.fc = nn.Linear(512, 10) if args.small else nn.Linear(2048, 10)",
+    "both": """
+act = nn.ReLU() if args.relu else nn.Identity()
+model.fc = nn.Sequential(nn.Linear(2048, 256), act, nn.Linear(512, 10))
+""",
+    "inside": """
+layers = [nn.Linear(2048, 256), nn.ReLU()]
+if args.deep: layers += [nn.Linear(512, 256), nn.ReLU()]
+model.fc = nn.Sequential(*layers, nn.Linear(256, 10))
+""",
+}
+
+
+@pytest.mark.parametrize("text", CONDITIONAL.values(), ids=CONDITIONAL.keys())
+def test_a_chosen_layer_that_fits_on_no_path_that_makes_it_is_a_finding(text: str) -> None:
+    (code,) = codes("args = load()\nmodel = models.resnet50()\n" + text)
+    assert code in ("HL201", "HL202")
+
+
 @pytest.mark.parametrize("text", UNCORRELATED.values(), ids=UNCORRELATED.keys())
 def test_conditions_that_may_belong_together_are_no_finding(text: str) -> None:
     assert codes("args = load()\n" + text) == []

@@ -16,10 +16,10 @@ from headlint.checks.conditions import opening
 from headlint.checks.doubts import may_use_parts, reckons_with_it
 from headlint.checks.mentions import is_named, reads_of
 from headlint.checks.paths import Paths, build_key
-from headlint.claims import NeverUsed, ReadRaises
+from headlint.claims import ForwardRaises, NeverUsed, ReadRaises
 from headlint.flow import modules
 from headlint.flow.histories import Analysis, ModelHistory
-from headlint.history import SetModule
+from headlint.history import MakeLayer, SetModule
 from headlint.source.program import Program
 
 
@@ -116,6 +116,8 @@ def _standing(group: Sequence[Suspicion], analysis: Analysis, paths: Paths) -> l
         reached_and_right = any(id(history) not in wrong for history in paths.reaching(site))
         if not reached_and_right and id(site) not in analysis.may_be_right:
             return True
+        if id(site) not in analysis.may_be_right and _is_wrong_wherever_made(suspicion, group, analysis):
+            return True
         # A read that raises ends its path: there every other path of the model counts, finished or not.
         ended = isinstance(suspicion.candidate.claim, ReadRaises)
         # What is used elsewhere, or not at all, says nothing about this use.
@@ -127,6 +129,30 @@ def _standing(group: Sequence[Suspicion], analysis: Analysis, paths: Paths) -> l
         )
 
     return [suspicion for suspicion in group if holds(suspicion)]
+
+
+def _is_wrong_wherever_made(suspicion: Suspicion, group: Sequence[Suspicion], analysis: Analysis) -> bool:
+    """Whether the layer that refuses is made for a model that was there, and no path that makes it is right.
+
+    A path that goes past the making of the layer, as one side of a condition does, then says nothing about it.
+    """
+    claim, trace = suspicion.candidate.claim, suspicion.whole.state.trace
+    if not isinstance(claim, ForwardRaises) or len(claim.modules) != 1:
+        return False
+    (layer,) = claim.modules
+    makings = [
+        index for index, event in enumerate(trace) if isinstance(event, MakeLayer) and event.object == layer.object
+    ]
+    builds = [index for index, event in enumerate(trace) if event is suspicion.history.build]
+    site = trace[makings[0]].site if makings else None
+    if site is None or not builds or builds[0] > makings[0]:
+        return False
+    wrong = {id(one.whole.state) for one in group}
+    return all(
+        id(history.state) in wrong
+        for history in analysis.histories
+        if any(event.site is site for event in history.state.trace)
+    )
 
 
 def _is_called_by_hand(suspicion: Suspicion, analysis: Analysis, program: Program) -> bool:

@@ -15,7 +15,7 @@ from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import ZooObject
 from headlint.history import Argument, Define, ModuleRef, Operation
-from headlint.torchlib.shapes import Refused, Shape, behind
+from headlint.torchlib.shapes import Refused, Shape, behind, given_always
 
 # Definitions inside definitions that are followed.
 _DEEPEST = 4
@@ -142,7 +142,7 @@ class Forward:
                 whole = self.gives(child, [whole])
             return whole
         if given is None:
-            return _of_output(kind, sizes_of(self.history, ref))
+            return given_always(kind, sizes_of(self.history, ref))
         outcome = behind(kind, sizes_of(self.history, ref), given)
         return None if isinstance(outcome, Refused) else outcome
 
@@ -228,13 +228,6 @@ def _of_parts(operation: Operation, wholes: Sequence[Whole | None]) -> Whole | N
 def _without_picture(shape: tuple[int, ...] | None) -> Shape | None:
     """A shape without the sizes that depend on the picture."""
     return None if shape is None else (shape[0], *[None] * (len(shape) - 1))
-
-
-def _of_output(kind: str, sizes: object) -> Shape | None:
-    """What a layer gives whatever it is given."""
-    widths = {"Linear": "out_features", "Embedding": "embedding_dim"}
-    width = dict(sizes).get(widths.get(kind))  # type: ignore[call-overload]
-    return None if width is None else (width,)
 
 
 def _functional(operation: Operation, inputs: list[Shape | None]) -> Shape | None:

@@ -31,10 +31,12 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         # Told where the flag is written.
         return
     for index, event in made:
-        if event.site is None or event.parameters is None or not _frozen_before(history, trace[:index], own):
+        if event.site is None or event.parameters is None:
+            continue
+        if not _frozen_before(history, trace[:index], own.union(event.parameters)):
             continue
         empty = not event.parameters and not event.groups
-        if not (_is_alone(history) if empty else event.parameters and own.issuperset(event.parameters)):
+        if not (_is_alone(history) if empty else not own.isdisjoint(event.parameters)):
             continue
         effect = f"{event.kind} is given nothing and raises" if empty else f"no step of {event.kind} changes any"
         hint = "unfreeze what is meant to train before"

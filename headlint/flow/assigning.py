@@ -46,6 +46,7 @@ def write(run: Interpreter, state: State, owner: Value, name: str, value: Value,
         case Module():
             write_module(run, state, owner, name, value, site)
         case Instance():
+            run.may_be_right.add(id(site))
             set_instance_attribute(state, owner, name, value)
         case Parameter():
             if name == "requires_grad":

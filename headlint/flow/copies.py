@@ -18,6 +18,7 @@ from headlint.flow.state import (
     InstanceRecord,
     LayerObject,
     ListRecord,
+    OpaqueObject,
     PartObject,
     State,
     ZooObject,
@@ -44,6 +45,7 @@ from headlint.history import (
     LoadState,
     MakeContainer,
     MakeLayer,
+    MakeOpaque,
     ModuleRef,
     ParameterRef,
     SetAttribute,
@@ -70,6 +72,8 @@ def deep_copy(run: Interpreter, state: State, arguments: Arguments, node: cst.CS
 def _copied(state: State, value: Value, numbers: dict[int, int], node: cst.CSTNode) -> Value:
     """What a value is in a copy; `numbers` has the copy of everything that has one already."""
     match value:
+        case Instance() if value.identity in numbers:
+            return Instance(numbers[value.identity])
         case Constant() | Symbol() | External() | Function() | Class():
             return value
         case Tuple():
@@ -78,7 +82,7 @@ def _copied(state: State, value: Value, numbers: dict[int, int], node: cst.CSTNo
             return replace(value, identity=_copied_record(state, value.identity, numbers, node))
         case Module():
             return _copied_module(state, value.ref, numbers, node)
-        case Instance() if modules.built_on(state, value) is not None:
+        case Instance() if modules.built_on(state, value) is not None or _is_module(state, value):
             whole = _copied_module(state, ModuleRef(value.identity, ""), numbers, node)
             return modules.as_value(state, whole.ref)
         case Instance() if _is_plain_object(state, value):
@@ -86,14 +90,22 @@ def _copied(state: State, value: Value, numbers: dict[int, int], node: cst.CSTNo
     return Unknown("a copy of something that can change")
 
 
+def _is_module(state: State, value: Instance) -> bool:
+    """Whether an object of the file is an `nn.Module` by its class."""
+    record = state.heap.get(value.identity)
+    return isinstance(record, InstanceRecord) and is_module_class(state, record.owner)
+
+
 def _is_plain_object(state: State, value: Instance) -> bool:
     """Whether an object of the file, which is no module, is known and copied as all objects are."""
     record = state.heap.get(value.identity)
-    if not isinstance(record, InstanceRecord) or record.escaped or is_module_class(state, record.owner):
-        return False
-    return not any(
-        class_attribute(state, record.owner, name) for name in ("__deepcopy__", "__reduce__", "__getstate__")
-    )
+    return isinstance(record, InstanceRecord) and not _is_module(state, value) and _is_copied_by_parts(state, record)
+
+
+def _is_copied_by_parts(state: State, record: InstanceRecord) -> bool:
+    """Whether a copy of an object is one with copies of its attributes, as far as these are known."""
+    own = ("__deepcopy__", "__reduce__", "__reduce_ex__", "__getstate__")
+    return not record.escaped and not any(class_attribute(state, record.owner, name) for name in own)
 
 
 def _copied_record(state: State, identity: int, numbers: dict[int, int], node: cst.CSTNode) -> int:
@@ -129,8 +141,8 @@ def _copied_module(state: State, ref: ModuleRef, numbers: dict[int, int], node: 
                     again = replace(again, site=node if event.object in wanted else None)
                 if again is not None:
                     state.trace.append(again)
-        _copy_records(state, fresh)
         numbers.update(fresh)
+        _copy_records(state, fresh, numbers, node)
     return Module(ModuleRef(numbers[ref.object], ref.path))
 
 
@@ -150,8 +162,7 @@ def shallow_copy(run: Interpreter, state: State, arguments: Arguments, node: cst
 def _new_numbers(state: State, ref: ModuleRef) -> dict[int, int] | None:
     """A new number for every object in a module, None where what it is made of is not wholly known."""
     inside = modules.objects_in(state, ref)
-    followed = (ZooObject, PartObject, LayerObject, ContainerObject)
-    if not state.escaped.keys().isdisjoint(inside) or not all(isinstance(state.heap[n], followed) for n in inside):
+    if not state.escaped.keys().isdisjoint(inside) or not all(_is_followed(state, number) for number in inside):
         return None
     # What was replaced belongs to the story too.
     together = set(inside)
@@ -159,9 +170,17 @@ def _new_numbers(state: State, ref: ModuleRef) -> dict[int, int] | None:
         touched = set(modules_of(event))
         if isinstance(event, (SetModule, MakeContainer)) and not touched.isdisjoint(together):
             together |= touched
-    if len(together) > MOST_COPIED or not all(isinstance(state.heap.get(number), followed) for number in together):
+    if len(together) > MOST_COPIED or not all(_is_followed(state, number) for number in together):
         return None
     return {number: state.identity() for number in sorted(together)}
+
+
+def _is_followed(state: State, number: int) -> bool:
+    """Whether a copy of an object can be made out of what is known of it."""
+    record = state.heap.get(number)
+    if isinstance(record, InstanceRecord):
+        return _is_copied_by_parts(state, record)
+    return isinstance(record, (ZooObject, PartObject, LayerObject, ContainerObject, OpaqueObject))
 
 
 def _renumbered(event: AnyEvent, numbers: dict[int, int]) -> AnyEvent | None:
@@ -171,7 +190,7 @@ def _renumbered(event: AnyEvent, numbers: dict[int, int]) -> AnyEvent | None:
         return ModuleRef(numbers.get(ref.object, ref.object), ref.path)
 
     match event:
-        case Build() | MakeLayer():
+        case Build() | MakeLayer() | MakeOpaque():
             return replace(event, object=numbers[event.object])
         case MakeContainer():
             children = tuple((name, module(child)) for name, child in event.children)
@@ -196,14 +215,18 @@ def _parameter(ref: ParameterRef, numbers: dict[int, int]) -> ParameterRef:
     return ParameterRef(numbers.get(ref.object, ref.object), ref.path)
 
 
-def _copy_records(state: State, numbers: dict[int, int]) -> None:
-    """What the path knows of the objects, for their copies."""
+def _copy_records(state: State, numbers: dict[int, int], every: dict[int, int], node: cst.CSTNode) -> None:
+    """What the path knows of the objects, for their copies; `every` has those of all that is copied."""
 
     def module(ref: ModuleRef) -> ModuleRef:
         return ModuleRef(numbers.get(ref.object, ref.object), ref.path)
 
     for old, new in numbers.items():
-        state.heap[new] = state.heap[old]
+        record = state.heap[old]
+        if isinstance(record, InstanceRecord):
+            held = tuple((name, _copied(state, value, every, node)) for name, value in record.attributes)
+            record = replace(record, attributes=held)
+        state.heap[new] = record
     for ref, inside in list(state.children.items()):
         if ref.object in numbers:
             state.children[module(ref)] = tuple((name, child and module(child)) for name, child in inside)

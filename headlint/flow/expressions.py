@@ -142,7 +142,8 @@ def _comparison(run: Interpreter, state: State, node: cst.Comparison) -> Value:
             return outcome
         right = run.settle(state, evaluate(run, state, target.comparator), may_stay_open=True)
         op = operator_text(target.operator)
-        outcome = apply(op, (frozen(state, left), frozen(state, right)), text_of(node))
+        sides = (left, right) if op in ("is", "is not") else (frozen(state, left), frozen(state, right))
+        outcome = apply(op, sides, text_of(node))
         left = right
     outcome = simplify(state, outcome)
     truth = known_truth(state, outcome) if isinstance(outcome, Symbol) and state.assumptions else None

@@ -12,7 +12,21 @@ from collections.abc import Callable
 from typing import Any
 
 from headlint.flow.enums import is_member, same_member, stands_for
-from headlint.flow.value import Class, Constant, External, Function, Module, Parameter, Symbol, Tuple, Unknown, Value
+from headlint.flow.value import (
+    Class,
+    Constant,
+    DictRef,
+    External,
+    Function,
+    Instance,
+    ListRef,
+    Module,
+    Parameter,
+    Symbol,
+    Tuple,
+    Unknown,
+    Value,
+)
 from headlint.torchlib.kinds import is_class
 
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
@@ -263,6 +277,10 @@ def _is_in_text_of_class(part: object, whole: Symbol) -> bool | None:
     return True if part in kind else (False if part != part.lower() else None)
 
 
+# Of these each value is an object of its own.
+_OBJECTS = (Module, Parameter, Class, Function, Instance, ListRef, DictRef)
+
+
 def _test(op: str, left: Value, right: Value) -> bool | None:
     negative = op in ("is not", "not in")
     truth: bool | None = None
@@ -273,7 +291,7 @@ def _test(op: str, left: Value, right: Value) -> bool | None:
         elif isinstance(left, Constant) and isinstance(right, Constant):
             if left.value is None or isinstance(left.value, bool) or type(left.value) is not type(right.value):
                 truth = left == right
-        elif isinstance(left, (Module, Parameter, Class, Function)) and type(left) is type(right):
+        elif isinstance(left, _OBJECTS) and type(left) is type(right):
             truth = left == right
         elif is_member(left) or is_member(right):
             truth = same_member(left, right, identical=True)

@@ -72,7 +72,7 @@ def parameters_of(state: State, ref: ModuleRef) -> Sequence[tuple[str, Parameter
 
 
 def _each_parameter(state: State, ref: ModuleRef, changed: bool) -> list[tuple[str, ParameterRef]]:
-    found: list[tuple[str, ParameterRef]] = []
+    found: dict[ParameterRef, str] = {}
     seen: set[ModuleRef] = set()
     pending: list[tuple[str, ModuleRef]] = [("", ref)]
     while pending:
@@ -82,13 +82,14 @@ def _each_parameter(state: State, ref: ModuleRef, changed: bool) -> list[tuple[s
         seen.add(here)
         prefix = f"{path}." if path else ""
         tree = None if changed else untouched_tree(state, here)
-        if tree is not None:
-            found += [(prefix + name, parameter) for name, parameter in _parameters_in(here.object, tree, here.path)]
-            continue
-        found += [(prefix + name, parameter) for name, parameter in own_parameters(state, here)]
-        inside_here = [(prefix + name, child) for name, child in children_of(state, here) if child is not None]
-        pending.extend(reversed(inside_here))
-    return found
+        inside = own_parameters(state, here) if tree is None else _parameters_in(here.object, tree, here.path)
+        for name, parameter in inside:
+            # One that stands at several places has the name of the first of them.
+            found.setdefault(parameter, prefix + name)
+        if tree is None:
+            held = [(prefix + name, child) for name, child in children_of(state, here) if child is not None]
+            pending.extend(reversed(held))
+    return [(name, parameter) for parameter, name in found.items()]
 
 
 def parameter_shape(state: State, parameter: ParameterRef) -> tuple[Argument, ...] | None:

@@ -77,6 +77,8 @@ def given_always(kind: str, sizes: Mapping[str, Argument]) -> Shape | None:
     """What a sized layer gives whatever it is given, of the rank that it is mostly used for."""
     if kind == "Linear":
         return (sizes.get("out_features"),)
+    if kind == "Embedding":
+        return (sizes.get("embedding_dim"),)
     return (sizes.get("out_channels"), *[None] * _CONVOLUTIONS[kind]) if kind in _CONVOLUTIONS else None
 
 
