@@ -18,11 +18,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 OLDEST_TORCH = ("torch==2.0.1", "torchvision==0.15.2", "numpy<2")
-OLDEST_LINTER = ("libcst==1.1.0", "flake8==6.0.0", "platformdirs==2.6.0")
+OLDEST_LINTER = ("libcst==1.1.0", "flake8==6.0.0", "platformdirs==2.6.0", "pathspec==0.12.0", "rich==13.0.0")
 NEWEST_TORCH = ("torch", "torchvision")
 
-# What must hold whatever is installed: what confirms, and what the rules say.
-VERDICTS = ("tests/test_pages.py", "tests/test_fixtures.py::test_program_gets_its_findings")
+# What must hold whatever is installed: what confirms, what the rules say, and what terminals are shown.
+VERDICTS = (
+    "tests/test_pages.py",
+    "tests/test_fixtures.py::test_program_gets_its_findings",
+    "tests/test_console.py",
+)
 # And, where torchvision stands beside the tests, that it is what the zoo says.
 FACTS = ("tests/test_zoo.py",)
 

@@ -16,15 +16,18 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what was asked for; exit status 2 for a model that does not exist."""
-    from headlint.output.heads import head_lines, heads_table
+    from headlint.output.console import console_for
+    from headlint.output.heads.facts import UnknownBuilder, builder_called
+    from headlint.output.heads.text import show_all, show_one
 
+    console = console_for(sys.stdout)
     if options.model is None:
-        print(heads_table().rstrip("\n"))
+        show_all(console)
         return 0
     try:
-        text = head_lines(options.model)
-    except LookupError as unknown:
-        print(f"headlint heads: {unknown.args[0]}", file=sys.stderr)
+        builder = builder_called(options.model)
+    except UnknownBuilder as unknown:
+        print(f"headlint heads: {unknown}", file=sys.stderr)
         return 2
-    print(text.rstrip("\n"))
+    show_one(console, builder)
     return 0

@@ -69,15 +69,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _show(inspections: Sequence[Inspection]) -> None:
-    from headlint.output.inspection.text import text_lines
-    from headlint.output.terminal import palette_for
+    from headlint.output.console import console_for
+    from headlint.output.inspection.text import show
 
-    palette = palette_for(sys.stdout)
+    console = console_for(sys.stdout)
     for number, inspection in enumerate(inspections):
         if number:
-            print()
-        for line in text_lines(inspection, palette):
-            print(line)
+            console.print()
+        show(console, inspection)
 
 
 def _inspections(options: argparse.Namespace) -> list[Inspection]:

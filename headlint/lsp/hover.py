@@ -15,7 +15,8 @@ from headlint.history import Recipe
 from headlint.lsp.diagnostics import suspicions_of
 from headlint.lsp.looks import Result
 from headlint.lsp.probed import Subject, subject
-from headlint.output.heads import head_lines
+from headlint.output.heads.facts import builder_called, facts, title
+from headlint.output.heads.replacement import replacement
 from headlint.probe.protocol import Failure, Observation, canonical
 from headlint.rulebook import rules
 from headlint.standing import Standing, standing
@@ -108,10 +109,12 @@ def expression_at(nodes: list[cst.CSTNode]) -> cst.BaseExpression | None:
 
 
 def _of_builder(name: str) -> Iterator[str]:
-    head, _, code = head_lines(name).partition("\n\n")
-    yield from head.splitlines()
+    builder = builder_called(name)
+    yield title(builder)
+    yield from (f"{label}: {text}" for label, text in facts(builder))
+    code = replacement(builder)
     if code:
-        yield f"\n```python\n{code.strip()}\n```"
+        yield "\n".join(("\n```python", *code, "```"))
 
 
 def _evidence(result: Result, found: Standing, line: int) -> Iterator[str]:

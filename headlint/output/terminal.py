@@ -39,16 +39,27 @@ COLOURED = Palette(
 )
 
 
-def palette_for(stream: TextIO, environment: Mapping[str, str] = os.environ) -> Palette:
-    """Colours in a terminal, unless NO_COLOR is set (to anything but nothing) or the terminal is a dumb one.
+def is_coloured(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether there are colours: in a terminal, unless NO_COLOR is set (to anything but nothing) or it is a dumb one.
 
     With FORCE_COLOR set they are everywhere; where both are set, there are none.
     """
     if environment.get("NO_COLOR"):
-        return PLAIN
-    if environment.get("FORCE_COLOR"):
-        return COLOURED
-    return COLOURED if stream.isatty() and environment.get("TERM") != "dumb" else PLAIN
+        return False
+    return bool(environment.get("FORCE_COLOR")) or (stream.isatty() and environment.get("TERM") != "dumb")
+
+
+def palette_for(stream: TextIO) -> Palette:
+    """The palette to write to a stream with."""
+    return COLOURED if is_coloured(stream) else PLAIN
+
+
+def width_of(terminal: TextIO) -> int:
+    """The columns of a terminal, 80 where it does not tell."""
+    try:
+        return os.get_terminal_size(terminal.fileno()).columns or 80
+    except OSError:
+        return 80
 
 
 class Progress:
@@ -67,7 +78,7 @@ class Progress:
         if not self._watched or self._clock() - self._started < QUIET_SECONDS:
             return
         text = f"[{done}/{self._total}] {name}"
-        self._stream.write(f"\r\x1b[K{text[: self._columns() - 1]}")
+        self._stream.write(f"\r\x1b[K{text[: width_of(self._stream) - 1]}")
         self._stream.flush()
         self._shown = True
 
@@ -77,9 +88,3 @@ class Progress:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
             self._shown = False
-
-    def _columns(self) -> int:
-        try:
-            return os.get_terminal_size(self._stream.fileno()).columns or 80
-        except OSError:
-            return 80

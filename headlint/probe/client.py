@@ -180,7 +180,8 @@ class Prober:
         else:
             return
         stored.update(python=versions.python, torch=versions.torch, torchvision=versions.torchvision)
-        self._open_cache().put(key, canonical(stored))
+        # In the order in which it came, so that what is shown of it is the same from the cache.
+        self._open_cache().put(key, json.dumps(stored))
 
     # -- The worker --------------------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ class Observation:
       (`parameters`), train (`trainable`), are `held` by an optimizer, are `used` and are `reached` by a gradient, and
       their `bytes` and `trainable_bytes`; the same sums over the whole model, and its `buffer_bytes`;
     - `training_memory`, beside it if there was an input: the `input` and `output` (nested shapes) of a forward in train
-      mode, the bytes that autograd has `kept` for backward, or why it `failed`;
+      mode, the bytes that autograd has `kept` for backward, and the places of the modules `called`, or why it `failed`;
     - `names`, if they were asked for and no event ended the replay: the flag of every parameter by its name;
     - `training`, if a step was asked for and no event ended the replay: `output`, `raised` (with `phase`: forward,
       loss, backward or step) and `stopped` as for forward but in train mode, `loss`, and for `model` and by name in
@@ -115,6 +115,7 @@ def parse_answer(data: object, versions: Versions) -> Observation | Failure | No
 COUNTS = {"parameters", "trainable", "used", "reached"}
 FACTS = COUNTS | {"calls", "arrived", "inside", "modules_called", "held", "weight"}
 SUMS = {"parameters", "trainable", "held", "used", "reached", "bytes", "trainable_bytes"}
+MEMORY = {"input", "output", "kept", "called", "failed"}
 STEP = {"with_gradient", "stepped", "buffers", "buffers_moved", "statistics", "statistics_moved", "largest_gradient"}
 
 
@@ -133,7 +134,7 @@ def is_observation(data: object) -> TypeGuard[dict[str, Any]]:
         and ("arrivals" not in data or all_are(is_arrival, data["arrivals"]))
         and ("looks" not in data or all_are(is_look, data["looks"]))
         and ("description" not in data or is_description(data["description"]))
-        and ("training_memory" not in data or has(data["training_memory"], {"input", "output", "kept", "failed"}))
+        and ("training_memory" not in data or has(data["training_memory"], MEMORY))
         and ("names" not in data or (isinstance(data["names"], dict) and all_are(is_flag, [*data["names"].values()])))
         and ("training" not in data or is_training(data["training"]))
     )

@@ -94,7 +94,7 @@ class _Reading:
         self.data = seen.data
         self.objects = {number: identity for identity, number in body.numbers.items()}
         self.raised = self._what_raised()
-        self.auxiliary = tuple(head.place for head in way.history.builder.heads if head.auxiliary)
+        self.called_in_training = frozenset((self.data.get("training_memory") or {}).get("called") or ())
         self.new = self._lines_of_new()
         self.flagged = self._lines_of_flags()
 
@@ -207,10 +207,10 @@ class _Reading:
             return "raises"
         if not parameters:
             return "plain"
-        called = calls or any(part.calls for child in children for part in (child, *child.below()))
-        if used == 0 and not called:
-            auxiliary = any(f"{head}.".startswith(f"{place}.") or place.startswith(head) for head in self.auxiliary)
-            return "auxiliary" if auxiliary else "unused"
+        parts = [part for child in children for part in (child, *child.below())]
+        if used == 0 and not calls and not any(part.calls for part in parts):
+            in_training = not self.called_in_training.isdisjoint({place, *(part.place for part in parts)})
+            return "auxiliary" if in_training else "unused"
         if trainable == 0:
             return "frozen"
         return "trains" if trainable == parameters else "partly"

@@ -72,12 +72,13 @@ def module_facts(experiment: Experiment, place: str, module: Any, calls: Calls, 
 
 
 def training_memory(experiment: Experiment, model: Any, trainable: set[int]) -> dict[str, Any]:
-    """What forward in train mode returns and keeps for backward, in bytes, with the flags as the code leaves them.
+    """What forward in train mode returns, and the bytes it keeps for backward with the flags as the code leaves them.
 
-    Counted are the storages of the tensors that autograd saves, each once, without the model's own.
+    Counted are the storages of the tensors that autograd saves, each once, without the model's own. Modules that it
+    `called` are told by their places, null if it did not come to its end.
     """
     torch = experiment.torch
-    result: dict[str, Any] = {"input": None, "output": None, "kept": None, "failed": None}
+    result: dict[str, Any] = {"input": None, "output": None, "kept": None, "called": None, "failed": None}
     shape = experiment.recipe.train_input or experiment.recipe.input or []
     for parameter in model.parameters():
         parameter.requires_grad = id(parameter) in trainable
@@ -94,20 +95,28 @@ def training_memory(experiment: Experiment, model: Any, trainable: set[int]) -> 
     model.train()
     for module, training in experiment.replay.modes:
         module.training = training
+    hooks = torch.autograd.graph.saved_tensors_hooks(keep, never_unpacked)
+    calls = Calls(torch)
     try:
         given = inputs(experiment, model, shape, training=True)
-        hooks = torch.autograd.graph.saved_tensors_hooks(keep, never_unpacked)
-        with hooks, torch.enable_grad(), plain_checkpoints(torch), experiment.libraries.regions_for_backward():
+        with calls, hooks, torch.enable_grad(), plain_checkpoints(torch), experiment.libraries.regions_for_backward():
             output = model(*given)
         sizes = [storage_size(tensor) for tensor in kept.values()]
-        result.update(input=shape, output=shapes_in(output), kept=sum(sizes))
-    except NoObservation as none:
-        result["failed"] = none.reason
+        called = [place for place, module in model.named_modules() if id(module) in calls.counts]
+        result.update(input=shape, output=shapes_in(output), kept=sum(sizes), called=called)
     except OpaqueReached:
         result["failed"] = "forward runs through a module that is not understood"
     except Exception as error:
-        result["failed"] = judge(error)["text"]
+        result["failed"] = why(error)
     return result
+
+
+def why(error: Exception) -> str:
+    """What torch raised, or why that says nothing about the code."""
+    try:
+        return error.reason if isinstance(error, NoObservation) else judge(error)["text"]
+    except NoObservation as none:
+        return none.reason
 
 
 def storage_of(tensor: Any) -> int:

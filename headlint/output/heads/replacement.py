@@ -1,80 +1,17 @@
-"""What `headlint heads` prints: where the head of every model stands, and the code that replaces it."""
+"""The lines of code that give a model of torchvision heads for other classes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable
 
 from headlint.checks.places import spelled
-from headlint.output.facts import head_fact, size
-from headlint.zoo import Builder, Head, Node, builder_at, builder_names, find_builder, nearest, tree
-
-COLUMNS = ("model", "head", "kind", "in", "out", "auxiliary heads", "input", "smallest")
-NO_HEAD = "-"
-
-
-class UnknownBuilder(LookupError):
-    """No builder has this name; `nearest` are those that have one like it."""
-
-    def __init__(self, name: str, nearest: tuple[str, ...]) -> None:
-        hint = f"; the nearest are {', '.join(nearest)}" if nearest else ""
-        super().__init__(f"torchvision has no model {name!r}{hint}")
-        self.name: Final = name
-        self.nearest: Final = nearest
-
-
-def heads_table() -> str:
-    """Every model with its heads, one line per main head, in aligned columns."""
-    rows: list[tuple[str, ...]] = [COLUMNS]
-    for name in builder_names():
-        builder = find_builder(name)
-        assert builder is not None
-        rows.extend(_rows(builder))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
-    return "\n".join(lines) + "\n"
-
-
-def _rows(builder: Builder) -> Iterable[tuple[str, ...]]:
-    auxiliary = ", ".join(spelled(head.place) for head in builder.heads if head.auxiliary) or NO_HEAD
-    inputs = size(builder.default_input), size(builder.smallest_input)
-    main = [head for head in builder.heads if not head.auxiliary]
-    if not main:
-        yield builder.name, *(NO_HEAD,) * 5, *inputs
-    for number, head in enumerate(main):
-        facts = spelled(head.place), head.kind, str(head.in_features), str(head.out_features)
-        yield (builder.name, *facts, auxiliary, *inputs) if number == 0 else ("", *facts, "", "", "")
-
-
-def head_lines(name: str) -> str:
-    """One model with its heads and the code that replaces them; raises UnknownBuilder, a LookupError.
-
-    `name` is a registered name or a way to import the builder.
-    """
-    builder = _found(name)
-    lines = [
-        f"{builder.name}: {builder.qualified_name}, {builder.root_type}",
-        f"input: {size(builder.default_input)}, at least {size(builder.smallest_input)} in eval mode",
-    ]
-    for head in builder.heads:
-        title = "auxiliary head" if head.auxiliary else "head"
-        lines.append(f"{title}: {spelled(head.place)}, {head_fact(head.kind, head.in_features, head.out_features)}")
-    if builder.heads:
-        lines += ["", *replacement(builder)]
-    else:
-        lines.append("head: none, the model has no classes")
-    return "\n".join(lines) + "\n"
-
-
-def _found(name: str) -> Builder:
-    builder = find_builder(name) or builder_at(name)
-    if builder is None:
-        raise UnknownBuilder(name, nearest(name.rpartition(".")[2]))
-    return builder
+from headlint.zoo import Builder, Head, Node, tree
 
 
 def replacement(builder: Builder) -> tuple[str, ...]:
-    """The lines of code that give `model` heads for `num_classes` classes, what they import included."""
+    """The lines of code that give `model` heads for `num_classes` classes, what they import included; none without."""
+    if not builder.heads:
+        return ()
     predictors = PREDICTORS.get(builder.root_type)
     if predictors is not None:
         return predictors(builder)

@@ -1,0 +1,1 @@
+"""What `headlint heads` tells: where the head of every model stands, and the code that replaces it."""
