@@ -206,10 +206,6 @@ def test_a_helper_on_its_own_says_nothing_about_those_that_call_it() -> None:
     assert codes(FACTORY) == ["HL102"]
 
 
-def test_a_branch_that_no_call_of_the_file_takes_is_followed_too() -> None:
-    assert codes(FACTORY + "model = build('vgg', 10)\n") == ["HL102"]
-
-
 def test_where_the_file_calls_it_differently_only_its_own_calls_count() -> None:
     text = """
 def build(width, deep=True):
@@ -220,6 +216,32 @@ def build(width, deep=True):
 """
     assert codes(text + "a, b = build(2048), build(512, False)\n") == []
     assert codes(text + "a, b = build(2048), build(256, False)\n") == ["HL201"]
+
+
+EMBEDDER = """
+def initialize(name):
+    if name == "resnet":
+        net = models.resnet18()
+    else:
+        net = models.alexnet()
+    CHOSEN
+    return net
+
+def embedder(name, size):
+    net = initialize(name)
+    GIVEN
+    return net
+
+print(embedder("resnet", 16))
+"""
+
+
+@pytest.mark.parametrize("change", ["net.fc = nn.Linear(512, 16)", "net.fc.requires_grad_(False)"])
+def test_what_is_done_to_the_model_that_the_program_takes_may_be_for_its_kind_alone(change: str) -> None:
+    assert codes(EMBEDDER.replace("CHOSEN", "pass").replace("GIVEN", change)) == []
+    # The function that offers a model is there for it, also where no call of the file takes it.
+    assert codes(EMBEDDER.replace("CHOSEN", change).replace("GIVEN", "pass")) != []
+    assert codes(EMBEDDER.replace("CHOSEN", "pass").replace("GIVEN", change).replace('"resnet", 16', '"alexnet", 16'))
 
 
 FROZEN = """

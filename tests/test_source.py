@@ -57,6 +57,12 @@ def test_what_cannot_be_decoded_is_said_on_one_line(data: bytes, message: str) -
     assert str(failure.value) == message
 
 
+def test_a_codec_that_decodes_nothing_is_told_in_its_own_words() -> None:
+    # They differ between versions of Python.
+    with pytest.raises(DecodingFailure, match=r"\A1:1: cannot be decoded: .*undefined.*\Z"):
+        decode(b"# coding: undefined\n")
+
+
 @given(st.binary(max_size=80) | st.text(max_size=40).map(str.encode))
 def test_decoding_returns_a_text_or_one_line(data: bytes) -> None:
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from headlint.checks.candidate import Candidate
@@ -20,6 +21,7 @@ from headlint.claims import ForwardRaises, NeverUsed, ReadRaises
 from headlint.flow import modules
 from headlint.flow.histories import Analysis, ModelHistory
 from headlint.history import MakeLayer, SetModule
+from headlint.source.nodes import function_around
 from headlint.source.program import Program
 
 
@@ -66,7 +68,7 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
         groups.setdefault(key, []).append(suspicion)
     if any(group[0].candidate.unforeseen for group in groups.values()):
         groups = {key: group for key, group in groups.items() if _may_be_told(group, program)}
-    kept = (_standing(group, analysis, paths) for group in groups.values())
+    kept = (_standing(group, analysis, paths, program) for group in groups.values())
     return [_opened(group, paths, analysis.histories) for group in kept if group]
 
 
@@ -104,11 +106,13 @@ def _runs_own_forward(suspicion: Suspicion) -> bool:
     return own and suspicion.candidate.claim.needs_forward
 
 
-def _standing(group: Sequence[Suspicion], analysis: Analysis, paths: Paths) -> list[Suspicion]:
+def _standing(group: Sequence[Suspicion], analysis: Analysis, paths: Paths, program: Program) -> list[Suspicion]:
     """The suspicions of one mistake that no path which is right there speaks against."""
     wrong = {id(one.whole) for one in group}
 
     def holds(suspicion: Suspicion) -> bool:
+        if suspicion.whole.supposed and _is_for_others(suspicion, wrong, analysis, paths, program):
+            return False
         if suspicion.candidate.unforeseen:
             return all(id(other) in wrong for other in paths.same_build(suspicion.whole))
         site = suspicion.candidate.event_site
@@ -153,6 +157,22 @@ def _is_wrong_wherever_made(suspicion: Suspicion, group: Sequence[Suspicion], an
         for history in analysis.histories
         if any(event.site is site for event in history.state.trace)
     )
+
+
+def _is_for_others(
+    suspicion: Suspicion, wrong: AbstractSet[int], analysis: Analysis, paths: Paths, program: Program
+) -> bool:
+    """Whether code that did not choose the model is run with another one, by the program itself, and is right there.
+
+    A factory is there for all its models; what is done to the one that the program takes may be for its kind alone.
+    """
+    site, made = suspicion.candidate.event_site, suspicion.whole.build.site
+    real = [history for history in analysis.histories if not history.supposed and id(history) not in wrong]
+    reaching = {id(history) for history in paths.reaching(site)}
+    read_from = analysis.read_from.get(id(site), frozenset())
+    if made is None or not any(id(history) in reaching or history.builder.name in read_from for history in real):
+        return False
+    return function_around(program.tree, site) is not function_around(program.tree, made)
 
 
 def _is_called_by_hand(suspicion: Suspicion, analysis: Analysis, program: Program) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from headlint.source.nodes import descend, holds, names_assigned, parts
+from headlint.source.nodes import descend, function_around, holds, names_assigned, parts
 
 
 def reads_of(node: cst.CSTNode, name: str, receiver: str | None) -> Iterator[cst.CSTNode]:
@@ -47,9 +47,7 @@ def is_named(tree: cst.Module, name: str, site: cst.CSTNode) -> bool:
     Before the site, in the same body, it may be bound and asked for its parts. Functions with a variable of their
     own by this name mean something else.
     """
-    functions = (node for node in descend((tree,)) if isinstance(node, cst.FunctionDef) and holds(node, site))
-    # The inner ones come last.
-    around = [tree, *functions][-1]
+    around = function_around(tree, site)
     root = around if isinstance(around, cst.FunctionDef) and _owns(around, name) else tree
     behind = False
     # Nodes in the order of the source, each with what stands around it.

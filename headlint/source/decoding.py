@@ -12,13 +12,13 @@ class DecodingFailure(Exception):
 
 def decode(data: bytes) -> str:
     """The text of a Python file without its byte order mark; raises DecodingFailure."""
-    refusal = None
+    encoding, refusal = "utf-8", None
     try:
         try:
             encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         except SyntaxError as refused:
             # It also refuses a wrong byte in the first two lines, without saying which: decoding tells.
-            encoding, refusal = "utf-8", refused.msg
+            refusal = refused.msg
         text = data.decode(encoding)
     except UnicodeDecodeError as failure:
         before = data[: failure.start]
@@ -27,10 +27,8 @@ def decode(data: bytes) -> str:
         byte = data[failure.start : failure.start + 1].hex()
         name = encoding.removesuffix("-sig")
         raise DecodingFailure(f"{line}:{column}: cannot be decoded: byte 0x{byte} is not valid {name}") from None
-    except UnicodeError as failure:
-        raise DecodingFailure(f"1:1: cannot be decoded as {encoding}: {failure}") from None
-    except LookupError as failure:
-        # A codec of bytes to bytes, of which detect_encoding speaks itself since Python 3.15.
+    except (UnicodeError, LookupError) as failure:
+        # A codec that decodes nothing, or no text; since Python 3.15 detect_encoding tries it, too.
         raise DecodingFailure(f"1:1: cannot be decoded: {str(failure).partition(';')[0]}") from None
     if refusal is not None:
         raise DecodingFailure(f"1:1: cannot be decoded: {refusal}")

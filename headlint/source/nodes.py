@@ -149,6 +149,16 @@ def holds(node: cst.CSTNode, wanted: cst.CSTNode) -> bool:
     return any(here is wanted for here in descend((node,)))
 
 
+def function_around(tree: cst.Module, node: cst.CSTNode) -> cst.Module | cst.FunctionDef:
+    """The innermost function that a node stands in, the module itself outside of all."""
+    around: cst.Module | cst.FunctionDef = tree
+    for here in descend((tree,)):
+        # The inner ones come last.
+        if isinstance(here, cst.FunctionDef) and holds(here, node):
+            around = here
+    return around
+
+
 # Expressions inside expressions beyond which a text is of no use to anybody.
 _DEEPEST_TEXT = 12
 
