@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -11,7 +12,9 @@ from conftest import needs_torch
 from lsp_helpers import PROGRAM, Editor, capabilities, editing, is_pending, until
 from lsprotocol import types
 
+from headlint.lsp.server import server_with
 from headlint.rulepages import pages_directory
+from headlint.source.configuration import NO_CONFIGURATION
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), needs_torch]
 
@@ -197,3 +200,20 @@ async def fetched(editor: Editor, asked: types.DocumentDiagnosticParams) -> list
     report = await editor.client.text_document_diagnostic_async(asked)
     assert isinstance(report, types.RelatedFullDocumentDiagnosticReport)
     return list(report.items)
+
+
+@pytest.mark.parametrize("kind", ["generator", "coroutine"])
+async def test_nothing_is_kept_of_messages_that_are_dealt_with(kind: str) -> None:
+    done: list[object] = []
+    protocol = server_with(NO_CONFIGURATION).protocol
+
+    def generator() -> Generator[Any, None, None]:
+        yield done.append, ("ran",), None
+
+    async def coroutine() -> None:
+        done.append("ran")
+
+    handler: Any = {"generator": generator, "coroutine": coroutine}[kind]
+    protocol._execute_handler("a notification", handler, done.append)  # noqa: SLF001
+    await until(lambda: len(done) == 2)
+    assert not protocol._request_futures  # noqa: SLF001

@@ -20,6 +20,7 @@ from headlint.lsp.hints import hints
 from headlint.lsp.hover import hover
 from headlint.lsp.looks import Result
 from headlint.lsp.positions import Texts
+from headlint.lsp.protocol import Protocol
 from headlint.lsp.publishing import Publisher, by_text, fetches
 from headlint.lsp.workers import Worker
 from headlint.relevance import concerns
@@ -38,7 +39,7 @@ class HeadlintServer(LanguageServer):
     """One server for one client; `command_line` is what it was started with."""
 
     def __init__(self, command_line: Configuration) -> None:
-        super().__init__("headlint", __version__, types.TextDocumentSyncKind.Incremental, _NOTEBOOKS)
+        super().__init__("headlint", __version__, types.TextDocumentSyncKind.Incremental, _NOTEBOOKS, Protocol)
         self.client = Client(self, command_line)
         self.desk: Desk | None = None
         self.publisher: Publisher | None = None
