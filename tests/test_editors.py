@@ -49,6 +49,35 @@ def test_neovim_shows_a_finding_and_mends_it(clean_environment: dict[str, str], 
     assert seen["clean"] is True
 
 
+@needs_torch
+@pytest.mark.skipif(shutil.which("emacs") is None, reason="Emacs is not installed")
+def test_emacs_shows_a_finding_and_mends_it(clean_environment: dict[str, str], tmp_path: Path) -> None:
+    emacs = ["emacs", "--batch", "-f", "package-initialize", "-l"]
+    if subprocess.run([*emacs, "eglot"], capture_output=True, check=False).returncode:
+        pytest.skip("eglot is not installed")
+    file, answer = tmp_path / "train.py", tmp_path / "answer.json"
+    file.write_text(FIXTURE.read_text(encoding="utf-8"), encoding="utf-8")
+    told = {"SERVER_PYTHON": sys.executable, "FILE": str(file), "ANSWER": str(answer)}
+    done = subprocess.run(
+        [*emacs, str(ROOT / "tests" / "editors" / "eglot.el")],
+        env={**clean_environment, "XDG_CACHE_HOME": str(tmp_path / "cache"), "HOME": str(tmp_path), **told},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert answer.exists(), done.stderr
+    seen = json.loads(answer.read_text(encoding="utf-8"))
+    assert "resnet50 never calls 'head'" in seen["first"]
+    assert seen["first"].endswith("[not yet confirmed]")
+    assert seen["confirmed"] is True
+    assert seen["line"] == 8
+    assert "the last probe saw (HL101): forward returns (2, 1000)" in seen["hover"]
+    assert "model.fc = nn.Linear(" in seen["text"]
+    assert seen["clean"] is True
+
+
 def test_without_the_extra_one_line_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
