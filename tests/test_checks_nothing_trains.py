@@ -97,3 +97,23 @@ def test_the_real_flags_decide() -> None:
 
     assert judged(*weights) == ("confirmed", "requires_grad is False for all 2 parameters")
     assert judged(*weights[:1])[0] == "refuted"
+
+
+LOADED = "model.classifier[6] = nn.Linear(4096, 5)\nmodel.load_state_dict(torch.load('a.pt'))\n"
+
+
+@needs_torch
+def test_a_model_with_a_new_head_is_seen_as_it_is_then() -> None:
+    with Linter(Settings(confirm="require", select=frozenset({"HL306"}))) as linter:
+        report = linter.lint_unguarded(IMPORTS + LOADED + FREEZE + TRAIN, "program.py")
+    assert [finding.code for finding in report.findings] == ["HL306"]
+
+
+def test_what_is_around_a_model_counts_if_that_is_frozen_too() -> None:
+    around = (
+        "class Net(nn.Module):\n    def __init__(self, whole):\n        super().__init__()\n"
+        "        self.whole, self.head = whole, nn.Linear(1000, 5)\nmodel = Net(model)\n"
+    )
+    assert len(messages(around + FREEZE + TRAIN)) == 1
+    assert messages(around + FREEZE + "model.head.requires_grad_(True)" + TRAIN) == []
+    assert messages(around + "model.whole.requires_grad_(False)" + TRAIN) == []

@@ -20,7 +20,7 @@ from headlint.torchlib.shapes import Refused, Shape, behind, given_always
 # Definitions inside definitions that are followed.
 _DEEPEST = 4
 _SAME = frozenset(
-    "relu gelu silu sigmoid tanh softmax log_softmax normalize dropout contiguous add sub mul div".split()
+    "relu gelu silu sigmoid tanh softmax log_softmax normalize dropout contiguous detach add sub mul div".split()
 )
 
 

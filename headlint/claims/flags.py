@@ -153,9 +153,10 @@ class AllFrozen(Claim):
         ended = events_ended(observation)
         if ended is not None:
             return ended
-        facts = observation["watch"].get(recipe.key(self.model))
+        # It is the model that is run, alone or in a wrapper.
+        facts = observation["watch"].get(recipe.key(self.model)) or observation["model"]
         if facts is None:
-            return unconfirmed("the replay does not watch it")
+            return unconfirmed("the replay does not make it")
         if facts["trainable"] or not facts["parameters"]:
             return REFUTED
         return confirmed(f"requires_grad is False for all {facts['parameters']} parameters")

@@ -44,11 +44,13 @@ _FUNCTIONS: dict[str, tuple[str, ...]] = {
     "unsqueeze": ("dim",),
     "transpose": ("dim0", "dim1"),
     "contiguous": (),
+    "clone": (),
+    "detach": (),
     "add": ("value",),
     "mul": ("value",),
 }
 # What the operation of the recipe is called where torch has another name for it, and parameters that change nothing.
-_KINDS = {"relu_": "relu"}
+_KINDS = {"relu_": "relu", "clone": "contiguous"}
 _IDLE_PARAMETERS = frozenset({"inplace", "training"})
 _FUNCTION_PREFIXES = ("torch.", "torch.nn.functional.")
 _BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
@@ -138,6 +140,10 @@ def _structure_of(state: State, operations: Sequence[Operation], number: int) ->
         return {str(key): _structure_of(state, operations, value) for key, value in inside}
     if number > 0 and operation.kind == "call" and operation.module is not None:
         return _structure(state, operation.module)
+    if number > 0 and operation.kind == "item":
+        (_, key), *_ = operation.arguments
+        around = _structure_of(state, operations, operation.inputs[0])
+        return around[key] if isinstance(around, (tuple, dict)) else None  # type: ignore[index]
     return None
 
 
@@ -169,10 +175,25 @@ def packed(state: State, value: Value, site: cst.CSTNode) -> Value:
     inside = tuple(packed(state, item, site) for item in items or ())
     if not inside or not all(isinstance(item, Tensor) for item in inside):
         return value
-    if not keys:
-        return record(state, "tuple", inside, (), site)
     names = tuple(key.value for key in keys if isinstance(key, Constant) and isinstance(key.value, str))
-    return record(state, "dict", inside, (("keys", names),), site) if len(names) == len(keys) else value
+    if len(names) != len(keys):
+        return value
+    whole = _whole_of(state, inside, names or range(len(inside)))
+    if whole is not None:
+        return whole
+    return record(state, "dict" if names else "tuple", inside, (("keys", names),) if names else (), site)
+
+
+def _whole_of(state: State, parts: tuple[Value, ...], keys: Sequence[str | int]) -> Tensor | None:
+    """What was taken apart into just these parts, if they are all that it gave."""
+    operations = state.operations or []
+    taken = [operations[part.number - 1] for part in parts if isinstance(part, Tensor) and part.number > 0]
+    sources = {step.inputs[0] for step in taken if step.kind == "item"}
+    if len(sources) != 1 or [dict(step.arguments).get("key") for step in taken] != list(keys):
+        return None
+    (source,) = sources
+    structure = _structure_of(state, operations, source)
+    return Tensor(source) if structure is not None and len(structure) == len(parts) else None
 
 
 def call_function(state: State, name: str, arguments: Arguments, site: cst.CSTNode) -> Value | None:
@@ -192,6 +213,8 @@ def call_function(state: State, name: str, arguments: Arguments, site: cst.CSTNo
 def call_method(state: State, tensor: Tensor, name: str, arguments: Arguments, site: cst.CSTNode) -> Value:
     """A method of a tensor."""
     result: Value | None = None
+    if name == "float":
+        return tensor
     if name == "size":
         shape = Symbol("tensor_shape", (Constant(tensor.number),), "shape")
         axis = arguments.get(0, "dim")

@@ -120,6 +120,7 @@ KINDS = {
     "permute": Kind("torch", {"dims": are_whole}, ["dims"]),
     "transpose": Kind("torch", {"dim0": is_whole, "dim1": is_whole}, ["dim0", "dim1"]),
     "contiguous": Kind("tensor"),
+    "detach": Kind("tensor"),
     "item": Kind("operator", {"key": is_key}, ["key"], name="getitem"),
     "tuple": Kind("builtins"),
     "dict": Kind("builtins", {"keys": are_names}, ["keys"]),
