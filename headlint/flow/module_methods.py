@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -15,7 +14,7 @@ from headlint.flow.attributes import read
 from headlint.flow.calls import CHANGING, call, call_instance
 from headlint.flow.modes import set_mode
 from headlint.flow.moves import move
-from headlint.flow.parameters import ALL_PARAMETERS, own_parameters, parameters_of
+from headlint.flow.parameters import as_parameter, own_parameters, pairs_of, parameters_of, values_of
 from headlint.flow.sequences import change
 from headlint.flow.state import ExtractorObject, State
 from headlint.flow.value import (
@@ -25,13 +24,12 @@ from headlint.flow.value import (
     Function,
     Instance,
     Module,
-    Parameter,
     Symbol,
     Tuple,
     Unknown,
     Value,
 )
-from headlint.history import LoadState, ModuleRef, ParameterRef
+from headlint.history import LoadState, ModuleRef
 from headlint.source.nodes import text_of
 
 if TYPE_CHECKING:
@@ -55,19 +53,10 @@ def _parameters(
     if not _visible(state, receiver):
         return Unknown("the parameters of a module that is not known")
     if arguments.values == (Constant(False),) and arguments.get(0, "recurse") == Constant(False):
-        return state.once(tuple(_parameter(one) for _, one in own_parameters(state, _ref(receiver))))
+        return state.once(tuple(as_parameter(one) for _, one in own_parameters(state, _ref(receiver))))
     if arguments.values:
         return Unknown("some of the parameters of a module")
-    return state.once(tuple([_parameter(parameter) for _, parameter in parameters_of(state, _ref(receiver))]))
-
-
-# Values are frozen, so the same ones serve every loop.
-_parameter = lru_cache(maxsize=4_000)(Parameter)
-
-
-@lru_cache(maxsize=4_000)
-def _named(name: str, parameter: ParameterRef) -> Tuple:
-    return Tuple((Constant(name), _parameter(parameter)))
+    return state.once(values_of(state, _ref(receiver)))
 
 
 def _named_parameters(
@@ -75,14 +64,11 @@ def _named_parameters(
 ) -> Value:
     if arguments.values or not _visible(state, receiver):
         return Unknown("the parameters of a module that is not known")
-    pairs: list[Value] = []
-    renamed = _ref(receiver) in state.compiled
-    for name, parameter in parameters_of(state, _ref(receiver)):
-        if renamed or name.endswith(ALL_PARAMETERS):
-            pairs.append(Tuple((Unknown("the name of a parameter that is not known"), _parameter(parameter))))
-        else:
-            pairs.append(_named(name, parameter))
-    return state.once(tuple(pairs))
+    ref = _ref(receiver)
+    if ref not in state.compiled:
+        return state.once(pairs_of(state, ref))
+    unknown = Unknown("the name of a parameter that is not known")
+    return state.once(tuple([Tuple((unknown, parameter)) for parameter in values_of(state, ref)]))
 
 
 def _children(

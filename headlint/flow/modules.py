@@ -62,15 +62,20 @@ def children_of(state: State, ref: ModuleRef) -> Children:
     changed = state.children.get(ref)
     if changed is not None:
         return changed
-    node = node_of(state, ref)
-    if node is not None:
-        prefix = f"{ref.path}." if ref.path else ""
-        return tuple((name, ModuleRef(ref.object, prefix + name)) for name in node.children)
     record = state.heap.get(ref.object)
+    if isinstance(record, TREES):
+        return _children_in(ref, record.tree)
     if isinstance(record, InstanceRecord):
         inside = ((name, module_ref(value)) for name, value in record.attributes)
         return tuple((name, child) for name, child in inside if child is not None)
     return ()
+
+
+@lru_cache(maxsize=4_000)
+def _children_in(ref: ModuleRef, tree: Tree | PartTree) -> Children:
+    node = tree.node(ref.path)
+    prefix = f"{ref.path}." if ref.path else ""
+    return () if node is None else tuple((name, ModuleRef(ref.object, prefix + name)) for name in node.children)
 
 
 def module_ref(value: Value) -> ModuleRef | None:
@@ -127,16 +132,23 @@ def walk(state: State, ref: ModuleRef) -> Iterator[tuple[str, ModuleRef]]:
 def objects_in(state: State, ref: ModuleRef) -> set[int]:
     """The numbers of all objects that something in a module belongs to."""
     found: set[int] = set()
+    changed = {module.object for module in state.children}
     seen: set[ModuleRef] = set()
     pending = [ref]
     while pending:
         here = pending.pop()
+        number = here.object
+        if number not in changed:
+            # Nothing of another object was put into this one, unless it keeps its modules in its attributes.
+            found.add(number)
+            if not isinstance(state.heap.get(number), InstanceRecord):
+                continue
         if here in seen:
             continue
         seen.add(here)
-        found.add(here.object)
+        found.add(number)
         if untouched_tree(state, here) is None:
-            pending.extend(child for _, child in children_of(state, here) if child is not None)
+            pending += [child for _, child in children_of(state, here) if child is not None]
     return found
 
 

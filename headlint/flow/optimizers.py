@@ -69,6 +69,9 @@ def parameters_in(state: State, value: Value) -> tuple[ParameterRef, ...] | None
         return None
     found: list[ParameterRef] = []
     for item in items:
+        if type(item) is Parameter:
+            found.append(item.ref)
+            continue
         inside_refs = parameters_in(state, item)
         if inside_refs is None:
             return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from headlint.flow.modules import TREES, children_of, untouched_tree
 from headlint.flow.state import InstanceRecord, LayerObject, OpaqueObject, State
-from headlint.flow.value import NONE, Symbol, Unknown, Value
+from headlint.flow.value import NONE, Constant, Parameter, Symbol, Tuple, Unknown, Value
 from headlint.history import Argument, ModuleRef, ParameterRef
 from headlint.torchlib.parameters import parameter_shapes
 from headlint.torchlib.parts import PartTree
@@ -25,6 +25,18 @@ ALL_PARAMETERS = "*"
 def _parameters_in(number: int, tree: Tree | PartTree, path: str) -> tuple[tuple[str, ParameterRef], ...]:
     start = len(path) + 1 if path else 0
     return tuple((inside[start:], ParameterRef(number, inside)) for inside in tree.parameters(path))
+
+
+@lru_cache(maxsize=1_000)
+def _values_in(number: int, tree: Tree | PartTree, path: str) -> dict[ParameterRef, Parameter]:
+    return {parameter: Parameter(parameter) for _, parameter in _parameters_in(number, tree, path)}
+
+
+@lru_cache(maxsize=1_000)
+def _pairs_in(number: int, tree: Tree | PartTree, path: str, prefix: str) -> dict[ParameterRef, Tuple]:
+    values = _values_in(number, tree, path)
+    known = _parameters_in(number, tree, path)
+    return {parameter: Tuple((Constant(prefix + name), values[parameter])) for name, parameter in known}
 
 
 def own_parameters(state: State, ref: ModuleRef) -> Iterator[tuple[str, ParameterRef]]:
@@ -66,30 +78,65 @@ def _may_be_unknown(value: Value) -> bool:
 
 def parameters_of(state: State, ref: ModuleRef) -> Sequence[tuple[str, ParameterRef]]:
     """Every parameter in a module with its name now, in the order of `named_parameters`."""
-    changed = any(value == NONE or _is_new_parameter(value) for value in state.attributes.values())
-    tree = None if changed else untouched_tree(state, ref)
-    return _each_parameter(state, ref, changed) if tree is None else _parameters_in(ref.object, tree, ref.path)
-
-
-def _each_parameter(state: State, ref: ModuleRef, changed: bool) -> list[tuple[str, ParameterRef]]:
     found: dict[ParameterRef, str] = {}
-    seen: set[ModuleRef] = set()
-    pending: list[tuple[str, ModuleRef]] = [("", ref)]
-    while pending:
-        path, here = pending.pop()
-        if here in seen:
-            continue
-        seen.add(here)
-        prefix = f"{path}." if path else ""
-        tree = None if changed else untouched_tree(state, here)
+    for prefix, here, tree in _regions(state, ref):
+        if tree is not None and here == ref:
+            return _parameters_in(here.object, tree, here.path)
         inside = own_parameters(state, here) if tree is None else _parameters_in(here.object, tree, here.path)
         for name, parameter in inside:
             # One that stands at several places has the name of the first of them.
-            found.setdefault(parameter, prefix + name)
-        if tree is None:
-            held = [(prefix + name, child) for name, child in children_of(state, here) if child is not None]
-            pending.extend(reversed(held))
+            if parameter not in found:
+                found[parameter] = prefix + name
     return [(name, parameter) for parameter, name in found.items()]
+
+
+def values_of(state: State, ref: ModuleRef) -> tuple[Parameter, ...]:
+    """What `parameters()` gives. Values are frozen, so the same ones serve every loop."""
+    found: dict[ParameterRef, Parameter] = {}
+    for _, here, tree in _regions(state, ref):
+        if tree is None:
+            found.update((parameter, as_parameter(parameter)) for _, parameter in own_parameters(state, here))
+        else:
+            found.update(_values_in(here.object, tree, here.path))
+    return tuple(found.values())
+
+
+def pairs_of(state: State, ref: ModuleRef) -> tuple[Tuple, ...]:
+    """What `named_parameters()` gives, with parameters that are not known one by one under a name of theirs."""
+    found: dict[ParameterRef, Tuple] = {}
+    for prefix, here, tree in _regions(state, ref):
+        if tree is None:
+            more = {parameter: _pair(prefix + name, parameter) for name, parameter in own_parameters(state, here)}
+        else:
+            more = _pairs_in(here.object, tree, here.path, prefix)
+        found.update({parameter: pair for parameter, pair in more.items() if parameter not in found})
+    return tuple(found.values())
+
+
+as_parameter = lru_cache(maxsize=4_000)(Parameter)
+
+
+def _pair(name: str, parameter: ParameterRef) -> Tuple:
+    known = Unknown("the name of a parameter that is not known") if name.endswith(ALL_PARAMETERS) else Constant(name)
+    return Tuple((known, as_parameter(parameter)))
+
+
+def _regions(state: State, ref: ModuleRef) -> Iterator[tuple[str, ModuleRef, Tree | PartTree | None]]:
+    """The modules in `ref`, in order and with the prefix of the names in them: parts that stand as they were made in
+    one piece, with their tree, and all others one by one."""
+    changed = any(value == NONE or _is_new_parameter(value) for value in state.attributes.values())
+    seen: set[ModuleRef] = set()
+    pending: list[tuple[str, ModuleRef]] = [("", ref)]
+    while pending:
+        prefix, here = pending.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        tree = None if changed else untouched_tree(state, here)
+        yield prefix, here, tree
+        if tree is None:
+            inside = [(f"{prefix}{name}.", child) for name, child in children_of(state, here) if child is not None]
+            pending += reversed(inside)
 
 
 def parameter_shape(state: State, parameter: ParameterRef) -> tuple[Argument, ...] | None:
