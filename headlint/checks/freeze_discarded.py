@@ -14,7 +14,7 @@ from headlint.checks.training import was_trained_between
 from headlint.claims import NothingFrozen
 from headlint.flow import changes
 from headlint.flow.histories import ModelHistory
-from headlint.history import ModuleRef, ParameterRef, SetFlag, SetModule
+from headlint.history import ParameterRef, SetFlag, SetModule
 from headlint.mends.mend import Mend, Replace
 from headlint.mends.order import pairs
 from headlint.mends.places import is_place, target_of
@@ -28,8 +28,11 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     """Freezing statements of which nothing is left in the model."""
     if (changes.ELSEWHERE, "frozen") in history.state.attributes:
         return
-    for index, freeze in enumerate(history.events):
-        if not isinstance(freeze, SetFlag) or freeze.value or freeze.site is None:
+    freezes = [(index, event) for index, event in enumerate(history.events) if type(event) is SetFlag]
+    if not freezes or not history.parameters or _is_frozen_anywhere(history):
+        return
+    for index, freeze in freezes:
+        if freeze.value or freeze.site is None:
             continue
         if any(parameter.object != history.build.object for parameter in freeze.parameters):
             continue
@@ -37,8 +40,6 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         if not replaced or _unfrozen_before(history, index, replaced, freeze):
             continue
         now = history.parameters
-        if not now or any(history.state.flags.get(parameter, True) is not True for parameter in now):
-            continue
         if now.intersection(freeze.parameters) or was_trained_between(history, freeze, replaced[-1], history.model):
             continue
         place = _place(history, replaced[0])
@@ -51,6 +52,12 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         text, claim = f"{message}; {hint}", NothingFrozen(refs)
         mends = partial(_mends, freeze=freeze.site, placed=replaced[0].site, place=place)
         yield Candidate(CODE, freeze.site, freeze.site, text, hint, claim, speculative=False, mends=mends)
+
+
+def _is_frozen_anywhere(history: ModelHistory) -> bool:
+    """Whether a parameter of the model is frozen, or may be, at the end."""
+    flags, now = history.state.flags, history.parameters
+    return any(flag is not True and parameter in now for parameter, flag in flags.items())
 
 
 def _mends(scene: Scene, freeze: cst.CSTNode, placed: cst.CSTNode | None, place: str) -> Iterator[Mend]:
@@ -72,17 +79,13 @@ def _replaced_after(history: ModelHistory, index: int, parameters: tuple[Paramet
     left = set(parameters)
     found: list[SetModule] = []
     for event in history.events[index + 1 :]:
-        if isinstance(event, SetModule) and event.replaced is not None:
-            prefix = event.replaced
-            gone = {p for p in left if p.object == prefix.object and _is_below(prefix, p)}
+        if type(event) is SetModule and event.replaced is not None:
+            number, path = event.replaced
+            gone = {p for p in left if p.object == number and (not path or p.path.startswith(f"{path}."))}
             if gone:
                 left -= gone
                 found.append(event)
     return [] if left else found
-
-
-def _is_below(module: ModuleRef, parameter: ParameterRef) -> bool:
-    return not module.path or parameter.path.startswith(f"{module.path}.")
 
 
 def _unfrozen_before(history: ModelHistory, index: int, replaced: list[SetModule], freeze: SetFlag) -> bool:

@@ -275,7 +275,8 @@ def _changes(start: State, path: State) -> list[tuple[int, str]]:
     for number, names in start.frames.items():
         after = path.frames.get(number, {})
         for name, value in names.items():
-            if not isinstance(value, Unknown) and after.get(name, value) != value:
+            now = after.get(name, value)
+            if now is not value and not isinstance(value, Unknown) and now != value:
                 changed.append((number, name))
     return changed
 

@@ -110,19 +110,24 @@ def _differing(left: Mapping[Key, object], right: Mapping[Key, object]) -> list[
 
 def _forget_differences(left: State, right: State) -> State:
     """`left` with only the assumptions and conditions that `right` shares."""
-    theirs, also = right.assumptions, frozenset(right.conditions)
-    shared = {
-        key: value for key, value in left.assumptions.items() if (other := theirs.get(key)) is value or other == value
-    }
-    if len(shared) < len(left.assumptions):
-        shared.update(_still_pinned(left, right, left.assumptions.keys() - shared.keys()))
-    left.assumptions = shared
-    left.conditions = tuple(condition for condition in left.conditions if condition in also)
+    if left.assumptions != right.assumptions:
+        theirs = right.assumptions
+        shared = {
+            key: value
+            for key, value in left.assumptions.items()
+            if (other := theirs.get(key)) is value or other == value
+        }
+        if len(shared) < len(left.assumptions):
+            shared.update(_still_pinned(left, right, left.assumptions.keys() - shared.keys()))
+        left.assumptions = shared
+    if left.conditions != right.conditions:
+        also = frozenset(right.conditions)
+        left.conditions = tuple(condition for condition in left.conditions if condition in also)
     if left.tests:
         left.tests = tuple(test for test in left.tests if test in right.tests)
     if left.modes != right.modes or list(left.modes) != list(right.modes):
         _join_modes(left, right)
-    for number in left.spent.keys() | right.spent.keys():
+    for number in _differing(left.spent, right.spent):
         if left.spent.get(number, 0) != right.spent.get(number, 0):
             left.spent[number] = None
     left.written = {attribute: owner for attribute, owner in left.written.items() if attribute in left.assumptions}
@@ -142,9 +147,10 @@ def _forget_differences(left: State, right: State) -> State:
     if right.trained is None:
         left.trained = None
     left.next_identity = max(left.next_identity, right.next_identity)
-    for key, count in right.counts.items():
-        if count > left.counts.get(key, 0):
-            left.counts[key] = count
+    if left.counts != right.counts:
+        for key, count in right.counts.items():
+            if count > left.counts.get(key, 0):
+                left.counts[key] = count
     return left
 
 
@@ -177,26 +183,26 @@ def join_states(left: State, right: State) -> State:
         del joined.frames[number]
     for number, names in joined.frames.items():
         other = right.frames[number]
-        for name in names.keys() | other.keys():
+        for name in _differing(names, other):
             here, there = names.get(name), other.get(name)
             if name == ELSEWHERE:
                 names[name] = elsewhere_on_both(here, there)
             elif here is None or there is None:
                 names[name] = Unknown("bound on some paths only")
-            elif here is not there:
+            else:
                 names[name] = join(here, there)
     joined.returned = join(left.returned, right.returned)
-    for identity in left.heap.keys() | right.heap.keys():
+    for identity in _differing(left.heap, right.heap):
         mine, its = left.heap.get(identity), right.heap.get(identity)
         if mine != its:
             joined.heap[identity] = _join_records(mine, its)
-    for ref in left.children.keys() | right.children.keys():
+    for ref in _differing(left.children, right.children):
         if left.children.get(ref) != right.children.get(ref):
             joined.escaped[ref.object] = "changed on some paths only"
-    for place in left.attributes.keys() | right.attributes.keys():
+    for place in _differing(left.attributes, right.attributes):
         if left.attributes.get(place) != right.attributes.get(place):
             joined.attributes[place] = Unknown("set on some paths only")
-    for parameter in left.flags.keys() | right.flags.keys():
+    for parameter in _differing(left.flags, right.flags):
         if left.flags.get(parameter, True) != right.flags.get(parameter, True):
             joined.flags[parameter] = None
     for identity, reason in right.escaped.items():
