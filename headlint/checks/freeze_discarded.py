@@ -57,7 +57,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
 def _is_frozen_anywhere(history: ModelHistory) -> bool:
     """Whether a parameter of the model is frozen, or may be, at the end."""
     flags, now = history.state.flags, history.parameters
-    return any(flag is not True and parameter in now for parameter, flag in flags.items())
+    return not all(flags.values()) and any(flag is not True and parameter in now for parameter, flag in flags.items())
 
 
 def _mends(scene: Scene, freeze: cst.CSTNode, placed: cst.CSTNode | None, place: str) -> Iterator[Mend]:

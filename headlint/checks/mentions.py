@@ -19,7 +19,7 @@ def reads_of(node: cst.CSTNode, name: str, receiver: str | None) -> Iterator[cst
         here = pending.pop()
         inside = parts(here)
         if type(here) not in _READING:
-            pending.extend(inside)
+            pending += inside
             continue
         match here:
             case cst.ClassDef():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -50,8 +51,7 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
     """What `owner.name` gives; a read that certainly raises in a module ends the path."""
     match owner:
         case External():
-            whole = f"{owner.name}.{name}"
-            return Constant(CONSTANTS[whole]) if whole in CONSTANTS else External(whole)
+            return _read_external(owner.name, name)
         case Module():
             return _read_module(run, state, owner, name, node)
         case Instance():
@@ -91,6 +91,12 @@ def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTN
     run.may_be_right.add(id(node))
     run.read_from.setdefault(id(node), set()).add(None)
     return Unknown(f"'.{name}' of something unknown")
+
+
+@lru_cache(maxsize=4_000)
+def _read_external(owner: str, name: str) -> Value:
+    whole = f"{owner}.{name}"
+    return Constant(CONSTANTS[whole]) if whole in CONSTANTS else External(whole)
 
 
 def _read_class(state: State, owner: Class, name: str, node: cst.CSTNode) -> Value:

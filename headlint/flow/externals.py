@@ -7,6 +7,7 @@ module that it is given.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -47,32 +48,57 @@ def call_external(run: Interpreter, state: State, name: str, arguments: Argument
     result = note_function(state, name, arguments, node)
     if result is not None:
         return result
+    return _handler_of(name)(run, state, arguments, node)
+
+
+@lru_cache(maxsize=4_000)
+def _handler_of(name: str) -> Handler:
+    """What answers calls to the imported or built-in `name`."""
     handler = _HANDLERS.get(name)
     if handler is not None:
-        return handler(run, state, arguments, node)
+        return handler
     if name in GRAD_MODES:
-        return grad_mode(run, state, name, arguments, node)
+        return lambda run, state, arguments, node: grad_mode(run, state, name, arguments, node)
     builder = builder_at(name)
     if builder is not None:
-        return build(run, state, builder, arguments, node)
+        return lambda run, state, arguments, node: build(run, state, builder, arguments, node)
     constructor = constructor_at(name)
     if constructor is not None:
-        return construct(run, state, constructor, arguments, node)
+        return lambda run, state, arguments, node: construct(run, state, constructor, arguments, node)
     kind = layer_kind(name)
     if kind is not None:
-        return make_module(run, state, kind, arguments, node)
+        return lambda run, state, arguments, node: make_module(run, state, kind, arguments, node)
     part = part_at(name)
     if part is not None:
-        return make_part(run, state, part, arguments, node)
+        return lambda run, state, arguments, node: make_part(run, state, part, arguments, node)
+    last = name.rpartition(".")[2]
     if is_optimizer(name):
-        return make_optimizer(run, state, name.rpartition(".")[2], arguments, node)
-    if name.endswith(".__init__") and initialise_as(run, state, name.removesuffix(".__init__"), arguments, node):
-        return NONE
+        return lambda run, state, arguments, node: make_optimizer(run, state, last, arguments, node)
+    if last == "__init__":
+        return lambda run, state, arguments, node: _initialise(run, state, name, arguments, node)
     if gives_back(name):
-        lose_sight(run, state, arguments.values, node)
-    elif not is_harmless(name):
-        for value in arguments.values:
-            run.hand_over(state, value, f"'{text_of(node)}' is called with it", node)
+        return _give_back
+    return _leave_alone if is_harmless(name) else _hand_over
+
+
+def _initialise(run: Interpreter, state: State, name: str, arguments: Arguments, node: cst.CSTNode) -> Value:
+    if initialise_as(run, state, name.removesuffix(".__init__"), arguments, node):
+        return NONE
+    return (_leave_alone if is_harmless(name) else _hand_over)(run, state, arguments, node)
+
+
+def _give_back(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    lose_sight(run, state, arguments.values, node)
+    return state.origin(node, text_of(node))
+
+
+def _hand_over(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    for value in arguments.values:
+        run.hand_over(state, value, f"'{text_of(node)}' is called with it", node)
+    return state.origin(node, text_of(node))
+
+
+def _leave_alone(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
     return state.origin(node, text_of(node))
 
 

@@ -56,7 +56,7 @@ class ModelHistory:
     supposed: bool = False
     trained: ModelHistory | None = None
 
-    @property
+    @cached_property
     def model(self) -> ModuleRef:
         """The model itself."""
         return ModuleRef(self.build.object, "")

@@ -132,22 +132,31 @@ def walk(state: State, ref: ModuleRef) -> Iterator[tuple[str, ModuleRef]]:
 def objects_in(state: State, ref: ModuleRef) -> set[int]:
     """The numbers of all objects that something in a module belongs to."""
     found: set[int] = set()
-    changed = {module.object for module in state.children}
+    changed: dict[int, list[str]] = {}
+    for number, path in state.children:
+        changed.setdefault(number, []).append(path)
     seen: set[ModuleRef] = set()
     pending = [ref]
     while pending:
         here = pending.pop()
-        number = here.object
-        if number not in changed:
-            # Nothing of another object was put into this one, unless it keeps its modules in its attributes.
-            found.add(number)
-            if not isinstance(state.heap.get(number), InstanceRecord):
-                continue
-        if here in seen:
-            continue
-        seen.add(here)
+        number, path = here
         found.add(number)
-        if untouched_tree(state, here) is None:
+        if here not in state.children:
+            record = state.heap.get(number)
+            if isinstance(record, TREES):
+                # What another object was put into is the only way to one.
+                start = f"{path}." if path else ""
+                below = {
+                    inside[len(start) :].partition(".")[0]
+                    for inside in changed.get(number, ())
+                    if inside.startswith(start)
+                }
+                pending += [ModuleRef(number, start + name) for name in below]
+                continue
+            if not isinstance(record, InstanceRecord):
+                continue
+        if here not in seen:
+            seen.add(here)
             pending += [child for _, child in children_of(state, here) if child is not None]
     return found
 

@@ -23,7 +23,9 @@ STAR_IMPORTS = "*"
 ELSEWHERE = "global"
 
 _CONSTANTS = {"None": NONE, "True": TRUE, "False": FALSE, "Ellipsis": Constant(...)}
-_BUILTINS = frozenset(name for name in vars(builtins) if not name.startswith("_")) - _CONSTANTS.keys()
+_BUILTINS = {
+    name: External(f"builtins.{name}") for name in vars(builtins) if not name.startswith("_") and name not in _CONSTANTS
+}
 
 
 def look_up(state: State, name: str) -> Value:
@@ -42,9 +44,7 @@ def look_up(state: State, name: str) -> Value:
         frame = state.parents.get(frame)
     if name == "__name__":
         return Constant("__main__")
-    if name in _BUILTINS:
-        return External(f"builtins.{name}")
-    return _from_star_imports(state, name)
+    return _BUILTINS.get(name) or _from_star_imports(state, name)
 
 
 def _from_star_imports(state: State, name: str) -> Value:

@@ -291,4 +291,9 @@ _OPERATORS: dict[str, str] = {
 
 def operator_text(operator: cst.CSTNode) -> str:
     """The operator as Python writes it; augmented assignments give their plain operator."""
-    return _OPERATORS.get(type(operator).__name__.removesuffix("Assign"), "?")
+    return _written(type(operator))
+
+
+@cache
+def _written(kind: type[cst.CSTNode]) -> str:
+    return _OPERATORS.get(kind.__name__.removesuffix("Assign"), "?")
