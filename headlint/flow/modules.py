@@ -131,7 +131,7 @@ def walk(state: State, ref: ModuleRef) -> Iterator[tuple[str, ModuleRef]]:
 
 def objects_in(state: State, ref: ModuleRef) -> set[int]:
     """The numbers of all objects that something in a module belongs to."""
-    found: set[int] = set()
+    found = {ref.object}
     changed: dict[int, list[str]] = {}
     for number, path in state.children:
         changed.setdefault(number, []).append(path)
@@ -139,25 +139,26 @@ def objects_in(state: State, ref: ModuleRef) -> set[int]:
     pending = [ref]
     while pending:
         here = pending.pop()
+        if here in seen:
+            continue
+        seen.add(here)
         number, path = here
-        found.add(number)
-        if here not in state.children:
-            record = state.heap.get(number)
-            if isinstance(record, TREES):
-                # What another object was put into is the only way to one.
-                start = f"{path}." if path else ""
-                below = {
-                    inside[len(start) :].partition(".")[0]
-                    for inside in changed.get(number, ())
-                    if inside.startswith(start)
-                }
-                pending += [ModuleRef(number, start + name) for name in below]
+        if here not in state.children and isinstance(state.heap.get(number), TREES):
+            # What another object was put into is the only way to one.
+            start = f"{path}." if path else ""
+            below = [inside[len(start) :] for inside in changed.get(number, ()) if inside.startswith(start)]
+            pending += [ModuleRef(number, start + inside.partition(".")[0]) for inside in below]
+            continue
+        for _, child in children_of(state, here):
+            if child is None:
                 continue
-            if not isinstance(record, InstanceRecord):
-                continue
-        if here not in seen:
-            seen.add(here)
-            pending += [child for _, child in children_of(state, here) if child is not None]
+            if child.object in changed:
+                found.add(child.object)
+                pending.append(child)
+            elif child.object not in found:
+                found.add(child.object)
+                if isinstance(state.heap.get(child.object), InstanceRecord):
+                    pending.append(child)
     return found
 
 
