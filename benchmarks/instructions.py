@@ -89,7 +89,7 @@ def work() -> None:
         libcst.parse_module(text)
 
     def lint(text: str) -> None:
-        linter.lint(text, "name.py", trees[text])
+        linter.lint_unguarded(text, "name.py", trees[text])
 
     for text in texts:
         lint(text)

@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
 
 
-def call_external(run: Interpreter, state: State, name: str, arguments: Arguments, node: cst.CSTNode) -> Value:
-    """The value of calling the imported or built-in `name`."""
+def call_external(run: Interpreter, state: State, function: External, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """The value of calling something imported or built in."""
+    name = function.name
     if state.operations is not None:
         result = call_function(state, name, arguments, node)
         if result is not None:

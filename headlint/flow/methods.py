@@ -8,10 +8,15 @@ import libcst as cst
 
 from headlint.flow import changes, mappings
 from headlint.flow.arguments import Arguments
+from headlint.flow.attributes import owner_of_dict
+from headlint.flow.calls import call_unknown
+from headlint.flow.functions import call_function
 from headlint.flow.instances import call_super
-from headlint.flow.module_methods import METHODS, unknown_method
+from headlint.flow.module_methods import CHANGING, METHODS, unknown_method
 from headlint.flow.operations import STRING_METHODS, apply
-from headlint.flow.optimizers import optimizer_method
+from headlint.flow.optimizers import optimizer_method, scaler_method
+from headlint.flow.options import parser_method
+from headlint.flow.outputs import method_of_output
 from headlint.flow.parameters import parameter_shape
 from headlint.flow.plain_methods import dict_method, list_method, string_method
 from headlint.flow.records import tuple_method
@@ -47,6 +52,10 @@ if TYPE_CHECKING:
 def call_method(run: Interpreter, state: State, method: Method, arguments: Arguments, node: cst.CSTNode) -> Value:
     """The value of `receiver.name(...)`, with its effects done to `state`."""
     receiver, name = method.receiver, method.name
+    if method.function is not None:
+        positional = (receiver, *arguments.positional)
+        bound = Arguments(positional, arguments.keywords, arguments.complete, arguments.outside)
+        return call_function(run, state, method.function, bound, node)
     match receiver:
         case Tuple() | Instance() if name in ("_asdict", "_replace"):
             return tuple_method(run, state, receiver, name, arguments, node)
@@ -105,9 +114,40 @@ def _parameter_size(state: State, parameter: ParameterRef, name: str, arguments:
     return state.origin(node, text_of(node))
 
 
-def symbol_method(state: State, owner: Symbol, name: str, arguments: Arguments, node: cst.CSTNode) -> Value | None:
+def _string_method(state: State, owner: Symbol, name: str, arguments: Arguments, node: cst.CSTNode) -> Value | None:
     """A string method of a symbol as a symbol, None if it may be any other method."""
     if name not in STRING_METHODS or arguments.keywords or not arguments.complete:
         return None
     result = apply(f".{name}", (owner, *arguments.values), text_of(node))
     return None if isinstance(result, Unknown) else result
+
+
+def call_symbol(run: Interpreter, state: State, symbol: Symbol, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """The value of calling something that the code does not give, a method of it more often than not."""
+    if symbol.op == "loaded":
+        run.raises_using_keys(state, symbol, "()", node)
+    if symbol.op == "attr":
+        owner, name = symbol.operands[0], symbol.text.rpartition(".")[2]
+        if isinstance(owner, Symbol):
+            known = (
+                scaler_method(state, owner, name, arguments, node)
+                or _string_method(state, owner, name, arguments, node)
+                or method_of_output(state, owner, name, arguments, node)
+                or parser_method(run, state, owner, name, arguments, node)
+            )
+            if known is not None:
+                return known
+            if owner.op == "tensor":
+                return _of_tensor(run, state, arguments, node)
+        around = owner_of_dict(owner) if isinstance(owner, Symbol) and name in CHANGING else owner
+        if isinstance(around, (Instance, Module)):
+            run.hand_over(state, around, f"'{text_of(node)}' is out of sight", node)
+    return call_unknown(run, state, symbol, arguments, node)
+
+
+def _of_tensor(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
+    """What a method of a tensor gives: `slow.mul_(0.99).add_(fast)` reads other parameters and writes no flag."""
+    for value in arguments.values:
+        if not isinstance(value, Parameter):
+            run.hand_over(state, value, f"'{text_of(node)}' is called with it", node)
+    return state.tensor(node, text_of(node))

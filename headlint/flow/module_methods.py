@@ -11,7 +11,7 @@ from headlint.flow import changes, mappings, modules, reach
 from headlint.flow.arguments import Arguments
 from headlint.flow.assigning import set_instance_attribute, write_module
 from headlint.flow.attributes import read
-from headlint.flow.calls import CHANGING, call, call_instance
+from headlint.flow.calls import call, call_instance
 from headlint.flow.modes import set_mode
 from headlint.flow.moves import move
 from headlint.flow.parameters import as_parameter, own_parameters, pairs_of, parameters_of, values_of
@@ -35,6 +35,8 @@ from headlint.source.nodes import text_of
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
 
+# Methods that change what they are called on.
+CHANGING = frozenset("append clear extend insert pop popitem register_parameter setdefault update".split())
 ModuleHandler = Callable[["Interpreter", State, "Module | Instance", Arguments, cst.CSTNode], Value]
 
 
