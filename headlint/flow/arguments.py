@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from headlint.flow.frozen import frozen
 from headlint.flow.iterating import iterate
 from headlint.flow.state import DictRecord, State
 from headlint.flow.value import Constant, DictRef, Value
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Arguments:
     """What a call is given.
 

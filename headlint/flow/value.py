@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeAlias
 
+from headlint.flow.frozen import frozen
 from headlint.history import ModuleRef, ParameterRef
 
 if TYPE_CHECKING:
     import libcst as cst
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unknown:
     """Nothing is known, and not even that two readings are the same; `reason` says why."""
 
     reason: str = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Constant:
     """A plain Python value: number, string, bytes, bool, None or Ellipsis."""
 
@@ -82,7 +83,7 @@ def _symbols_in(operands: tuple[object, ...]) -> frozenset[Symbol]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tuple:
     """A tuple of known length; `names` are those of its items if it is a named tuple."""
 
@@ -90,7 +91,7 @@ class Tuple:
     names: tuple[str, ...] = field(default=(), compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Iterator:
     """A generator, view or iterator over known items: `parameters()`, `range`, `zip`, `filter` ...
 
@@ -104,7 +105,7 @@ class Iterator:
     made: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slice:
     """`start:stop:step` inside an index."""
 
@@ -113,28 +114,28 @@ class Slice:
     step: Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListRef:
     """A list, set or other mutable sequence; its items are in the heap."""
 
     identity: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DictRef:
     """A dict (also OrderedDict); its items are in the heap."""
 
     identity: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class External:
     """Something imported, by its dotted name: `torchvision.models.resnet18`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Function:
     """A function or lambda of this file, with the frame it was defined in and its evaluated defaults.
 
@@ -152,7 +153,7 @@ class Function:
     cache: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Property:
     """A property of a class of this file; one that is `kept` is worked out once for each instance."""
 
@@ -161,7 +162,7 @@ class Property:
     kept: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Class:
     """A class of this file; `namespace` is the frame its body filled."""
 
@@ -170,14 +171,14 @@ class Class:
     bases: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Instance:
     """An instance of a class of this file; its attributes are in the heap."""
 
     identity: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Super:
     """`super()` inside a method: attributes are looked up behind `owner`."""
 
@@ -185,7 +186,7 @@ class Super:
     receiver: Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Method:
     """A bound method: of a known kind of value by name, or of an instance by function."""
 
@@ -194,7 +195,7 @@ class Method:
     function: Function | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Partial:
     """`functools.partial(function, *arguments, **keywords)`."""
 
@@ -203,35 +204,35 @@ class Partial:
     keywords: tuple[tuple[str, Value], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Module:
     """An `nn.Module` whose making the analysis followed."""
 
     ref: ModuleRef
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Submodules:
     """The dict `_modules` of a module: what stands directly in it, by name."""
 
     owner: Module | Instance
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parameter:
     """A parameter of such a module."""
 
     ref: ParameterRef
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tensor:
     """A value of the forward that is being followed: its input (0) or the result of an operation."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Optimizer:
     """An optimizer over known or unknown parameters."""
 
