@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import libcst as cst
 
@@ -14,31 +15,39 @@ def reads_of(node: cst.CSTNode, name: str, receiver: str | None) -> Iterator[cst
 
     `receiver` is what the method around it calls its own object, which is no model that a builder makes.
     """
-    pending: list[cst.CSTNode] = [node]
+    pending: list[Any] = [node]
     while pending:
         here = pending.pop()
+        kind = type(here)
         inside = parts(here)
-        if type(here) not in _READING:
-            pending += inside
-            continue
-        match here:
-            case cst.ClassDef():
-                for method in (part for part in here.body.body if isinstance(part, cst.FunctionDef)):
-                    first = (*method.params.posonly_params, *method.params.params)[:1]
-                    yield from reads_of(method.body, name, first[0].name.value if first else None)
-                inside = [part for part in here.body.body if not isinstance(part, cst.FunctionDef)]
-            case cst.Attribute(value=owner, attr=cst.Name(value=found)) if found == name:
-                if not (isinstance(owner, cst.Name) and owner.value == receiver):
-                    yield here
-            case cst.AssignTarget(target=cst.Attribute() as place) | cst.AnnAssign(target=cst.Attribute() as place):
-                # What is assigned is not read, nor is a layer that is only asked for something in it.
+        if kind is cst.ClassDef:
+            for method in (part for part in here.body.body if type(part) is cst.FunctionDef):
+                first = (*method.params.posonly_params, *method.params.params)[:1]
+                yield from reads_of(method.body, name, first[0].name.value if first else None)
+            inside = [part for part in here.body.body if type(part) is not cst.FunctionDef]
+        elif kind is cst.Attribute and here.attr.value == name:
+            if not (type(here.value) is cst.Name and here.value.value == receiver):
+                yield here
+        elif kind in _AROUND:
+            # What is assigned is not read, nor is a layer that is only asked for something in it.
+            place = here.value if kind is cst.Attribute or kind is cst.Subscript else here.target
+            if type(place) is cst.Attribute:
                 inside = [part for part in inside if part is not place] + [_behind_dots(place)]
-            case cst.Attribute(value=cst.Attribute() as owner) | cst.Subscript(value=cst.Attribute() as owner):
-                inside = [part for part in inside if part is not owner] + [_behind_dots(owner)]
-            case cst.Call(func=cst.Name(value="getattr"), args=[_, cst.Arg(value=cst.SimpleString(value=text)), *_]):
-                if text.strip("\"'") == name:
-                    yield here
-        pending.extend(inside)
+        elif kind is cst.Call and _gets_attribute(here, name):
+            yield here
+        pending += inside
+
+
+# What stands around a place without reading it as such.
+_AROUND = frozenset({cst.Attribute, cst.Subscript, cst.AssignTarget, cst.AnnAssign})
+
+
+def _gets_attribute(node: cst.Call, name: str) -> bool:
+    """Whether a call is `getattr` with a name that is written out."""
+    if type(node.func) is not cst.Name or node.func.value != "getattr" or len(node.args) < 2:
+        return False
+    asked = node.args[1].value
+    return type(asked) is cst.SimpleString and asked.value.strip("\"'") == name
 
 
 def is_named(tree: cst.Module, name: str, site: cst.CSTNode) -> bool:
@@ -92,11 +101,7 @@ def _is_label(node: cst.Name, outer: cst.CSTNode | None) -> bool:
     return isinstance(outer, cst.Arg) and outer.keyword is node
 
 
-# Matching asks every node for its class in turn, which is slow: most are none of these.
-_READING = frozenset({cst.ClassDef, cst.Attribute, cst.AssignTarget, cst.AnnAssign, cst.Subscript, cst.Call})
-
-
 def _behind_dots(node: cst.BaseExpression) -> cst.BaseExpression:
-    while isinstance(node, cst.Attribute):
+    while type(node) is cst.Attribute:
         node = node.value
     return node

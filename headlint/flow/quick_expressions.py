@@ -39,40 +39,51 @@ class Expressions:
         if assigned and ELSEWHERE in state.frames[state.frame]:
             raise NotQuick
 
-    def expression(self, node: cst.BaseExpression) -> Getter:
-        match node:
-            case cst.Name(value=name):
-                if name in self.names:
-                    return lambda names: names[name]
-                return self.own_name(name) if name in self.assigned else self.constant(look_up(self.state, name))
-            case cst.SimpleString() | cst.Integer():
-                return self.constant(self.run.evaluate(self.state, node))
-            case cst.Attribute(attr=cst.Name(value="requires_grad")):
-                return self.flag(self.expression(node.value))
-            case cst.Comparison(comparisons=[only]):
-                return self.comparison(node.left, only)
-            case cst.BinaryOperation():
-                first, second = self.expression(node.left), self.expression(node.right)
-                op = operator_text(node.operator)
-                if op not in BINARY:
-                    raise NotQuick
-                return lambda names: small(compute(op, plain(first(names)), plain(second(names))))
-            case cst.UnaryOperation(operator=cst.Not()):
-                inner = self.expression(node.expression)
-                return lambda names: not truth(inner(names))
-            case cst.BooleanOperation():
-                return self.boolean(node)
-            case cst.Subscript(slice=[cst.SubscriptElement(slice=cst.Index(value=index))]):
-                owner, key = self.expression(node.value), self.expression(index)
-                return lambda names: plain(owner(names))[plain(key(names))]
-            case cst.Tuple() | cst.List() | cst.Set():
-                inside = [self.expression(element.value) for element in node.elements]
-                if any(isinstance(element, cst.StarredElement) for element in node.elements):
-                    raise NotQuick
-                return lambda names: tuple([one(names) for one in inside])
-            case cst.Call():
-                return self.call(node)
-        raise NotQuick
+    def expression(self, node: Any) -> Getter:
+        compile_one = _COMPILERS.get(type(node))
+        if compile_one is None:
+            raise NotQuick
+        return compile_one(self, node)
+
+    def name(self, node: cst.Name) -> Getter:
+        name = node.value
+        if name in self.names:
+            return lambda names: names[name]
+        return self.own_name(name) if name in self.assigned else self.constant(look_up(self.state, name))
+
+    def literal(self, node: cst.SimpleString | cst.Integer) -> Getter:
+        return self.constant(self.run.evaluate(self.state, node))
+
+    def attribute(self, node: cst.Attribute) -> Getter:
+        if node.attr.value != "requires_grad":
+            raise NotQuick
+        return self.flag(self.expression(node.value))
+
+    def binary(self, node: cst.BinaryOperation) -> Getter:
+        first, second = self.expression(node.left), self.expression(node.right)
+        op = operator_text(node.operator)
+        if op not in BINARY:
+            raise NotQuick
+        return lambda names: small(compute(op, plain(first(names)), plain(second(names))))
+
+    def negation(self, node: cst.UnaryOperation) -> Getter:
+        if type(node.operator) is not cst.Not:
+            raise NotQuick
+        inner = self.expression(node.expression)
+        return lambda names: not truth(inner(names))
+
+    def item(self, node: cst.Subscript) -> Getter:
+        index = node.slice[0].slice
+        if len(node.slice) > 1 or type(index) is not cst.Index:
+            raise NotQuick
+        owner, key = self.expression(node.value), self.expression(index.value)
+        return lambda names: plain(owner(names))[plain(key(names))]
+
+    def display(self, node: cst.Tuple | cst.List | cst.Set) -> Getter:
+        inside = [self.expression(element.value) for element in node.elements]
+        if any(type(element) is cst.StarredElement for element in node.elements):
+            raise NotQuick
+        return lambda names: tuple([one(names) for one in inside])
 
     def own_name(self, name: str) -> Getter:
         """A name of this very frame, which a round may assign."""
@@ -113,8 +124,11 @@ class Expressions:
 
         return read
 
-    def comparison(self, first: cst.BaseExpression, target: cst.ComparisonTarget) -> Getter:
-        left, right = self.expression(first), self.expression(target.comparator)
+    def comparison(self, node: cst.Comparison) -> Getter:
+        if len(node.comparisons) > 1:
+            raise NotQuick
+        target = node.comparisons[0]
+        left, right = self.expression(node.left), self.expression(target.comparator)
         op = operator_text(target.operator)
         if op == "in":
             return lambda names: plain(left(names)) in plain(right(names))
@@ -127,7 +141,7 @@ class Expressions:
 
     def boolean(self, node: cst.BooleanOperation) -> Getter:
         left, right = self.expression(node.left), self.expression(node.right)
-        if isinstance(node.operator, cst.And):
+        if type(node.operator) is cst.And:
             return lambda names: truth(left(names)) and truth(right(names))
         return lambda names: truth(left(names)) or truth(right(names))
 
@@ -187,3 +201,20 @@ class Expressions:
             return decide(outcomes())
 
         return call
+
+
+_COMPILERS: dict[type, Callable[[Expressions, Any], Getter]] = {
+    cst.Name: Expressions.name,
+    cst.SimpleString: Expressions.literal,
+    cst.Integer: Expressions.literal,
+    cst.Attribute: Expressions.attribute,
+    cst.Comparison: Expressions.comparison,
+    cst.BinaryOperation: Expressions.binary,
+    cst.UnaryOperation: Expressions.negation,
+    cst.BooleanOperation: Expressions.boolean,
+    cst.Subscript: Expressions.item,
+    cst.Tuple: Expressions.display,
+    cst.List: Expressions.display,
+    cst.Set: Expressions.display,
+    cst.Call: Expressions.call,
+}

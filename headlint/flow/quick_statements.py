@@ -76,29 +76,35 @@ class Statements(Expressions):
 
         return decide
 
-    def small(self, node: cst.CSTNode) -> Action:
-        match node:
-            case cst.Pass():
-                return lambda names: None
-            case cst.Continue():
-                return lambda names: "continue"
-            case cst.Break():
-                return lambda names: "break"
-            case cst.Assign(targets=[cst.AssignTarget(target=cst.Attribute() as target)]):
+    def small(self, node: Any) -> Action:
+        kind = type(node)
+        if kind is cst.Pass:
+            return lambda names: None
+        if kind is cst.Continue:
+            return lambda names: "continue"
+        if kind is cst.Break:
+            return lambda names: "break"
+        if kind is cst.Assign and len(node.targets) == 1:
+            target = node.targets[0].target
+            if type(target) is cst.Attribute:
                 return self.write_flag(target, node.value, node)
-            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))]):
-                return self.rebind(name, self.expression(node.value))
-            case cst.AugAssign(target=cst.Name(value=name)):
-                old, new = self.own_name(name), self.expression(node.value)
-                op = operator_text(node.operator)
-                if op not in BINARY:
-                    raise NotQuick
-                return self.rebind(name, lambda names: small(compute(op, plain(old(names)), plain(new(names)))))
-            case cst.Expr(value=cst.SimpleString()):
+            if type(target) is cst.Name:
+                return self.rebind(target.value, self.expression(node.value))
+        elif kind is cst.AugAssign and type(node.target) is cst.Name:
+            return self.augmented(node.target.value, node)
+        elif kind is cst.Expr:
+            if type(node.value) is cst.SimpleString:
                 return lambda names: None
-            case cst.Expr(value=cst.Call() as call):
-                return self.call_statement(call)
+            if type(node.value) is cst.Call:
+                return self.call_statement(node.value)
         raise NotQuick
+
+    def augmented(self, name: str, node: cst.AugAssign) -> Action:
+        old, new = self.own_name(name), self.expression(node.value)
+        op = operator_text(node.operator)
+        if op not in BINARY:
+            raise NotQuick
+        return self.rebind(name, lambda names: small(compute(op, plain(old(names)), plain(new(names)))))
 
     def rebind(self, name: str, give: Getter) -> Action:
         def action(names: dict[str, Any]) -> None:

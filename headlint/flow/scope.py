@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
@@ -103,31 +103,28 @@ def enclosing_frame(state: State, frame: int | None, name: str) -> int | None:
     return None
 
 
-def bind_target(run: Interpreter, state: State, target: cst.CSTNode, value: Value, site: cst.CSTNode) -> None:
+def bind_target(run: Interpreter, state: State, target: Any, value: Value, site: cst.CSTNode) -> None:
     """Assign `value` to a target: a name, an attribute, an item, or several of them."""
-    if type(target) is cst.Name:
+    kind = type(target)
+    if kind is cst.Name:
         bind(state, target.value, value)
-        return
-    match target:
-        case cst.Attribute():
-            write(run, state, run.evaluate(state, target.value), target.attr.value, value, site)
-        case cst.Subscript():
-            owner = run.evaluate(state, target.value)
-            index = target.slice[0].slice
-            key: Value = Unknown("a slice")
-            if len(target.slice) == 1 and isinstance(index, cst.Index):
-                key = run.settle(state, run.evaluate(state, index.value))
-            write_item(run, state, owner, key, value, site)
-        case cst.Tuple() | cst.List():
-            _unpack(run, state, target.elements, value, site)
-        case _:
-            pass
+    elif kind is cst.Attribute:
+        write(run, state, run.evaluate(state, target.value), target.attr.value, value, site)
+    elif kind is cst.Subscript:
+        owner = run.evaluate(state, target.value)
+        index = target.slice[0].slice
+        key: Value = Unknown("a slice")
+        if len(target.slice) == 1 and type(index) is cst.Index:
+            key = run.settle(state, run.evaluate(state, index.value))
+        write_item(run, state, owner, key, value, site)
+    elif kind is cst.Tuple or kind is cst.List:
+        _unpack(run, state, target.elements, value, site)
 
 
 def _unpack(run: Interpreter, state: State, elements: object, value: Value, site: cst.CSTNode) -> None:
     assert isinstance(elements, (list, tuple))
     items = iterate(state, value)
-    starred = [index for index, element in enumerate(elements) if isinstance(element, cst.StarredElement)]
+    starred = [index for index, element in enumerate(elements) if type(element) is cst.StarredElement]
     if items is None or (len(items) != len(elements) if not starred else len(items) < len(elements) - 1):
         for index, element in enumerate(elements):
             name = text_of(element.value)
