@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow import changes, making, modules, reads
-from headlint.flow.classes import class_attribute
+from headlint.flow.classes import class_attribute, descriptor_method
 from headlint.flow.parameters import own_parameters
 from headlint.flow.sizes import as_argument
 from headlint.flow.state import InstanceRecord, State
@@ -86,6 +86,10 @@ def _write_by_class(
         run.call(state, Method(owner, "__setattr__", setting), (Constant(name), value), site)
         return True
     found = class_attribute(state, own, name)
+    described = None if found is None else descriptor_method(state, found, "__set__")
+    if described is not None:
+        run.call(state, described, (owner, value), site)
+        return True
     if not isinstance(found, Property):
         return False
     if found.setter is not None:

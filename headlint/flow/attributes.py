@@ -9,7 +9,14 @@ import libcst as cst
 
 from headlint.flow import enums, modules, reads
 from headlint.flow.assigning import set_instance_attribute
-from headlint.flow.classes import class_attribute, decorators, has_foreign_base, inherited, is_module_class
+from headlint.flow.classes import (
+    class_attribute,
+    decorators,
+    descriptor_method,
+    has_foreign_base,
+    inherited,
+    is_module_class,
+)
 from headlint.flow.fields import is_named_tuple
 from headlint.flow.outputs import note
 from headlint.flow.parameters import own_parameters, parameter_shape
@@ -216,6 +223,9 @@ def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, n
     found = class_attribute(state, record.owner, name)
     if isinstance(found, (Function, Property)):
         return _bound(run, state, owner, name, found, node)
+    getter = None if found is None else descriptor_method(state, found, "__get__")
+    if getter is not None:
+        return run.call(state, getter, (owner, record.owner), node)
     if found is not None:
         return found
     if name in MODULE_METHODS and is_module_class(state, record.owner):

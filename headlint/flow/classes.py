@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import libcst as cst
 
-from headlint.flow.state import State
-from headlint.flow.value import Class, External, Function, Property, Value
+from headlint.flow.state import InstanceRecord, State
+from headlint.flow.value import Class, External, Function, Instance, Method, Property, Value
 from headlint.source.nodes import text_of
 from headlint.torchlib.names import MODULE_CLASSES
 
@@ -42,6 +42,13 @@ def class_attribute(state: State, owner: Class, name: str) -> Value | None:
     """What a class of the file or its bases in the file define under `name`."""
     value = state.frames.get(owner.namespace, {}).get(name)
     return inherited(state, owner, name) if value is None else value
+
+
+def descriptor_method(state: State, value: Value, name: str) -> Method | None:
+    """`__get__` or `__set__` of what stands in a class body, if it is an object of the file that has it."""
+    record = state.heap.get(value.identity) if isinstance(value, Instance) else None
+    found = class_attribute(state, record.owner, name) if isinstance(record, InstanceRecord) else None
+    return Method(value, name, found) if isinstance(found, Function) else None
 
 
 def inherited(state: State, owner: Class, name: str) -> Value | None:

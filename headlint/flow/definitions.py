@@ -11,8 +11,8 @@ from headlint.flow.expressions import evaluate_defaults
 from headlint.flow.gradients import is_grad_mode
 from headlint.flow.lists import new_dict
 from headlint.flow.scope import bind
-from headlint.flow.state import State
-from headlint.flow.value import Class, External, Function, Method, Property, Symbol, Value
+from headlint.flow.state import InstanceRecord, State
+from headlint.flow.value import Class, External, Function, Instance, Method, Property, Symbol, Value
 from headlint.source.nodes import statements_of, text_of
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _decorated(run: Interpreter, state: State, made: Value, decorator: cst.BaseE
         if isinstance(before, Property) and isinstance(made, Function):
             return replace(before, setter=made) if name == "setter" else before
     wrapper = run.evaluate(state, decorator)
-    if isinstance(wrapper, (Function, Method)):
+    if isinstance(wrapper, (Function, Method, Class)):
         return run.call(state, wrapper, (made,), decorator)
     if not isinstance(made, Function):
         return made
@@ -90,6 +90,8 @@ def define_class(run: Interpreter, node: cst.ClassDef, state: State) -> list[Sta
         names = path.frames[number]
         for name, value in names.items():
             names[name] = _as_member(run, value, owner, outer)
+            if isinstance(value, Instance):
+                _adopt(run, path, value, owner, outer)
         run.classes.setdefault(id(node), owner)
         bind(path, node.name.value, owner)
         behind.extend(_decorate_class(run, path, node, owner))
@@ -107,6 +109,14 @@ def _as_member(run: Interpreter, value: Value, owner: Class, outer: int) -> Valu
         assert setter is None or isinstance(setter, Function)
         return Property(getter, setter, value.kept)
     return value
+
+
+def _adopt(run: Interpreter, path: State, value: Instance, owner: Class, outer: int) -> None:
+    """The functions that an object in a class body has been given, by a decorator say, are methods all the same."""
+    record = path.heap.get(value.identity)
+    if isinstance(record, InstanceRecord) and any(isinstance(held, Function) for _, held in record.attributes):
+        held = tuple((name, _as_member(run, inside, owner, outer)) for name, inside in record.attributes)
+        path.heap[value.identity] = replace(record, attributes=held)
 
 
 def _decorate_class(run: Interpreter, path: State, node: cst.ClassDef, owner: Class) -> list[State]:

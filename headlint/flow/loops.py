@@ -42,6 +42,8 @@ MOST_ROUNDS = 3
 MOST_COUNTED = 64
 MOST_COUNTED_NESTED = 24
 MOST_LOOPED = 4_000
+# Statements of a round that is short enough to be run again and again for the numbers and texts that it leaves.
+MOST_SHORT = 6
 
 
 def for_loop(run: Interpreter, node: cst.For, state: State) -> list[State]:
@@ -111,7 +113,7 @@ def _counting(run: Interpreter, state: State, node: cst.For, items: tuple[Value,
     trial = state.fork()
     ended = len(run.ended)
     rounds = _all_rounds(run, trial, node.body.body, lambda s: _next_item(run, s, node))
-    touched = any(_touches_models(state, path) for path in rounds)
+    touched = any(_touches_models(state, path) for path in rounds) or _is_short(run, node.body)
     most = MOST_COUNTED_NESTED if _has_loop(node.body) else MOST_COUNTED
     if not touched or len(items) > most:
         return rounds
@@ -132,6 +134,29 @@ def _touches_models(before: State, after: State) -> bool:
 
 def _has_loop(body: cst.CSTNode) -> bool:
     return any(type(here) in (cst.For, cst.While) for here in descend((body,), past=_LINES))
+
+
+def _is_short(run: Interpreter, body: cst.BaseSuite) -> bool:
+    """Whether a round is a few statements that only count, collect or compare."""
+    known = run.facts.get(id(body))
+    if known is None:
+        known = run.facts[id(body)] = len(body.body) <= MOST_SHORT and not any(map(_is_more, descend((body,))))
+    return known
+
+
+def _is_more(node: cst.CSTNode) -> bool:
+    if type(node) is cst.Call:
+        name = node.func.attr if isinstance(node.func, cst.Attribute) else node.func
+        return not isinstance(name, cst.Name) or name.value not in _COUNTING_CALLS
+    return type(node) in _MORE
+
+
+_MORE = frozenset(
+    {cst.For, cst.While, cst.Try, cst.With, cst.FunctionDef, cst.ClassDef, cst.Await, cst.Yield, cst.CompFor}
+)
+_COUNTING_CALLS = frozenset(
+    "abs append extend float format insert int isinstance len max min next pop print range round str".split()
+)
 
 
 _LINES = frozenset({cst.SimpleStatementLine, cst.FunctionDef, cst.ClassDef})
@@ -167,13 +192,14 @@ def while_loop(run: Interpreter, node: cst.While, state: State) -> list[State]:
         return [way for way, truth in tested(run, path, node.test) if truth]
 
     never = [way for way, truth in tested(run, state.fork(), node.test) if not truth]
-    known = run.truth(state, run.evaluate(state.fork(), node.test)) if not run.may_choose(node.test) else None
+    short = _is_short(run, node.body)
+    known = run.truth(state, run.evaluate(state.fork(), node.test)) if short or not run.may_choose(node.test) else None
     if known is False:
         return _behind(run, never, node.orelse)
     before, ended = state.fork(), len(run.ended)
     rounds = _all_rounds(run, state, node.body.body, enter)
     endless = text_of(node.test) in ("True", "1")
-    if known and not endless and any(_touches_models(before, path) for path in rounds):
+    if known and (short or (not endless and any(_touches_models(before, path) for path in rounds))):
         seen = run.ended[ended:]
         del run.ended[ended:]
         exact = _round_by_round(run, before, node)
