@@ -47,6 +47,7 @@ def test_messages() -> None:
         + "model.fc = nn.Identity()\n"
     )
     assert messages("HL310", part + gone) == [message]
+    assert messages("HL310", part + MAKE + STEP + "model.eval()\nmodel.requires_grad_(False)\n") == [message]
     assert messages("HL310", part + "o = optim.SGD(chosen(model.state_dict()), lr=1)\n" + STEP) == [message]
     average = "slow = copy.deepcopy(model)\nfor a, b in zip(slow.parameters(), model.parameters()):\n    {}\n"
     for code in ("a.mul_(0.9).add_(b, alpha=0.1)", "a.data.mul_(0.9).add_(b.data)", "a.detach().lerp_(b, 0.1)"):

@@ -11,7 +11,7 @@ from headlint.claims import StatisticsMove
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.outputs import Use
-from headlint.history import ModuleRef, SetFlag
+from headlint.history import ModuleRef, ParameterRef, SetFlag
 
 CODE = "HL310"
 
@@ -22,13 +22,14 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     if not uses:
         return
     slept = {ref for ref, mode in history.state.modes.items() if mode is False}
-    norms = [
+    standing = [
         ref
         for ref in counting(history, history.places)
         if ref.object == history.build.object and not _is_in(history, ref, slept) and _is_frozen(history, ref)
     ]
-    freezes = (_freeze(history, norms[0], use) for use in uses if norms)
-    freeze = next((event for event in freezes if event is not None), None)
+    found = ((use, _frozen_then(history, standing, use)) for use in uses if standing)
+    use, norms = next(((use, norms) for use, norms in found if norms), (None, []))
+    freeze = None if use is None else _freeze(history, norms[0], use)
     if freeze is None or freeze.site is None:
         return
     name = history.builder.name
@@ -62,6 +63,15 @@ def _is_in(history: ModelHistory, ref: ModuleRef, slept: set[ModuleRef]) -> bool
 def _is_frozen(history: ModelHistory, ref: ModuleRef) -> bool:
     own = parameters_of(history, ref)
     return bool(own) and all(history.state.flags.get(parameter) is False for parameter in own)
+
+
+def _frozen_then(history: ModelHistory, norms: list[ModuleRef], use: Use) -> list[ModuleRef]:
+    """Those of some BatchNorms that were frozen when the model learned, not only when all was over."""
+    flags: dict[ParameterRef, bool] = {}
+    for event in history.state.trace[: use.position]:
+        if isinstance(event, SetFlag):
+            flags.update(dict.fromkeys(event.parameters, event.value))
+    return [ref for ref in norms if all(flags.get(parameter) is False for parameter in parameters_of(history, ref))]
 
 
 def _freeze(history: ModelHistory, norm: ModuleRef, use: Use) -> SetFlag | None:

@@ -101,6 +101,8 @@ def wrong_before(one: Architecture) -> dict[str, str]:
         "HL303 method": "@m.requires_grad_ = False",
         "HL308 nothing": "for name, param in @m.named_parameters():\n    if 'backbone' in name:\n        param.requires_grad = False",
         "HL312": "freeze_backbone(@m)",
+        "HL312 part": f"freeze_backbone(@m.{one.parts[-1]})",
+        "HL312 parts": f"for part in (@m.{part}, @m.{one.parts[-1]}):\n    freeze_backbone(part)",
     }
     if one.batch_norm:
         found["HL308 norms"] = (
@@ -116,6 +118,11 @@ def wrong_behind(one: Architecture) -> dict[str, str]:
         "HL301 call": "@m.requires_grad_(False)",
         "HL301 helper": "set_parameter_requires_grad(@m, True)",
         "HL301 head": "for p in @m@H.parameters():\n    p.requires_grad = False",
+        "HL301 modules": "for module in @m.modules():\n    for p in module.parameters(recurse=False):\n        p.requires_grad = False",
+        "HL301 names": "for name, p in @m.named_parameters():\n    p.requires_grad = False",
+        "HL306 loop": "for p in @m.parameters():\n    p.requires_grad = False",
+        "HL306 call": "@m.requires_grad_(False)",
+        "HL306 helper": "set_parameter_requires_grad(@m, True)",
         "HL303 head": "for p in @m.parameters():\n    p.requires_grad = False\n@m@H.requires_grad = True",
         "HL304 head": "for p in @m.parameters():\n    p.requires_grad = False\nfor p in @m@H.parameters():\n    p.require_grad = True",
         "HL308 head": "for p in @m.parameters():\n    p.requires_grad = False\nfor name, p in @m.named_parameters():\n    if 'output' in name:\n        p.requires_grad = True",

@@ -164,6 +164,9 @@ def wrong(one: Architecture) -> dict[str, str]:
         found[f"HL102 {name}"] = f"@m.{name} = nn.Linear(@m.{name}.in_features, @n)"
         found[f"HL101 setattr, {name}"] = f"setattr(@m, '{name}', nn.Linear(@W, @n))"
         found[f"HL101 add_module, {name}"] = f"@m.add_module('{name}', nn.Linear(@W, @n))"
+    if one.builder == "inception_v3":
+        found["HL105"] = "@m.fc = nn.Linear(@W, @n)"
+        found["HL105 two layers"] = "@m.fc = nn.Sequential(nn.Linear(@W, 64), nn.ReLU(), nn.Linear(64, @n))"
     if one.layer == "Conv2d":
         found.pop("HL103 beside")
         found |= {
@@ -186,7 +189,9 @@ def wrong(one: Architecture) -> dict[str, str]:
             "@m@H = nn.Sequential(\n    nn.Linear(@W, 512),\n    nn.BatchNorm1d(256),\n    nn.ReLU(),\n    nn.Linear(512, @n),\n)"
         ),
         "HL204 conv": "@m@H = nn.Conv2d(@W, @n, kernel_size=1)",
+        "HL204 norm": "@m@H = nn.Sequential(nn.BatchNorm2d(@W), nn.Linear(@W, @n))",
         "HL206": "@m@H = nn.Sequential(nn.Linear(@W, 1), nn.Softmax(dim=1))",
+        "HL206 three layers": "@m@H = nn.Sequential(nn.Linear(@W, 32), nn.ReLU(), nn.Linear(32, 1), nn.Softmax(dim=-1))",
         "HL401 one line": "@m@H = nn.Sequential(nn.Linear(@W, @n), nn.Softmax(dim=1))",
         "HL401": "@m@H = nn.Sequential(\n    nn.Linear(@W, 256),\n    nn.ReLU(),\n    nn.Linear(256, @n),\n    nn.Softmax(dim=1),\n)",
         "HL402": "@m@H = nn.Linear(@W, 1)",

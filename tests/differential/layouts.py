@@ -16,17 +16,22 @@ from differential.styles import program_of
 from differential.writing import DATA, class_count, indented, joined
 
 
-def _usual(draw: Any) -> Draft:
-    """A draft whose model is moved before its optimizer is made, if at all."""
-    draft = draft_of(draw, pick(draw, ALL))
-    draft.planned = [name for name in draft.planned if name not in ("HL305", "HL309")]
-    return draft
-
-
-def _training(draft: Draft, classes: str) -> str:
+def _made(draft: Draft, surgery: str) -> str:
+    """The body of what makes the model: with its surgery, unless the optimizer comes before that."""
     return joined(
-        "" if draft.move == "none" else "model.to(device)",
+        f"model = {draft.build}",
+        "model.to(device)" if draft.move == "first" else "",
+        "" if draft.early_optimizer else surgery,
+        "return model",
+    )
+
+
+def _training(draft: Draft, classes: str, surgery: str = "") -> str:
+    """What comes behind it; with its `surgery` behind the optimizer, if that comes early."""
+    return joined(
+        "" if draft.move in ("none", "first") else "model.to(device)",
         draft.filled(draft.optimizer, "model", "model", classes),
+        surgery if draft.early_optimizer else "",
         f"criterion = {draft.criterion}",
         draft.filled(draft.loop, "model", "model", classes),
         draft.filled(draft.ending, "model", "model", classes),
@@ -61,7 +66,7 @@ def _registry(draw: Any) -> Program:
 
 def _settings(draw: Any) -> Program:
     """A dict of settings, or a namespace, that says what is done."""
-    draft = _usual(draw)
+    draft = draft_of(draw, pick(draw, ALL))
     kind = draw(st.sampled_from(["dict", "nested", "namespace", "dataclass"]))
     options = {
         "dict": ("CONFIG = {'freeze': True, 'classes': 6}\n", "CONFIG['freeze']", "CONFIG['classes']"),
@@ -72,18 +77,17 @@ def _settings(draw: Any) -> Program:
     define, flag, classes = options[kind]
     before = f"if {flag}:\n{indented(draft.before)}" if draft.before else ""
     surgery = draft.filled(joined(before, draft.head, draft.behind), "model", "model", classes)
-    body = joined(f"model = {draft.build}", surgery, "return model")
-    text = f"{define}\n\ndef build():\n{indented(body)}\n\n" + joined(
-        DATA, "model = build()", _training(draft, classes)
+    text = f"{define}\n\ndef build():\n{indented(_made(draft, surgery))}\n\n" + joined(
+        DATA, "model = build()", _training(draft, classes, surgery)
     )
     return program_of(text, [draft])
 
 
 def _hierarchy(draw: Any) -> Program:
     """A base class that leaves the model to what inherits from it."""
-    draft = _usual(draw)
+    draft = draft_of(draw, pick(draw, ALL))
     classes, define = class_count(draw)
-    build = joined(f"model = {draft.build}", surgery_of(draft, "model", "self.num_classes"), "return model")
+    build = _made(draft, surgery_of(draft, "model", "self.num_classes"))
     way = draw(st.sampled_from(["object", "module", "property"]))
     if way == "module":
         text = (
@@ -106,17 +110,23 @@ def _hierarchy(draw: Any) -> Program:
             "    @classmethod\n    def of(cls, num_classes):\n        return cls(num_classes).build()\n\n"
         )
         make = f"model = Task.of({classes})"
-    text += "\n" + joined(DATA, define, make, _training(draft, classes))
+    text += "\n" + joined(DATA, define, make, _training(draft, classes, surgery_of(draft, "model", classes)))
     return program_of(text, [draft])
 
 
 def _closure(draw: Any) -> Program:
     """Functions that return functions, a `main` behind the usual guard, and everything in a `try`."""
-    draft = _usual(draw)
+    draft = draft_of(draw, pick(draw, ALL))
     classes, define = class_count(draw)
-    body = joined(f"model = {draft.build}", surgery_of(draft, "model", "num_classes"), "return model")
+    body = _made(draft, surgery_of(draft, "model", "num_classes"))
     text = f"def maker(num_classes):\n    def make():\n{indented(body, 2)}\n    return make\n\n"
-    main = joined(DATA, define, f"make = maker({classes})", "model = make()", _training(draft, classes))
+    main = joined(
+        DATA,
+        define,
+        f"make = maker({classes})",
+        "model = make()",
+        _training(draft, classes, surgery_of(draft, "model", classes)),
+    )
     if draw(st.booleans()):
         main = joined("try:", indented(main), "except KeyboardInterrupt:\n    print('interrupted')")
     text += f'\ndef main():\n{indented(main)}\n\nif __name__ == "__main__":\n    main()\n'
@@ -149,15 +159,15 @@ def _table(draw: Any) -> Program:
 
 def _arguments(draw: Any) -> Program:
     """Everything by `argparse`, with switches for what is done."""
-    draft = _usual(draw)
+    draft = draft_of(draw, pick(draw, ALL))
     before = f"if args.freeze:\n{indented(draft.before)}" if draft.before else ""
-    body = joined(f"model = {draft.build}", before, draft.head, draft.behind, "return model")
-    text = f"def create(args):\n{indented(draft.filled(body, 'model', 'model', 'args.classes'))}\n\n"
+    surgery = draft.filled(joined(before, draft.head, draft.behind), "model", "model", "args.classes")
+    text = f"def create(args):\n{indented(_made(draft, surgery))}\n\n"
     parse = (
         "import argparse\n\nparser = argparse.ArgumentParser()\nparser.add_argument('--classes', type=int, default=3)\n"
         "parser.add_argument('--freeze', action='store_true')\nparser.add_argument('--lr', type=float, default=1e-3)\nargs = parser.parse_args()\n"
     )
-    text += joined(parse, DATA, "model = create(args)", _training(draft, "args.classes"))
+    text += joined(parse, DATA, "model = create(args)", _training(draft, "args.classes", surgery))
     return program_of(text, [draft], [(), ("--freeze", "--classes", "5")])
 
 

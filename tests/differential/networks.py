@@ -153,6 +153,27 @@ NETWORKS = {
         "Net(@n)",
         optimizers=("optim.Adam(net.head.parameters(), lr=1e-3)",),
     ),
+    "HL311 once": Network(
+        CLASS + "        self.backbone = @B\n        self.backbone@H = nn.Linear(@W, num_classes)\n        self.freeze_norms()\n\n"
+        "    def freeze_norms(self):\n        for module in self.backbone.modules():\n            if isinstance(module, nn.BatchNorm2d):\n"
+        "                module.eval()\n\n    def forward(self, x):\n        return self.backbone(x)\n",
+        "Net(@n)",
+    ),
+    "HL312 method": Network(
+        CLASS + "        self.backbone = @B\n        self.backbone@H = nn.Linear(@W, num_classes)\n\n    def freeze(self):\n"
+        "        self.backbone.eval()\n\n    def forward(self, x):\n        return self.backbone(x)\n",
+        "Net(@n)\nnet.freeze()",
+    ),
+    "HL204 inner": Network(
+        CLASS + "        self.backbone = @B\n        self.backbone@H = nn.Sequential(nn.Conv2d(@W, 64, 1), nn.ReLU(), nn.Flatten(), nn.Linear(64, num_classes))\n\n"
+        "    def forward(self, x):\n        return self.backbone(x)\n",
+        "Net(@n)",
+    ),
+    "HL301 freeze": Network(
+        CLASS + "        self.backbone = @B\n        self.backbone@H = nn.Linear(@W, num_classes)\n\n    def freeze(self):\n"
+        "        for p in self.backbone.parameters():\n            p.requires_grad = False\n\n    def forward(self, x):\n        return self.backbone(x)\n",
+        "Net(@n)\nnet.freeze()",
+    ),
     "HL202 inner": Network(
         CLASS + "        self.backbone = @B\n        self.backbone@H = nn.Sequential(nn.Linear(@W, 128), nn.ReLU(), nn.Linear(64, num_classes))\n\n"
         "    def forward(self, x):\n        return self.backbone(x)\n",

@@ -295,11 +295,25 @@ for epoch in range(2):
         loss.backward()
         optimizer.step()
 """,
-    "HL311": """\
+    "HL314 enabled": """\
+@c.train()
+for images, labels in loader:
+    with torch.set_grad_enabled(False):
+        outputs = @c(images)
+    loss = criterion(outputs, labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
+}
+SLEEP = """\
 for module in @c.modules():
     if isinstance(module, nn.BatchNorm2d):
         module.eval()
-for epoch in range(EPOCHS):
+"""
+WRONG_NORMS = {
+    "HL311": f"""\
+{SLEEP}for epoch in range(EPOCHS):
     @c.train()
     for images, labels in loader:
         optimizer.zero_grad()
@@ -307,6 +321,44 @@ for epoch in range(EPOCHS):
         loss.backward()
         optimizer.step()
 """,
+    "HL311 apply": """\
+def put_to_sleep(module):
+    if isinstance(module, nn.BatchNorm2d):
+        module.eval()
+@c.apply(put_to_sleep)
+@c.train()
+for images, labels in loader:
+    loss = criterion(@c(images), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
+    "HL311 behind evaluation": f"""\
+@c.train()
+{SLEEP}for epoch in range(2):
+    for images, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(@c(images), labels)
+        loss.backward()
+        optimizer.step()
+    @c.eval()
+    with torch.no_grad():
+        for images, labels in loader:
+            print(criterion(@c(images), labels).item())
+    @c.train()
+""",
+}
+
+
+def wrong_loops(one: Architecture) -> dict[str, str]:
+    """Loops that are mistakes; those about BatchNorms where the model has any."""
+    return WRONG_LOOPS | (WRONG_NORMS if one.batch_norm and one.task != "video" else {})
+
+
+WRONG_ENDINGS = {
+    "HL404": "restored = @c.load_state_dict(torch.load('model.pth'))\nrestored.eval()",
+    "HL404 chained": "@c.load_state_dict(torch.load('model.pth', map_location='cpu')).eval()",
+    "HL404 called": "restored = @c.load_state_dict(torch.load('model.pth'), strict=False)\nprint(restored(next(iter(loader))[0]))",
 }
 
 RIGHT_NORMS = """\
