@@ -13,7 +13,7 @@ from types import TracebackType
 from differential.cells import as_notebook
 from differential.judge import Expected, expected
 from differential.program import Program
-from differential.trace import Trace, loaded
+from differential.trace import Call, Trace, loaded
 from headlint.finding import Finding
 from headlint.lint import Linter, Settings
 from headlint.source.notebooks import read_notebook
@@ -97,15 +97,15 @@ class Comparison:
         return frozenset(one.code for one in self.false) | {one.codes[0] for one in self.missed}
 
 
-# What is left over for it depends on what the other rules say, and runs do not tell that.
-NOT_JUDGED = frozenset({"HL200"})
+# What is left over for it depends on what the other rules say: it may be silent, but not where no call raises.
+LEFT_OVER = "HL200"
 
 
 def settings() -> Settings:
-    """All rules that are judged, those that are off by default too."""
+    """All rules, those that are off by default too."""
     from headlint.checks.candidate import all_checks
 
-    return Settings(select=frozenset(code for code, _ in all_checks()) - NOT_JUDGED)
+    return Settings(select=frozenset(code for code, _ in all_checks()))
 
 
 def read(program: Program) -> str:
@@ -133,6 +133,7 @@ def compare(program: Program, executor: Executor, linter: Linter) -> Comparison:
     traces = executor.runs(program)
     report = linter.lint_unguarded(read(program), "program.py")
     wanted = list(dict.fromkeys(one for trace in traces for one in expected(trace, program.text)))
+    raises = any(isinstance(one, Call) and one.raised is not None for trace in traces for one in trace.events)
     stopped = any(trace.raised is not None for trace in traces)
     agreed: list[str] = []
     false: list[Finding] = []
@@ -147,6 +148,8 @@ def compare(program: Program, executor: Executor, linter: Linter) -> Comparison:
         ]
         if hits:
             met.update(hits)
+            agreed.append(finding.code)
+        elif finding.code == LEFT_OVER and raises:
             agreed.append(finding.code)
         elif stopped and finding.code not in AT_ONCE:
             undecided.append(finding)
