@@ -43,3 +43,31 @@ def test_weights_that_are_loaded_behind_training_are_no_sign_of_inference() -> N
     assert messages("HL301", head + optimizer + train + freeze + load) == []
     others = "other = nn.Linear(1, 1)\noptimizer = optim.SGD(other.parameters(), lr=0.1)\n"
     assert messages("HL301", head + freeze + others + train + load) == []
+
+
+def test_a_loss_that_a_module_keeps_has_no_parameters() -> None:
+    text = (
+        "from torch import nn, optim\nfrom torchvision import models\nclass Net(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.net = models.resnet18()\n        self.net.fc = nn.Linear(512, 5)\n"
+        "        for p in self.net.parameters(): p.requires_grad = False\n        self.criterion = nn.{}()\n"
+        "net = Net()\noptimizer = optim.Adam([p for p in net.parameters() if p.requires_grad])\n"
+    )
+    for kind in ("CrossEntropyLoss", "TripletMarginLoss"):
+        assert len(messages("HL301", text.format(kind))) == 1
+    assert messages("HL301", text.format("UnknownLoss")) == []
+
+
+def test_a_handler_of_what_is_there_is_never_entered() -> None:
+    text = (
+        "from torch import nn, optim\nfrom torchvision import models\nmodel = {}()\n"
+        "try:\n    width = model.fc.in_features\n    model.fc = nn.Linear(width, {})\n"
+        "except {}:\n    model.classifier = nn.Linear(1024, 5)\n"
+        "for p in model.parameters():\n    p.requires_grad = False\noptimizer = optim.Adam(model.parameters())\n"
+    )
+    told = messages("HL301", text.format("models.resnet18", 5, "AttributeError"))
+    assert len(told) == 1
+    assert messages("HL301", text.format("models.resnet18", "n", "AttributeError")) == told
+    # There it may be.
+    assert messages("HL101", text.format("models.resnet18", 5, "AttributeError")) == []
+    assert messages("HL301", text.format("load", 5, "AttributeError")) == []
+    assert messages("HL301", text.format("models.resnet18", "len(names)", "Exception")) == []

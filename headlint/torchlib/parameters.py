@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from headlint.history import Argument
+from headlint.torchlib.losses import is_loss
 
 _NO_PARAMETERS = frozenset(
     """
@@ -13,6 +14,8 @@ _NO_PARAMETERS = frozenset(
     Softmax Softmax2d LogSoftmax Softmin LogSigmoid Threshold GLU RReLU Tanhshrink Softshrink Hardshrink
     AvgPool1d AvgPool2d AvgPool3d MaxPool1d MaxPool2d MaxPool3d AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d
     AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d Upsample PixelShuffle ZeroPad2d ReflectionPad2d
+    CTCLoss CosineEmbeddingLoss GaussianNLLLoss HingeEmbeddingLoss MarginRankingLoss MultiLabelMarginLoss
+    MultiMarginLoss PoissonNLLLoss SoftMarginLoss TripletMarginLoss CosineSimilarity PairwiseDistance
     """.split()
 )
 
@@ -29,7 +32,7 @@ def parameter_shapes(kind: str, given: Mapping[str, Argument]) -> dict[str, tupl
 
     `given` holds the layer's arguments by name; left-out ones have torch's defaults.
     """
-    if kind in _NO_PARAMETERS:
+    if kind in _NO_PARAMETERS or is_loss(kind):
         return {}
     shapes: dict[str, tuple[Argument, ...]] = {}
     if kind == "Linear":

@@ -123,6 +123,8 @@ def _is_beyond(one: Expected, text: str) -> bool:
         one.codes == ("HL307",) or (one.codes == ("HL310",) and "copy.deepcopy(model)" in text)
     ):
         return True
+    if one.codes == ("HL311",) and "print(criterion(" in text:
+        return True
     if one.codes == ("HL302",) and "weight = nn.Parameter(" in text:
         return True
     return any(part in text for part in NOT_FOLLOWED)
