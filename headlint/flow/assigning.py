@@ -28,7 +28,7 @@ from headlint.flow.value import (
     Unknown,
     Value,
 )
-from headlint.history import DeleteModule, ModuleRef, ParameterRef
+from headlint.history import ModuleRef, ParameterRef
 from headlint.torchlib.names import MODULE_METHODS
 
 if TYPE_CHECKING:
@@ -161,9 +161,8 @@ def delete(state: State, owner: Value, name: str, site: cst.CSTNode) -> None:
     owner = modules.built_on(state, owner) or owner
     if isinstance(owner, Module):
         inside = modules.children_of(state, owner.ref)
-        state.children[owner.ref] = tuple((child, ref) for child, ref in inside if child != name)
+        changes.delete_module(state, owner.ref, name, tuple(pair for pair in inside if pair[0] != name), site)
         state.attributes[owner.ref, name] = reads.DELETED
-        state.trace.append(DeleteModule(owner.ref, name, site=site))
     elif isinstance(owner, Instance):
         record = state.heap.get(owner.identity)
         if isinstance(record, InstanceRecord):

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from headlint.flow.modules import children_of, objects_in, walk
 from headlint.flow.sizes import as_argument
-from headlint.flow.state import State
+from headlint.flow.state import Children, ExtractorObject, State
 from headlint.flow.value import Constant, Unknown, Value
 from headlint.history import (
     Argument,
+    DeleteModule,
     Escape,
     ModuleRef,
     ParameterRef,
@@ -51,9 +52,29 @@ def set_module(
             changed.append((child_name, child))
     if not found:
         changed.append((name, value))
+    doubt_extractors(state, target)
     state.children[target] = tuple(changed)
     state.attributes.pop((target, name), None)
     state.trace.append(SetModule(target, name, value, replaced, how, site=site))
+
+
+def delete_module(state: State, target: ModuleRef, name: str, left: Children, site: cst.CSTNode) -> None:
+    """Take what stands under `name` out of a module, in which the others are `left`."""
+    doubt_extractors(state, target)
+    state.children[target] = left
+    state.trace.append(DeleteModule(target, name, site=site))
+
+
+def doubt_extractors(state: State, changed: ModuleRef) -> None:
+    """A graph that was made of a model holds the layers that it had then, in modules of its own around them.
+
+    Here it shares the modules around the layers, too: when one of those is changed, what it holds is not known.
+    """
+    for number, record in state.heap.items():
+        if not isinstance(record, ExtractorObject) or record.kind != "GraphModule" or number in state.escaped:
+            continue
+        if any(inside == changed for _, inside in walk(state, ModuleRef(number, ""))):
+            state.escaped[number] = "its model was changed when it had been made"
 
 
 def set_plain(state: State, target: ModuleRef, name: str, value: Value, site: cst.CSTNode) -> None:

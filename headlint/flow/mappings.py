@@ -9,7 +9,6 @@ import libcst as cst
 from headlint.flow import changes, making, modules
 from headlint.flow.state import DictRecord, InstanceRecord, State
 from headlint.flow.value import NONE, Constant, DictRef, Instance, Iterator, Module, Submodules, Tuple, Unknown, Value
-from headlint.history import DeleteModule
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -65,8 +64,7 @@ def drop(run: Interpreter, state: State, holder: Module | Instance, key: Value, 
         return
     name = str(key.value)
     inside = modules.children_of(state, holder.ref)
-    state.children[holder.ref] = tuple(pair for pair in inside if pair[0] != name)
-    state.trace.append(DeleteModule(holder.ref, name, site=site))
+    changes.delete_module(state, holder.ref, name, tuple(pair for pair in inside if pair[0] != name), site)
 
 
 def call_method(

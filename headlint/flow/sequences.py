@@ -11,7 +11,6 @@ from headlint.flow.items import slice_bounds
 from headlint.flow.iterating import iterate
 from headlint.flow.state import State
 from headlint.flow.value import NONE, Constant, Module, Slice, Unknown, Value
-from headlint.history import DeleteModule
 from headlint.source.nodes import text_of
 
 if TYPE_CHECKING:
@@ -43,8 +42,8 @@ def _positions(key: Value, length: int) -> list[int] | None:
 def _delete(state: State, target: ModuleRef, position: int, site: cst.CSTNode) -> None:
     inside = modules.children_of(state, target)
     left = [child for index, (_, child) in enumerate(inside) if index != position]
-    state.trace.append(DeleteModule(target, inside[position][0], site=site))
-    state.children[target] = tuple((str(index), child) for index, child in enumerate(left))
+    numbered = tuple((str(index), child) for index, child in enumerate(left))
+    changes.delete_module(state, target, inside[position][0], numbered, site)
 
 
 def change(
