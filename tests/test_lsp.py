@@ -158,6 +158,28 @@ async def test_cells_of_a_notebook_are_one_program(editor: Editor) -> None:
     await editor.until(addresses["third"], lambda items: not items)
 
 
+async def test_what_was_said_about_a_cell_goes_with_it(editor: Editor) -> None:
+    notebook = (editor.root / "shrinks.ipynb").as_uri()
+    first, last = (f"vscode-notebook-cell:{editor.root}/shrinks.ipynb#{number}" for number in range(2))
+    texts = {first: PROGRAM[: PROGRAM.index("model.classifier")], last: PROGRAM[PROGRAM.index("model.classifier") :]}
+    cells = [types.NotebookCell(types.NotebookCellKind.Code, uri) for uri in texts]
+    items = [types.TextDocumentItem(uri, "python", 1, text) for uri, text in texts.items()]
+    editor.client.notebook_document_did_open(
+        types.DidOpenNotebookDocumentParams(types.NotebookDocument(notebook, "jupyter-notebook", 1, cells), items)
+    )
+    await editor.settled(last)
+    gone = types.NotebookDocumentCellChangeStructure(
+        types.NotebookCellArrayChange(1, 1, []), did_close=[types.TextDocumentIdentifier(last)]
+    )
+    editor.client.notebook_document_did_change(
+        types.DidChangeNotebookDocumentParams(
+            types.VersionedNotebookDocumentIdentifier(2, notebook),
+            types.NotebookDocumentChangeEvent(cells=types.NotebookDocumentCellChanges(structure=gone)),
+        )
+    )
+    await editor.until(last, lambda items: not items)
+
+
 @pytest.mark.parametrize(
     ("encoding", "column"),
     [("utf-8", 15), ("utf-16", 13), ("utf-32", 12)],

@@ -25,6 +25,8 @@ class Publisher:
         self._server = server
         self._fetched = fetched
         self._sent: dict[str, Sequence[types.Diagnostic]] = {}
+        # The texts of each document, of which a notebook may lose some.
+        self._texts: dict[str, set[str]] = {}
 
     def tell(self, result: Result, first: bool) -> None:
         """Tell a result; `first` is that of a change which the client knows of, having made it."""
@@ -32,12 +34,16 @@ class Publisher:
             if not first:
                 self.refresh()
             return
+        parts = (*result.document.parts, *result.document.left_out)
+        texts = {part.uri for part in parts}
+        self._forget(self._texts.get(result.document.uri, set()) - texts)
+        self._texts[result.document.uri] = texts
         no_python = result.draft.program is None and result.draft.notes
         if no_python and any(self._sent.get(part.uri) for part in result.document.parts):
             # In the middle of a word a file is none; until it is again, what was said moves with the text.
             return
         items = by_text(result)
-        for part in (*result.document.parts, *result.document.left_out):
+        for part in parts:
             self._send(part.uri, part.version, items.get(part.uri, []))
 
     def refresh(self) -> None:
@@ -47,9 +53,12 @@ class Publisher:
 
     def take_back(self, result: Result) -> None:
         """Say nothing more about a document that has been closed."""
-        for part in () if self._fetched else (*result.document.parts, *result.document.left_out):
-            self._send(part.uri, None, [])
-            self._sent.pop(part.uri, None)
+        self._forget(self._texts.pop(result.document.uri, set()))
+
+    def _forget(self, texts: set[str]) -> None:
+        for uri in texts:
+            self._send(uri, None, [])
+            self._sent.pop(uri, None)
 
     def _send(self, uri: str, version: int | None, items: Sequence[types.Diagnostic]) -> None:
         if items or self._sent.get(uri) != items:
