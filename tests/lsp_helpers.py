@@ -125,7 +125,10 @@ async def editing(
     arguments: Sequence[str] = (),
     folders: Sequence[Path] = (),
 ) -> AsyncIterator[Editor]:
-    """An editor with a server of its own, which has said hello; the workspace is `root` unless it has `folders`."""
+    """An editor with a server of its own, which has said hello; the workspace is `root` unless it has `folders`.
+
+    In the end the server must not have logged anything.
+    """
     client = make_test_lsp_client()
     del client.protocol.fm.features[types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS]
     client.set_configuration(dict(settings or {}), section="headlint")
@@ -138,8 +141,12 @@ async def editing(
             initialization_options=dict(initial or {}),
         )
     )
+    log = client._server.stderr if client._server is not None else None  # noqa: SLF001
     try:
         yield editor
     finally:
         await client.shutdown_session()
         await client.stop()  # type: ignore[no-untyped-call]
+    # Whatever goes wrong in the server without an answer of its own, it logs.
+    assert log is not None
+    assert (await log.read()).decode() == ""
