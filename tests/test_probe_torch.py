@@ -18,6 +18,7 @@ SCRIPT = """
 sys.path.insert(0, TESTS)
 import headlint_worker.libraries as libraries_module
 from headlint_worker.building import ZeroPool, replaced_inits
+from headlint_worker.convolutions import quick_convolutions
 from headlint_worker.graph import used_parameters
 from headlint_worker.importing import DeferredCompiler, import_libraries
 from headlint_worker.operators import aligned_regions, suppressed
@@ -58,6 +59,22 @@ def fact_zero_pool():
         "a layer made later is initialised": bool(layer.weight.any()) and not pool.holds(layer.weight),
         "untouched": not pool.zeros(1000).any(),
     }
+
+def fact_convolutions():
+    def enabled():
+        return torch.backends.mkldnn.is_available() and torch._C._get_mkldnn_enabled()
+
+    seen = {}
+    differences = []
+    for name, size in [("resnet18", 32), ("resnet18", 128), ("mobilenet_v3_small", 32)]:
+        model = models.get_model(name, weights=None).eval()
+        given = (torch.rand(2, 3, size, size),)
+        with torch.no_grad():
+            reference = model(*given)
+            with quick_convolutions(libraries, model, given):
+                seen[f"{name} {size}"] = enabled()
+                differences.append(float((model(*given) - reference).abs().max() / reference.abs().max()))
+    return {"one of them": enabled(), "within": seen, "largest difference": max(differences)}
 
 def fact_meta_size():
     replay = Replay(libraries, ZeroPool(torch), None, 1 << 40)
@@ -167,6 +184,14 @@ def test_builders_share_zeros_and_layers_made_later_do_not(facts: dict[str, Any]
         "a layer made later is initialised": True,
         "untouched": True,
     }
+
+
+def test_small_inputs_are_convolved_by_torch_itself(facts: dict[str, Any]) -> None:
+    found = facts["convolutions"]
+    if found["one of them"]:
+        # Nor is what goes group by group, as convolutions by depth do.
+        assert found["within"] == {"resnet18 32": False, "resnet18 128": True, "mobilenet_v3_small 32": True}
+    assert found["largest difference"] < 1e-3
 
 
 def test_the_size_of_a_layer_is_known_before_it_is_made(facts: dict[str, Any]) -> None:

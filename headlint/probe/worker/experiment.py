@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .calls import Calls, one_device
+from .convolutions import quick_convolutions
 from .description import Sums, describe, training_memory
 from .graph import never_unpacked, plain_checkpoints, used_parameters
 from .guard import GUARD, judge
@@ -125,7 +126,8 @@ class Experiment:
         given = inputs(self, model, self.recipe.input or [], training=False)
         drop = torch.autograd.graph.saved_tensors_hooks(lambda tensor: None, never_unpacked)
         devices = self.devices(model, given) if self.recipe.devices else contextlib.nullcontext()
-        with calls, drop, torch.enable_grad(), plain_checkpoints(torch), devices:
+        quick = quick_convolutions(self.libraries, model, given)
+        with calls, drop, torch.enable_grad(), plain_checkpoints(torch), devices, quick:
             try:
                 output = model(*given)
             except OpaqueReached:

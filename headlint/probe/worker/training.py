@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .calls import Calls
+from .convolutions import quick_convolutions
 from .graph import plain_checkpoints
 from .guard import GUARD, judge
 from .inputs import inputs, runs_otherwise
@@ -48,7 +49,7 @@ class TrainingStep:
         calls = Calls(self.torch)
         phase = "forward"
         try:
-            with calls, self.real_backward():
+            with calls, self.real_backward(), quick_convolutions(self.experiment.libraries, self.model, given):
                 with self.torch.no_grad() if self.experiment.recipe.no_grad else contextlib.nullcontext():
                     output = self.model(*given)
                 result["output"] = shapes_in(output)
