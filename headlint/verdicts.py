@@ -60,7 +60,7 @@ def forward_passes(histories: Sequence[ModelHistory], observe: Observe) -> tuple
 
 
 def _runs(history: ModelHistory, observe: Observe) -> bool:
-    candidate = next(surgery_raises.check(history), None)
+    candidate = next(surgery_raises.raising(history), None)
     if candidate is None:
         return False
     answer = observe(next(recipes(history, candidate.claim, candidate.model)))
@@ -72,7 +72,7 @@ def decide_all(
 ) -> Iterator[tuple[Finding | None, Sequence[Suspicion]]]:
     """What `decide` says of each group, with the group.
 
-    What no rule foresaw comes last, and only for models of which none has told.
+    What no rule foresaw comes last, and only for models of which none has told; each layer without effect is told.
     """
     told: set[int] = set()
     for group in sorted(groups, key=lambda group: group[0].candidate.unforeseen):
@@ -80,7 +80,7 @@ def decide_all(
         if group[0].candidate.unforeseen and not told.isdisjoint(histories):
             continue
         finding = decide(program, group, observe)
-        if finding is not None:
+        if finding is not None and not group[0].candidate.unless_used:
             told |= histories
         yield finding, group
 

@@ -15,7 +15,9 @@ from dataclasses import dataclass, replace
 from headlint.checks.candidate import Candidate
 from headlint.checks.conditions import opening
 from headlint.checks.doubts import may_use_parts, reckons_with_it
+from headlint.checks.idle_parts import is_in_sight
 from headlint.checks.mentions import is_named, reads_of
+from headlint.checks.outside_forward import may_be_used
 from headlint.checks.paths import Paths, build_key
 from headlint.claims import ForwardRaises, NeverUsed, ReadRaises
 from headlint.flow import modules
@@ -56,6 +58,8 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
             program.tree, suspicion.candidate.unless_named, suspicion.candidate.site
         ):
             continue
+        if suspicion.candidate.unless_used and may_be_used(program.tree, program.text, suspicion.candidate.unless_used):
+            continue
         if suspicion.candidate.unless_right and id(suspicion.candidate.event_site) in analysis.may_be_right:
             continue
         if _runs_own_forward(suspicion) and (
@@ -64,7 +68,9 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
             continue
         key: tuple[object, ...] = (suspicion.candidate.code, id(suspicion.candidate.site))
         if suspicion.candidate.unforeseen:
-            key += build_key(suspicion.whole)
+            # A layer without effect is one of its class, whichever object of that it is in.
+            name = suspicion.candidate.unless_used
+            key += (name,) if name else build_key(suspicion.whole)
         groups.setdefault(key, []).append(suspicion)
     if any(group[0].candidate.unforeseen for group in groups.values()):
         groups = {key: group for key, group in groups.items() if _may_be_told(group, program)}
@@ -93,6 +99,8 @@ def _may_be_told(group: Sequence[Suspicion], program: Program) -> bool:
         return True
     if reckons_with_it(program.tree, program.text):
         return False
+    if first.candidate.unless_used:
+        return any(one.candidate.model is not None and is_in_sight(one.history, one.candidate.model) for one in group)
     if all({one.candidate.model, one.history.model} & one.history.state.called.keys() for one in group):
         return True
     own = modules.children_of(first.history.state, first.history.model)
@@ -114,7 +122,10 @@ def _standing(group: Sequence[Suspicion], analysis: Analysis, paths: Paths, prog
         if suspicion.whole.supposed and _is_for_others(suspicion, wrong, analysis, paths, program):
             return False
         if suspicion.candidate.unforeseen:
-            return all(id(other) in wrong for other in paths.same_build(suspicion.whole))
+            others = paths.same_build(suspicion.whole)
+            if suspicion.candidate.unless_used:
+                others = (*others, *paths.reaching(suspicion.candidate.event_site))
+            return all(id(other) in wrong for other in others)
         site = suspicion.candidate.event_site
         real = not suspicion.whole.supposed
         reached_and_right = any(id(history) not in wrong for history in paths.reaching(site))

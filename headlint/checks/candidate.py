@@ -28,6 +28,8 @@ class Candidate:
     anywhere behind `site`, in another function or for the model as a whole, nothing is said. `unforeseen` ones are what
     no rule is about: they count only if every path by which the same model is made comes to them and is wrong, if
     nothing in the file could catch what is raised or change how forward runs, and if no rule has told of the model.
+    `unless_used` is the name under which a part stands: if the file may use that other than through forward, nothing is
+    said.
     `mends` are asked for when fixes are wanted.
     """
 
@@ -42,6 +44,7 @@ class Candidate:
     unless_read: tuple[str, ...] = ()
     unless_right: bool = False
     unless_named: str = ""
+    unless_used: str = ""
     unforeseen: bool = False
     mends: Mends = field(default=no_mends, compare=False, repr=False)
 

@@ -11,6 +11,7 @@ from headlint.flow.histories import ModelHistory
 from headlint.history import (
     AnyEvent,
     Argument,
+    Define,
     DeleteModule,
     MakeContainer,
     MakeLayer,
@@ -116,6 +117,8 @@ def _touched(history: ModelHistory) -> tuple[ModuleRef, ...]:
             found.update((ref, None) for ref in (event.replaced, event.value) if ref is not None)
         elif isinstance(event, SetAttribute):
             found[event.target] = None
+        elif isinstance(event, Define):
+            found.update((part, None) for _, part in event.parts)
     return tuple(reversed(list(found)[:MOST_WATCHED]))
 
 

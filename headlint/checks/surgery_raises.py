@@ -1,4 +1,4 @@
-"""HL200: what the code does to a model raises, or leaves a forward that does, although no other rule foresaw it."""
+"""HL200: what the code does to a model raises, or has no effect, although no other rule foresaw it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from headlint.checks.candidate import Candidate
+from headlint.checks.idle_parts import idle_parts
 from headlint.checks.places import joined, place_of, spelled
 from headlint.checks.wholes import entrance, is_certain, pictures
 from headlint.claims import RaisesFrom
@@ -17,6 +18,12 @@ CODE = "HL200"
 
 
 def check(history: ModelHistory) -> Iterator[Candidate]:
+    """What may raise, and layers that no forward may run."""
+    yield from raising(history)
+    yield from idle_parts(history, CODE)
+
+
+def raising(history: ModelHistory) -> Iterator[Candidate]:
     """Every statement that changes what forward may do: the replay of the whole tells which of them it is, if any."""
     model = entrance(history) if is_certain(history) else None
     if model is None:

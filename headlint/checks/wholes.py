@@ -64,11 +64,10 @@ def _hands_on(history: ModelHistory, outer: ModuleRef, inner: ModuleRef) -> bool
             return False
         taking = [step for step in define.operations if 0 in step.inputs]
         return bool(taking) and all(step.module == inner and step.inputs == (0,) for step in taking)
-    kind = modules.container_kind(history.state, outer)
-    if kind in modules.WRAPPERS:
+    if modules.kind_of(history.state, outer) in modules.WRAPPERS:
         return True
     children = modules.children_of(history.state, outer)
-    return kind == "Sequential" and bool(children) and children[0][1] == inner
+    return modules.container_kind(history.state, outer) == "Sequential" and bool(children) and children[0][1] == inner
 
 
 def pictures(history: ModelHistory) -> tuple[tuple[int, ...], ...]:

@@ -4,7 +4,15 @@ from headlint.claims.base import Claim, Judgement, judged, shape_text
 from headlint.claims.cuts import CutRaises, ReluLost
 from headlint.claims.detection import CountsDisagree
 from headlint.claims.flags import AllFrozen, FlagsKept, NamesCaught, NothingFrozen, StaysFrozen
-from headlint.claims.forward import ForwardRaises, LeftBehind, NeverUsed, RunsThrough, TrainingForwardRaises, Trains
+from headlint.claims.forward import (
+    ForwardRaises,
+    LeftBehind,
+    NeverUsed,
+    NoEffect,
+    RunsThrough,
+    TrainingForwardRaises,
+    Trains,
+)
 from headlint.claims.optimizers import NotInOptimizer, OptimizerRaises
 from headlint.claims.outputs import (
     OneLogitLoss,
@@ -35,6 +43,7 @@ __all__ = [
     "LeftBehind",
     "NamesCaught",
     "NeverUsed",
+    "NoEffect",
     "NotInOptimizer",
     "NothingFrozen",
     "NothingRecorded",

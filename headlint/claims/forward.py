@@ -33,6 +33,31 @@ class NeverUsed(Claim):
 
 
 @dataclass(frozen=True, slots=True)
+class NoEffect(NeverUsed):
+    """The same in train mode too, of a `module` with parameters: it is not called, or what it gives is thrown away."""
+
+    needs_training: ClassVar[bool] = True
+
+    def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
+        judgement = NeverUsed.judge(self, recipe, observation)
+        if judgement.verdict.kind != "confirmed":
+            return judgement
+        training, key = observation["training"], recipe.key(self.module)
+        early = step_ended(training)
+        if early is not None:
+            return early
+        facts, step = observation["watch"][key], training["watch"][key]
+        if step["with_gradient"] or not facts["parameters"]:
+            return REFUTED
+        if step["modules_called"] and facts["trainable"] < facts["parameters"]:
+            return unconfirmed("a part of it is frozen, so that gradients do not tell")
+        seen, trained = shape_text(observation["forward"]["output"]), shape_text(training["output"])
+        also = "in train mode too" if seen == trained else f"in train mode {trained}"
+        thrown = ", where no gradient reaches what it computes" if step["modules_called"] else ""
+        return confirmed(f"forward returns {seen} without calling it, {also}{thrown}")
+
+
+@dataclass(frozen=True, slots=True)
 class ForwardRaises(Claim):
     """Forward raises inside one of `modules`."""
 

@@ -61,9 +61,9 @@ class Observation:
     - `names`, if they were asked for and no event ended the replay: the flag of every parameter by its name;
     - `training`, if a step was asked for and no event ended the replay: `output`, `raised` (with `phase`: forward,
       loss, backward or step) and `stopped` as for forward but in train mode, `loss`, and for `model` and by name in
-      `watch`: `with_gradient` and `stepped` (parameter tensors that got a gradient, and that the last optimizer wrote
-      to; null where none stepped), `buffers`, `buffers_moved`, the same of those that are no whole numbers
-      (`statistics`, `statistics_moved`), and with `values` the `largest_gradient`.
+      `watch`: `modules_called` (of it and those in it), `with_gradient` and `stepped` (parameter tensors that got a
+      gradient, and that the last optimizer wrote to; null where none stepped), `buffers`, `buffers_moved`, the same of
+      those that are no whole numbers (`statistics`, `statistics_moved`), and with `values` the `largest_gradient`.
     """
 
     data: dict[str, Any]
@@ -116,7 +116,16 @@ COUNTS = {"parameters", "trainable", "used", "reached"}
 FACTS = COUNTS | {"calls", "arrived", "inside", "modules_called", "held", "weight"}
 SUMS = {"parameters", "trainable", "held", "used", "reached", "bytes", "trainable_bytes"}
 MEMORY = {"input", "output", "kept", "called", "failed"}
-STEP = {"with_gradient", "stepped", "buffers", "buffers_moved", "statistics", "statistics_moved", "largest_gradient"}
+STEP = {
+    "modules_called",
+    "with_gradient",
+    "stepped",
+    "buffers",
+    "buffers_moved",
+    "statistics",
+    "statistics_moved",
+    "largest_gradient",
+}
 
 
 def is_observation(data: object) -> TypeGuard[dict[str, Any]]:

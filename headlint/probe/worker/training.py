@@ -80,8 +80,8 @@ class TrainingStep:
         # What the builder's parameters share has been written to.
         self.replay.pool.renew()
         moved = {key for key, buffer in self.buffers.items() if not self.torch.equal(buffer, before[key])}
-        result["model"] = self.facts(self.model, versions, moved)
-        result["watch"] = {name: self.facts(module, versions, moved) for name, module in self.watched.items()}
+        result["model"] = self.facts(self.model, calls, versions, moved)
+        result["watch"] = {name: self.facts(module, calls, versions, moved) for name, module in self.watched.items()}
         return result
 
     @contextlib.contextmanager
@@ -118,7 +118,7 @@ class TrainingStep:
         with self.torch.no_grad():
             step(self.optimizer)
 
-    def facts(self, module: Any, versions: dict[int, int] | None, moved: set[int]) -> dict[str, Any]:
+    def facts(self, module: Any, calls: Calls, versions: dict[int, int] | None, moved: set[int]) -> dict[str, Any]:
         """What the step did to a module: tensors with a gradient, written to by the optimizer, buffers that moved."""
         parameters = {id(parameter): parameter for parameter in module.parameters()}
         gradients = [parameter.grad for parameter in parameters.values() if parameter.grad is not None]
@@ -132,6 +132,7 @@ class TrainingStep:
         # How many batches a BatchNorm has seen is a whole number, and counts no matter what.
         statistics = {id(buffer) for buffer in module.buffers() if buffer.is_floating_point()}
         return {
+            "modules_called": sum(id(part) in calls.counts for part in module.modules()),
             "with_gradient": len(gradients),
             "stepped": stepped,
             "buffers": len(buffers),
