@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from headlint.checks.candidate import Candidate
 from headlint.checks.places import joined, place_of, spelled
-from headlint.checks.wholes import entrance, is_certain
+from headlint.checks.wholes import is_certain, outermost
 from headlint.claims import NoEffect
 from headlint.flow.histories import ModelHistory
 from headlint.flow.parameters import parameters_of
@@ -17,7 +17,7 @@ from headlint.history import AnyEvent, Define, LoadState, MakeContainer, MakeLay
 
 def idle_parts(history: ModelHistory, code: str) -> Iterator[Candidate]:
     """New layers with parameters that are in the model at the end, and in none of its forwards as far as they show."""
-    model = entrance(history) if is_certain(history) else None
+    model = outermost(history) if is_certain(history) else None
     if model is None or history.supposed or any(isinstance(event, LoadState) for event in history.events):
         return
     for name, owner, ref, event in (*_of_objects(history), *_of_auxiliary_heads(history)):

@@ -43,6 +43,27 @@ def entrance(history: ModelHistory) -> ModuleRef | None:
     return None
 
 
+def outermost(history: ModelHistory) -> ModuleRef | None:
+    """The one module that all that holds the model, or parts of it, stands in; None where there are several.
+
+    What it does to its input before it hands that on is left to a replay.
+    """
+    around: dict[int, set[ModuleRef]] = {}
+    for outer, part in _memberships(history):
+        if outer not in history.places and outer.object != part.object:
+            around.setdefault(part.object, set()).add(outer)
+    found: set[ModuleRef] = set()
+    waiting, seen = [history.model], {history.model}
+    while waiting:
+        here = waiting.pop()
+        outers = around.get(here.object, set())
+        if not outers:
+            found.add(here)
+        waiting += outers - seen
+        seen |= outers
+    return found.pop() if len(found) == 1 else None
+
+
 def _memberships(history: ModelHistory) -> Iterator[tuple[ModuleRef, ModuleRef]]:
     """Objects beside the model, each with a module that the code has put into it."""
     for event in history.events:
