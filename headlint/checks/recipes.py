@@ -11,7 +11,6 @@ from headlint.flow.histories import ModelHistory
 from headlint.history import (
     AnyEvent,
     Argument,
-    Define,
     DeleteModule,
     MakeContainer,
     MakeLayer,
@@ -43,6 +42,8 @@ def recipes(history: ModelHistory, claim: Claim, model: ModuleRef | None) -> Ite
     if model is None or model == history.model or model in history.wrappers:
         model = _entrance(history)
     watch = _touched(history)
+    if claim.needs_watching:
+        watch = tuple(dict.fromkeys((*watch, *claim.watch)))
     # A read that is known to raise is the last thing on its path: whatever the claim, forward never runs.
     forward = not (history.events and isinstance(history.events[-1], Read))
     # What only one claim asks for is no reason to run forward, which others share.
@@ -117,8 +118,6 @@ def _touched(history: ModelHistory) -> tuple[ModuleRef, ...]:
             found.update((ref, None) for ref in (event.replaced, event.value) if ref is not None)
         elif isinstance(event, SetAttribute):
             found[event.target] = None
-        elif isinstance(event, Define):
-            found.update((part, None) for _, part in event.parts)
     return tuple(reversed(list(found)[:MOST_WATCHED]))
 
 

@@ -33,6 +33,8 @@ class Claim(ABC):
     """Whether forward has to run on the input that the model is meant for, not on the smallest that it takes."""
     needs_devices: ClassVar[bool] = False
     """Whether forward has to fail where tensors of two devices meet."""
+    needs_watching: ClassVar[bool] = False
+    """Whether the replay of the whole history has to watch its modules, although the code puts them nowhere."""
     needs_no_grad: ClassVar[bool] = False
     """Whether autograd must not record the forward of the training step."""
     needs_refusal: ClassVar[bool] = False

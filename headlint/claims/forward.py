@@ -37,6 +37,7 @@ class NoEffect(NeverUsed):
     """The same in train mode too, of a `module` with parameters: it is not called, or what it gives is thrown away."""
 
     needs_training: ClassVar[bool] = True
+    needs_watching: ClassVar[bool] = True
 
     def judge(self, recipe: Recipe, observation: dict[str, Any]) -> Judgement:
         judgement = NeverUsed.judge(self, recipe, observation)
