@@ -124,8 +124,8 @@ def test_a_step_of_everything(worker: Prober, body: list[str]) -> None:
     assert step["model"]["buffers_moved"] >= 40
     head = {"buffers": 0, "buffers_moved": 0, "statistics": 0, "statistics_moved": 0, "largest_gradient": None}
     assert step["watch"] == {
-        "1:": {"with_gradient": 2, "stepped": 2, **head},
-        "0:fc": {"with_gradient": 0, "stepped": 0, **head},
+        "1:": {"modules_called": 1, "with_gradient": 2, "stepped": 2, **head},
+        "0:fc": {"modules_called": 0, "with_gradient": 0, "stepped": 0, **head},
     }
 
 
