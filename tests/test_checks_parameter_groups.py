@@ -33,6 +33,10 @@ def test_messages() -> None:
 SILENT = {
     "one group": "optim.SGD([{'params': model.parameters()}], lr=1)",
     "twice in one group": "optim.SGD([{'params': [*model.parameters(), *model.parameters()]}], lr=1)",
+    "a child with two names": "model.head = model.classifier\n"
+    "optim.SGD([{'params': child.parameters()} for child in model.children()], lr=1)",
+    "a child with two names, by name": "model.head = model.classifier\n"
+    "optim.SGD([{'params': child.parameters()} for name, child in model.named_children()], lr=1)",
     "some are left": "p = model.parameters()\nnext(p)\noptim.Adam(p)",
     "perhaps run through": "p = model.parameters()\nif load(): list(p)\noptim.Adam(p)",
     "handed over": "p = model.parameters()\nload(p)\noptim.Adam(p)",

@@ -78,8 +78,8 @@ def _children(
 ) -> Value:
     if _ref(receiver).object in state.escaped or _ref(receiver) in state.compiled:
         return Unknown("the children of a module that is not known")
-    inside = modules.children_of(state, _ref(receiver))
-    return state.once(tuple(modules.as_value(state, child) for _, child in inside if child is not None))
+    inside = _distinct_children(state, _ref(receiver))
+    return state.once(tuple(modules.as_value(state, child) for child in inside))
 
 
 def _named_children(
@@ -87,9 +87,18 @@ def _named_children(
 ) -> Value:
     if _ref(receiver).object in state.escaped or _ref(receiver) in state.compiled:
         return Unknown("the children of a module that is not known")
-    inside = modules.children_of(state, _ref(receiver))
-    named = ((name, child) for name, child in inside if child is not None)
-    return state.once(tuple(Tuple((Constant(name), modules.as_value(state, child))) for name, child in named))
+    inside = _distinct_children(state, _ref(receiver))
+    named = (Tuple((Constant(name), modules.as_value(state, child))) for child, name in inside.items())
+    return state.once(tuple(named))
+
+
+def _distinct_children(state: State, ref: ModuleRef) -> dict[ModuleRef, str]:
+    """The children of a module with their names; one that has several is given once, by the first of them."""
+    found: dict[ModuleRef, str] = {}
+    for name, child in modules.children_of(state, ref):
+        if child is not None:
+            found.setdefault(child, name)
+    return found
 
 
 def _modules(
