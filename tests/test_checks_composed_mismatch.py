@@ -91,12 +91,38 @@ OPTIONAL = "if y is not None: x = torch.cat([x, self.table(y)], 1)\n        retu
         ("self, x, y", "return self.head(torch.cat([x, self.words(y)], 1))", "512", "torch.cat gives 528 features"),
         ("self, x, y", "return self.head(torch.cat([x, self.image(y)], 1))", "512", "torch.cat gives 1024 features"),
         ("self, x, y=None", OPTIONAL.replace("torch.cat([x, self.table(y)], 1)", "x * y"), "500", "to 'head', which"),
+        # What is left out by default cannot be: the table refuses None.
+        ("self, x, y=None", JOINED, "520", "torch.cat gives 528 features to 'head', which takes 520"),
         ("self, x, early=False", "return x if early else self.head(x)", "500", "gives 512 features to 'head'"),
     ],
 )
 def test_forwards_of_several_inputs_are_judged_by_what_is_certain(takes: str, body: str, width: str, said: str) -> None:
     (message,) = messages("HL205", INPUTS.format(takes=takes, body=body, width=width), "require")
     assert said in message
+
+
+MAPS = """
+import torch
+from torch import nn
+from torchvision import models
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        parts = list(models.resnet18(weights="DEFAULT").children())
+        self.low, self.middle, self.high = nn.Sequential(*parts[:5]), parts[5], parts[6]
+        self.larger = nn.Upsample(scale_factor=2)
+        self.joined = nn.Sequential(nn.Conv2d({width}, 64, 3, padding=1), nn.ReLU())
+    def forward(self, x):
+        x = self.middle(self.low(x))
+        return self.joined(torch.cat([x, self.larger(self.high(x))], dim=1))
+net = Net()
+"""
+
+
+def test_maps_that_are_put_together_have_the_channels_of_all() -> None:
+    (message,) = messages("HL205", MAPS.format(width=256), "require")
+    assert message.startswith("torch.cat gives 384 features to 'joined', which takes 256")
+    assert messages("HL205", MAPS.format(width=384), "auto") == []
 
 
 @pytest.mark.parametrize(

@@ -71,3 +71,13 @@ def test_a_handler_of_what_is_there_is_never_entered() -> None:
     assert messages("HL101", text.format("models.resnet18", 5, "AttributeError")) == []
     assert messages("HL301", text.format("load", 5, "AttributeError")) == []
     assert messages("HL301", text.format("models.resnet18", "len(names)", "Exception")) == []
+
+
+def test_a_head_whose_flag_is_misspelt_behind_the_freezing_is_told_there_only() -> None:
+    text = (
+        "from torch import nn, optim\nfrom torchvision import models\nmodel = models.resnet18()\n"
+        "model.fc = nn.Linear(512, 5)\nfor p in model.parameters():\n    p.requires_grad = False\n"
+        "for p in model.{}.parameters():\n    p.require_grad = True\noptimizer = optim.Adam(model.parameters())\n"
+    )
+    assert messages("HL301", text.format("fc")) == []
+    assert messages("HL301", text.format("layer4")) != []

@@ -74,7 +74,8 @@ def agree(analysis: Analysis, suspicions: Sequence[Suspicion], program: Program)
         groups.setdefault(key, []).append(suspicion)
     if any(group[0].candidate.unforeseen for group in groups.values()):
         groups = {key: group for key, group in groups.items() if _may_be_told(group, program)}
-    kept = (_standing(group, analysis, paths, program) for group in groups.values())
+    raising = {id(one.whole.state) for one in suspicions if isinstance(one.candidate.claim, ForwardRaises)}
+    kept = (_standing(group, analysis, paths, program, raising) for group in groups.values())
     return [_opened(group, paths, analysis.histories) for group in kept if group]
 
 
@@ -114,7 +115,9 @@ def _runs_own_forward(suspicion: Suspicion) -> bool:
     return own and suspicion.candidate.claim.needs_forward
 
 
-def _standing(group: Sequence[Suspicion], analysis: Analysis, paths: Paths, program: Program) -> list[Suspicion]:
+def _standing(
+    group: Sequence[Suspicion], analysis: Analysis, paths: Paths, program: Program, raising: AbstractSet[int]
+) -> list[Suspicion]:
     """The suspicions of one mistake that no path which is right there speaks against."""
     wrong = {id(one.whole) for one in group}
 
@@ -131,7 +134,7 @@ def _standing(group: Sequence[Suspicion], analysis: Analysis, paths: Paths, prog
         reached_and_right = any(id(history) not in wrong for history in paths.reaching(site))
         if not reached_and_right and id(site) not in analysis.may_be_right:
             return True
-        if id(site) not in analysis.may_be_right and _is_wrong_wherever_made(suspicion, group, analysis):
+        if id(site) not in analysis.may_be_right and _is_wrong_wherever_made(suspicion, raising, analysis):
             return True
         # A read that raises ends its path: there every other path of the model counts, finished or not.
         ended = isinstance(suspicion.candidate.claim, ReadRaises)
@@ -146,10 +149,12 @@ def _standing(group: Sequence[Suspicion], analysis: Analysis, paths: Paths, prog
     return [suspicion for suspicion in group if holds(suspicion)]
 
 
-def _is_wrong_wherever_made(suspicion: Suspicion, group: Sequence[Suspicion], analysis: Analysis) -> bool:
+def _is_wrong_wherever_made(suspicion: Suspicion, raising: AbstractSet[int], analysis: Analysis) -> bool:
     """Whether the layer that refuses is made for a model that was there, and no path that makes it is right.
 
-    A path that goes past the making of the layer, as one side of a condition does, then says nothing about it.
+    A path that goes past the making of the layer, as one side of a condition does, then says nothing about it, nor
+    does one that is cut short before the layer comes to its place. `raising` are the states of all paths on which
+    forward is thought to raise somewhere.
     """
     claim, trace = suspicion.candidate.claim, suspicion.whole.state.trace
     if not isinstance(claim, ForwardRaises) or len(claim.modules) != 1:
@@ -162,12 +167,12 @@ def _is_wrong_wherever_made(suspicion: Suspicion, group: Sequence[Suspicion], an
     site = trace[makings[0]].site if makings else None
     if site is None or not builds or builds[0] > makings[0]:
         return False
-    wrong = {id(one.whole.state) for one in group}
-    return all(
-        id(history.state) in wrong
-        for history in analysis.histories
-        if any(event.site is site for event in history.state.trace)
-    )
+
+    def comes_by(history: ModelHistory) -> bool:
+        sites = {id(event.site) for event in history.state.trace}
+        return id(site) in sites and (history.complete or id(suspicion.candidate.event_site) in sites)
+
+    return all(id(history.state) in raising for history in analysis.histories if comes_by(history))
 
 
 def _is_for_others(

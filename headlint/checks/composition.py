@@ -245,13 +245,15 @@ def _functional(operation: Operation, inputs: list[Shape | None]) -> Shape | Non
         return None if isinstance(outcome, Refused) else outcome
     if kind == "reshape":
         return _flat(given) if arguments.get("sizes") == (0, -1) else _of_reshape(arguments.get("sizes"))
+    if kind == "squeeze":
+        return _squeezed(given, arguments.get("dim"))
     if kind in ("mean", "amax", "sum"):
         return _reduced(given, arguments.get("dim"), bool(arguments.get("keepdim", False)))
     if kind in ("adaptive_avg_pool2d", "adaptive_max_pool2d"):
         outcome = behind("AdaptiveAvgPool2d", {"output_size": arguments.get("output_size")}, given)
         return None if isinstance(outcome, Refused) else outcome
-    if kind == "cat" and arguments.get("dim") in (1, -1):
-        return _joined(inputs) if all(shape is not None and len(shape) == 1 for shape in inputs) else None
+    if kind == "cat":
+        return _joined(inputs, arguments.get("dim"))
     return None
 
 
@@ -279,10 +281,23 @@ def _reduced(shape: Shape, dimensions: Argument, keep: bool) -> Shape | None:
     return tuple(left)
 
 
-def _joined(inputs: list[Shape | None]) -> Shape | None:
+def _squeezed(shape: Shape, axes: Argument) -> Shape | None:
+    """A shape without the sizes of 1 at these axes, or at any."""
+    asked = range(1, len(shape) + 1) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    places = {axis % (len(shape) + 1) for axis in asked if isinstance(axis, int)}
+    if any(shape[place - 1] is None for place in places if place):
+        return None
+    return tuple(size for place, size in enumerate(shape, 1) if place not in places or size != 1)
+
+
+def _joined(inputs: list[Shape | None], axis: Argument) -> Shape | None:
+    """The shape of what is put together along the features or channels."""
+    first = inputs[0]
+    if first is None or axis not in (1, -len(first)):
+        return None
     total = 0
     for shape in inputs:
-        if shape is None or not isinstance(shape[0], int):
+        if shape is None or len(shape) != len(first) or not isinstance(shape[0], int):
             return None
         total += shape[0]
-    return (total,)
+    return (total, *[None] * (len(first) - 1))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from functools import partial
 
 import libcst as cst
 
-from headlint.checks import name_filter
+from headlint.checks import flag_typo, name_filter
 from headlint.checks.candidate import Candidate
 from headlint.checks.places import is_about_head, placements, spelled
 from headlint.checks.training import frozen_by_mistake_possible, was_trained_between
 from headlint.claims import StaysFrozen
 from headlint.flow.histories import ModelHistory
 from headlint.flow.parameters import parameters_of
-from headlint.history import ModuleRef, ParameterRef, SetFlag, SetModule
+from headlint.history import ModuleRef, ParameterRef, SetFlag, SetModule, SetParameterAttribute
 from headlint.mends.mend import Insert, Mend
 from headlint.mends.order import moves, pairs
 from headlint.mends.places import target_of
@@ -40,6 +41,9 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         if any(True for _ in name_filter.check(history)):
             # Told where the names are tested.
             return
+        if any(_is_about(candidate.event_site, history, set(fresh)) for candidate in flag_typo.check(history)):
+            # Told where it is meant to be unfrozen.
+            continue
         name = spelled(place)
         message = f"this also freezes the new head '{name}' of {history.builder.name}: nothing in it trains"
         hint = f"freeze before '{name}' is replaced, or unfreeze it again: model.{name}.requires_grad_(True)"
@@ -53,6 +57,12 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             speculative=False,
             mends=partial(_mends, freeze=freeze.site, placed=event.site),
         )
+
+
+def _is_about(site: cst.CSTNode, history: ModelHistory, parameters: AbstractSet[ParameterRef]) -> bool:
+    """Whether an attribute of these parameters is written at a place of the code."""
+    written = (event for event in history.events if isinstance(event, SetParameterAttribute) and event.site is site)
+    return any(not parameters.isdisjoint(event.parameters) for event in written)
 
 
 def _mends(scene: Scene, freeze: cst.CSTNode, placed: cst.CSTNode | None) -> Iterator[Mend]:

@@ -11,6 +11,7 @@ from headlint.flow.histories import ModelHistory
 from headlint.history import (
     AnyEvent,
     Argument,
+    Define,
     DeleteModule,
     MakeContainer,
     MakeLayer,
@@ -77,7 +78,7 @@ def _recipe(
         events,
         model=model,
         watch=watch,
-        input_shape=input_shape(history, usual=claim.needs_usual_input) if forward else None,
+        input_shape=input_shape(history, usual=claim.needs_usual_input or _joins_maps(history)) if forward else None,
         witnesses=choose_witnesses(events),
         training_shape=training_shape(history) if claim.needs_training else None,
         values=claim.needs_values,
@@ -190,6 +191,12 @@ def training_shape(history: ModelHistory) -> tuple[int, ...]:
 def _batch(history: ModelHistory, image: tuple[int, ...]) -> tuple[int, ...]:
     channels = _stem_channels(history)
     return (BATCH, *image) if channels is None else (BATCH, channels, *image[1:])
+
+
+def _joins_maps(history: ModelHistory) -> bool:
+    """Whether a forward of the file puts together what comes of several parts: of tiny pictures maps may not fit."""
+    defines = (event for event in history.events if isinstance(event, Define))
+    return any(operation.kind == "cat" for define in defines for operation in define.operations)
 
 
 def _changes_trunk(history: ModelHistory) -> bool:

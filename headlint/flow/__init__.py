@@ -14,7 +14,7 @@ Whoever knows what abstract interpretation is reads it in this order:
    models themselves, read, made and changed.
 9. `methods`, `module_methods`, `plain_methods`, `externals`, `iterables`, `introspection`, `records`, `options` and the
    rest of what they name: one file for each kind of thing that code calls.
-10. `tensors`: the forward of a class of the file as a program over tensors.
+10. `forwards`, `tensors`, `structures`: the forward of a class of the file as a program over tensors.
 11. `outputs`, `gradients`, `modes`, `moves`, `filters`, `optimizers`: what stands beside the events.
 12. `entries`, `reach`, `fitting`, `histories`: where a program is entered, and what comes out.
 """

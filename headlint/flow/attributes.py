@@ -231,7 +231,8 @@ def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, n
     if name in MODULE_METHODS and is_module_class(state, record.owner):
         return Method(owner, name)
     if name in LIGHTNING_NOTES and is_module_class(state, record.owner):
-        return External(f"lightning.notes.{name}")
+        noted = External(f"lightning.notes.{name}")
+        return Partial(noted, (owner,), ()) if name == "save_hyperparameters" else noted
     if name == "__class__":
         return record.owner
     if name in ("_asdict", "_replace") and is_named_tuple(record.owner):

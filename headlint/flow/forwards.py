@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import product, takewhile
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -15,7 +16,7 @@ from headlint.flow.choice import TooManyWays, each_way
 from headlint.flow.classes import class_attribute, is_module_class
 from headlint.flow.reach import identifiers
 from headlint.flow.state import InstanceRecord, State, ZooObject
-from headlint.flow.tensors import packed
+from headlint.flow.structures import packed
 from headlint.flow.value import NONE, Function, Instance, Method, Symbol, Tensor, Value
 from headlint.history import Define, MakeContainer, MakeLayer, MakeOpaque, ModuleRef, Operation, SetModule
 
@@ -88,13 +89,17 @@ def define(run: Interpreter, state: State, instance: Instance, *, called: bool =
             define(run, state, Instance(inner.object), called=True)
     takes = _signature(forward)
     method = Method(instance, "forward", forward)
-    given = tuple(Tensor(-number) for number in range(max(1, len(takes.required))))
-    ways = _ways_through(run, state, method, Arguments(given)) if len(given) <= MOST_INPUTS else None
-    way = ways[0] if ways is not None and len(ways) == 1 else None
-    operations = () if way is None else _program(way)
-    if way is None or not operations:
+    for count in _counts(takes):
+        given = tuple(Tensor(-number) for number in range(count))
+        ways = _ways_through(run, state, method, Arguments(given))
+        way = ways[0] if ways is not None and len(ways) == 1 else None
+        operations = () if way is None else _program(way)
+        if operations:
+            break
+    else:
         return
-    others = _other_ways(run, state, method, given, takes, operations) if takes.optional or takes.open else ()
+    assert way is not None
+    others = _other_ways(run, state, method, takes, operations) if takes.optional or takes.open else ()
     _take_over(state, way)
     parts = tuple((name, ref) for name, ref in modules.children_of(state, _ref(instance)) if ref is not None)
     event = Define(instance.identity, operations, parts, len(given), others, site=forward.node)
@@ -103,6 +108,13 @@ def define(run: Interpreter, state: State, instance: Instance, *, called: bool =
         made = operation.module
         if made is not None and isinstance(state.heap.get(made.object), InstanceRecord):
             define(run, state, Instance(made.object), called=True)
+
+
+def _counts(takes: Signature) -> Iterator[int]:
+    """How many inputs a forward may have: those that it must be given, then those that are left out by default, too."""
+    must = max(1, len(takes.required))
+    missing = len(list(takewhile(lambda one: one[1] == NONE, takes.optional)))
+    yield from (count for count in dict.fromkeys((must, must + missing)) if count <= MOST_INPUTS)
 
 
 def _ref(instance: Instance) -> ModuleRef:
@@ -182,7 +194,6 @@ def _other_ways(
     run: Interpreter,
     state: State,
     method: Method,
-    given: tuple[Tensor, ...],
     takes: Signature,
     operations: tuple[Operation, ...],
 ) -> tuple[tuple[Operation, ...], ...] | None:
@@ -193,6 +204,7 @@ def _other_ways(
     key = id(method.function.node)
     others: dict[tuple[Operation, ...], None] = {}
     choices: list[list[Value | None]] = []
+    given = tuple(Tensor(-number) for number in range(max(1, len(takes.required))))
     for number, (name, default) in enumerate(takes.optional, len(given)):
         # What is left out by default may be a tensor, and all else may have any value of its kind.
         tensor = default == NONE

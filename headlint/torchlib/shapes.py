@@ -36,6 +36,8 @@ _SAME_SHAPE = frozenset(
 # How many dimensions each normalisation takes, without the batch.
 _BATCH_NORMS = {"BatchNorm1d": (1, 2), "BatchNorm2d": (3,), "BatchNorm3d": (4,)}
 _CONVOLUTIONS = {f"Conv{kind}{n}d": n for kind in ("", "Transpose") for n in (1, 2, 3)}
+# What gives maps of another size with as many channels.
+_RESIZING = frozenset("AvgPool2d MaxPool2d Upsample UpsamplingBilinear2d UpsamplingNearest2d".split())
 SIZED = frozenset({"Linear", *_CONVOLUTIONS, *_BATCH_NORMS})
 
 
@@ -55,7 +57,7 @@ def behind(kind: str, sizes: Mapping[str, Argument], shape: Shape) -> Outcome:
     if kind in _CONVOLUTIONS and len(shape) == _CONVOLUTIONS[kind] + 1:
         refused = _refusal(sizes.get("in_channels"), shape[0])
         return refused if refused is not None else (sizes.get("out_channels"), *[None] * _CONVOLUTIONS[kind])
-    if kind in ("AvgPool2d", "MaxPool2d") and len(shape) == 3:
+    if kind in _RESIZING and len(shape) == 3:
         return (shape[0], None, None)
     if kind in ("AdaptiveAvgPool2d", "AdaptiveMaxPool2d") and len(shape) == 3:
         size = sizes.get("output_size")
