@@ -79,6 +79,11 @@ OFFERED = {
         RESNET + "m.fc = nn.Sequential(OrderedDict([('a', nn.Linear(2048, 9)),\n  ('b', nn.Linear(|\n]))",
         ["9"],
     ),
+    "in-the-middle-of-others": (
+        RESNET + "if True:\n    m.fc = nn.Sequential(OrderedDict([\n"
+        "            ('a', nn.Linear(2048, 9)),\n            ('b', nn.Linear(|\n            ('c', nn.ReLU()),\n    ]))",
+        ["9"],
+    ),
     "append": (RESNET + "m.fc = nn.Sequential(nn.Linear(2048, 9))\nm.fc.append(nn.Linear(|", ["9"]),
     "add-module": (RESNET + "m.add_module('fc', nn.Linear(|", ["2048"]),
     "setattr": (RESNET + "setattr(m, 'fc', nn.Linear(|))", ["2048"]),

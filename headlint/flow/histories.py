@@ -149,11 +149,14 @@ def analyse(tree: cst.Module, interpreter: Callable[..., Interpreter] = Interpre
     return Analysis(_all_histories(run), note, frozenset(run.may_be_right), run.read_from)
 
 
+def histories_so_far(state: State) -> tuple[ModelHistory, ...]:
+    """What a path has done to each model by now."""
+    return _histories([EndedPath(state, complete=False)], frozenset())
+
+
 def history_so_far(state: State, build: Build) -> ModelHistory | None:
     """What a path has done to one model by now, None where it has lost sight of it."""
-    return next(
-        (one for one in _histories([EndedPath(state, complete=False)], frozenset()) if one.build is build), None
-    )
+    return next((one for one in histories_so_far(state) if one.build is build), None)
 
 
 def _all_histories(run: Interpreter) -> tuple[ModelHistory, ...]:

@@ -41,7 +41,7 @@ def statement_at(lines: Sequence[str], row: int, column: int) -> Begun:
         elif token.type not in _LAYOUT and token.string:
             start = start or (token.start[0] - 1, token.start[1])
             if _opens(token) > 0:
-                opened.append(_CLOSING[token.string])
+                opened.append(token.string)
             elif _opens(token) < 0:
                 del opened[-1:]
     # Python ends the last line itself, where nothing is open.
@@ -51,9 +51,15 @@ def statement_at(lines: Sequence[str], row: int, column: int) -> Begun:
         return Begun(indent[begin:], row, indent[:begin], (row,))
     begin, left = start
     text = "\n".join([lines[begin][left:], *lines[begin + 1 : row], lines[row][:column]]) if begin < row else ""
-    closed = [row + closing for closing in _closing([lines[row][column:], *lines[row + 1 :]], len(opened))]
+    closed = [row + closing for closing in _closing([lines[row][column:], *lines[row + 1 :]], opened)]
     ends = tuple(dict.fromkeys((*reversed(closed), row)))
-    return Begun(text or lines[row][left:column], begin, lines[begin][:left], ends, "".join(reversed(opened)))
+    return Begun(
+        text or lines[row][left:column],
+        begin,
+        lines[begin][:left],
+        ends,
+        "".join(_CLOSING[bracket] for bracket in reversed(opened)),
+    )
 
 
 def finished_program(
@@ -73,14 +79,15 @@ def finished_program(
     return None
 
 
-def _closing(lines: Sequence[str], opened: int) -> Iterator[int]:
+def _closing(lines: Sequence[str], brackets: Sequence[str]) -> Iterator[int]:
     """The rows in which brackets that are open are closed, up to that of the last of them."""
-    fewest = opened
-    for token in _tokens(lines):
-        opened += _opens(token)
+    opened = fewest = len(brackets)
+    # Between brackets lines may begin anywhere, so the tokenizer has to see them open.
+    for token in _tokens(["".join(brackets), *lines]):
+        opened += _opens(token) if token.start[0] > 1 else 0
         if opened < fewest:
             fewest = opened
-            yield token.end[0] - 1
+            yield token.end[0] - 2
         if not opened:
             return
 

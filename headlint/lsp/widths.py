@@ -11,11 +11,11 @@ from typing import TypeAlias
 import libcst as cst
 from lsprotocol import types
 
-from headlint.flow.histories import ModelHistory, history_so_far
+from headlint.flow.histories import ModelHistory, histories_so_far
 from headlint.flow.interpreter import Interpreter
 from headlint.flow.sizes import as_argument
 from headlint.flow.state import State
-from headlint.history import Argument, Build, MakeLayer, SymbolicSize
+from headlint.history import Argument, MakeLayer, SymbolicSize
 from headlint.lsp.arriving import Arrival, arrivals, arrivals_behind_models, arrivals_in_containers
 from headlint.lsp.documents import Written
 from headlint.lsp.unfinished import Begun, finished_program
@@ -176,9 +176,9 @@ def _arriving(
 def _where_it_is(state: State, call: cst.Call) -> Iterator[_At]:
     """What arrives at the layer that a call has made last, if it stands in a model by now."""
     last = _made_by(state, call)[-1:]
-    for event in state.trace if last else ():
-        history = history_so_far(state, event) if isinstance(event, Build) else None
-        yield from (at for at in _in(history) if at[0].layer.object in last) if history is not None else ()
+    for history in histories_so_far(state) if last else ():
+        if any(isinstance(event, MakeLayer) and event.object in last for event in history.events):
+            yield from (at for at in _in(history) if at[0].layer.object in last)
 
 
 def _in(history: ModelHistory) -> Iterator[_At]:
