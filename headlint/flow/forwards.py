@@ -18,7 +18,7 @@ from headlint.flow.reach import identifiers
 from headlint.flow.state import InstanceRecord, State, ZooObject
 from headlint.flow.structures import packed
 from headlint.flow.value import NONE, Function, Instance, Method, Symbol, Tensor, Value
-from headlint.history import Define, MakeContainer, MakeLayer, MakeOpaque, ModuleRef, Operation, SetModule
+from headlint.history import Define, MakeContainer, MakeLayer, MakeOpaque, Operation, SetModule
 
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
@@ -84,7 +84,7 @@ def define(run: Interpreter, state: State, instance: Instance, *, called: bool =
         return
     if any(isinstance(event, Define) and event.object == instance.identity for event in state.trace):
         return
-    for _, inner in list(modules.walk(state, _ref(instance))):
+    for _, inner in list(modules.walk(state, modules.ref_of(instance))):
         if inner.object != instance.identity and isinstance(state.heap.get(inner.object), InstanceRecord):
             define(run, state, Instance(inner.object), called=True)
     takes = _signature(forward)
@@ -101,7 +101,7 @@ def define(run: Interpreter, state: State, instance: Instance, *, called: bool =
     assert way is not None
     others = _other_ways(run, state, method, takes, operations) if takes.optional or takes.open else ()
     _take_over(state, way)
-    parts = tuple((name, ref) for name, ref in modules.children_of(state, _ref(instance)) if ref is not None)
+    parts = tuple((name, ref) for name, ref in modules.children_of(state, modules.ref_of(instance)) if ref is not None)
     event = Define(instance.identity, operations, parts, len(given), others, site=forward.node)
     state.trace.append(event)
     for operation in operations:
@@ -117,18 +117,14 @@ def _counts(takes: Signature) -> Iterator[int]:
     yield from (count for count in dict.fromkeys((must, must + missing)) if count <= MOST_INPUTS)
 
 
-def _ref(instance: Instance) -> ModuleRef:
-    return ModuleRef(instance.identity, "")
-
-
 def _concerns_models(state: State, instance: Instance) -> bool:
     """Whether an object holds a model of torchvision or was put into something."""
-    inside = modules.objects_in(state, _ref(instance))
+    inside = modules.objects_in(state, modules.ref_of(instance))
     if any(isinstance(state.heap.get(number), ZooObject) for number in inside):
         return True
     return any(
-        (isinstance(event, SetModule) and event.value == _ref(instance))
-        or (isinstance(event, MakeContainer) and any(child == _ref(instance) for _, child in event.children))
+        (isinstance(event, SetModule) and event.value == modules.ref_of(instance))
+        or (isinstance(event, MakeContainer) and any(child == modules.ref_of(instance) for _, child in event.children))
         for event in state.trace
     )
 

@@ -80,11 +80,12 @@ def _children_in(ref: ModuleRef, tree: Tree | PartTree) -> Children:
 
 def module_ref(value: Value) -> ModuleRef | None:
     """The module that a value is, if it is one."""
-    if isinstance(value, Module):
-        return value.ref
-    if isinstance(value, Instance):
-        return ModuleRef(value.identity, "")
-    return None
+    return ref_of(value) if isinstance(value, (Module, Instance)) else None
+
+
+def ref_of(value: Module | Instance) -> ModuleRef:
+    """The reference to a module, or to an object of a class of the file as one."""
+    return value.ref if isinstance(value, Module) else ModuleRef(value.identity, "")
 
 
 def as_value(state: State, ref: ModuleRef | None) -> Value:
