@@ -13,6 +13,7 @@ import pytest
 
 from headlint.torchlib import layers
 from headlint.torchlib.layers import NOT_PLAIN, REQUIRED, find_layer, layer_names
+from headlint.torchlib.shapes import Refused, behind
 
 
 def test_parameters_come_in_order_with_their_defaults() -> None:
@@ -100,3 +101,9 @@ def test_layers_are_those_of_torch(nn: Any, name: str) -> None:
 
 # Constructors that ask for more than whole numbers.
 NEEDS_MORE = ("cutoffs", "_layer", "unflattened_size", "mode', REQUIRED", "output_ratio", "norm_type', REQUIRED")
+
+
+def test_a_layer_norm_takes_features_of_its_width_only() -> None:
+    assert behind("LayerNorm", {"normalized_shape": 512}, (512,)) == (512,)
+    assert behind("LayerNorm", {"normalized_shape": (512,)}, (768,)) == Refused(512, 768)
+    assert behind("LayerNorm", {"normalized_shape": 7}, (768, 7, 7)) == (768, 7, 7)

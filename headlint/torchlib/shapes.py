@@ -30,7 +30,7 @@ _SAME_SHAPE = frozenset(
     """
     Identity Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout ReLU ReLU6 ELU SELU CELU GELU SiLU
     Mish Hardswish Hardsigmoid Hardtanh LeakyReLU Sigmoid Tanh Softplus Softsign Softmax Softmax2d LogSoftmax Softmin
-    LogSigmoid Threshold RReLU Tanhshrink Softshrink Hardshrink PReLU LayerNorm LayerNorm2d GroupNorm
+    LogSigmoid Threshold RReLU Tanhshrink Softshrink Hardshrink PReLU LayerNorm2d GroupNorm
     """.split()
 )
 # How many dimensions each normalisation takes, without the batch.
@@ -51,6 +51,12 @@ def behind(kind: str, sizes: Mapping[str, Argument], shape: Shape) -> Outcome:
         if len(shape) not in _BATCH_NORMS[kind]:
             return None
         refused = _refusal(sizes.get("num_features"), shape[0])
+        return refused if refused is not None else shape
+    if kind == "LayerNorm":
+        # Of features its size is one number; what else it may be given depends on more than the width.
+        size = sizes.get("normalized_shape")
+        wanted = size[0] if isinstance(size, tuple) and len(size) == 1 else size
+        refused = _refusal(wanted, shape[0]) if len(shape) == 1 else None
         return refused if refused is not None else shape
     if kind == "Flatten":
         return _flatten(sizes, shape)
