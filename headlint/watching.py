@@ -17,7 +17,12 @@ from headlint.source.program import Program
 Seen = tuple[State, Value]
 
 
-def values_at(program: Program, statement: cst.CSTNode, expression: cst.BaseExpression) -> list[Seen]:
+def values_at(
+    program: Program,
+    statement: cst.CSTNode,
+    expression: cst.BaseExpression,
+    interpreter: type[Interpreter] = Interpreter,
+) -> list[Seen]:
     """What `expression` is, and how all else stands, on each path behind a statement.
 
     A compound statement counts where it begins, as does one that no path comes past. The expression is evaluated on
@@ -31,6 +36,7 @@ def values_at(program: Program, statement: cst.CSTNode, expression: cst.BaseExpr
         statement,
         lambda run, states: before.extend(values(run, states, expression)),
         lambda run, states: behind.extend(() if compound else values(run, states, expression)),
+        interpreter,
     )
     return behind or before
 
@@ -40,14 +46,16 @@ def watch(
     statement: cst.CSTNode,
     before: Callable[[Interpreter, list[State]], None],
     behind: Callable[[Interpreter, list[State]], None],
+    interpreter: type[Interpreter] = Interpreter,
 ) -> Analysis:
     """Follow a program, telling the paths that come to a statement and those that come from it, which go on then."""
 
-    class Watching(Interpreter):
+    class Watching(interpreter):  # type: ignore[valid-type, misc]
         def block(self, body: Sequence[cst.CSTNode], states: list[State]) -> list[State]:
             index = next((number for number, line in enumerate(body) if _is_or_holds(line, statement)), None)
             if index is None:
-                return super().block(body, states)
+                going: list[State] = super().block(body, states)
+                return going
             done, running = _parted(super().block(body[:index], states))
             before(self, running)
             ended, running = _parted(super().block(body[index : index + 1], running))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -137,7 +138,9 @@ OFFERED = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def editor(clean_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Editor]:
     """An editor that several tests share."""
-    async with editing(clean_environment, tmp_path_factory.mktemp("work"), settings={"confirm": "off"}) as editor:
+    async with editing(
+        clean_environment, tmp_path_factory.mktemp("work"), settings={"confirm": "off", "inlay-hints": True}
+    ) as editor:
         yield editor
 
 
@@ -163,3 +166,30 @@ async def test_layers_of_right_programs_take_what_is_worked_out() -> None:
                 assert taken == [arrival.width], path
                 compared += 1
     assert compared > 100
+
+
+async def test_hints_show_what_arrives_at_every_new_layer(editor: Editor) -> None:
+    body = "        self.body.fc = nn.Sequential(nn.Linear(2048, 9), nn.ReLU(), nn.Linear(9, 7))\n"
+    layers = "        self.fc = nn.Linear(7, 5)\n        self.fc2 = nn.Linear(5, 3)\n"
+    uri = editor.open(IMPORTS + CLASS + body + layers + FORWARD)
+    everything = types.Range(types.Position(0, 0), types.Position(99, 0))
+    params = types.InlayHintParams(types.TextDocumentIdentifier(uri), everything)
+    found = await editor.client.text_document_inlay_hint_async(params)
+    assert found is not None
+    shown = sorted((hint.position.line, hint.position.character, hint.label) for hint in found)
+    assert [label for _, _, label in shown] == ["2048 arrive:", "9 arrive:", "7 arrive:", "5 arrive:"]
+
+
+async def test_questions_about_what_has_changed_meanwhile_hold_nothing_up(editor: Editor) -> None:
+    text = IMPORTS + RESNET + "if input():\n    m.fc = nn.Linear(2048, 1)\n" * 40 + "m.fc = nn.Linear("
+    uri = editor.open(text)
+    place = types.Position(text.count("\n"), len("m.fc = nn.Linear("))
+    asked = [
+        editor.client.text_document_completion_async(types.CompletionParams(types.TextDocumentIdentifier(uri), place))
+        for _ in range(3)
+    ]
+    editor.change(uri, text + "2048, 1)\nm.head = 1\nm.head = nn.Linear(5, 1)\n")
+    for found in await asyncio.gather(*asked):
+        assert isinstance(found, types.CompletionList)
+    (item,) = await editor.until(uri, bool)
+    assert item.code == "HL101"

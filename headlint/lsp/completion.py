@@ -10,6 +10,7 @@ from lsprotocol import types
 
 from headlint.checks.places import spelled
 from headlint.flow import modules
+from headlint.flow.interpreter import Interpreter
 from headlint.flow.state import State
 from headlint.flow.value import Module
 from headlint.history import ModuleRef
@@ -31,7 +32,9 @@ _PLACE = re.compile(
 Parse = Callable[[str], Program]
 
 
-def completions(document: Document, uri: str, position: types.Position, parse: Parse) -> list[types.CompletionItem]:
+def completions(
+    document: Document, uri: str, position: types.Position, parse: Parse, interpreter: type[Interpreter]
+) -> list[types.CompletionItem]:
     """What may be meant at a place in a text of the client's, best first; `parse` raises what parsers do."""
     written = document.written_at(uri, position)
     if written is None:
@@ -42,9 +45,9 @@ def completions(document: Document, uri: str, position: types.Position, parse: P
         return []
     begins = statement_at(written.lines, written.row, written.column)
     if asked.re is _PLACE:
-        items = _places(parse, written, begins, asked)
+        items = _places(parse, interpreter, written, begins, asked)
     else:
-        items = widths(parse, written, begins, asked["begun"])
+        items = widths(parse, interpreter, written, begins, asked["begun"])
     found: dict[str, types.CompletionItem] = {}
     for item in items:
         found.setdefault(item.label, item)
@@ -55,7 +58,9 @@ def completions(document: Document, uri: str, position: types.Position, parse: P
     return list(found.values())
 
 
-def _places(parse: Parse, written: Written, begins: Begun, asked: re.Match[str]) -> Iterator[types.CompletionItem]:
+def _places(
+    parse: Parse, interpreter: type[Interpreter], written: Written, begins: Begun, asked: re.Match[str]
+) -> Iterator[types.CompletionItem]:
     """What stands directly in the module that is named in front of the cursor, on every path."""
     try:
         owner = cst.parse_expression(asked["owner"])
@@ -64,7 +69,8 @@ def _places(parse: Parse, written: Written, begins: Begun, asked: re.Match[str])
     # What is being written is no Python yet, so the statement is read as if only the whole part of it were there.
     program = finished_program(parse, written, begins, ((last, asked["owner"]) for last in begins.ends))
     nodes = [] if program is None else program.at(written.first_line + begins.row, len(begins.indent))
-    for state, value in values_at(program, nodes[0], owner) if program is not None and nodes else ():
+    seen = values_at(program, nodes[0], owner, interpreter) if program is not None and nodes else ()
+    for state, value in seen:
         if isinstance(value, Module):
             yield from _inside(state, value.ref, in_brackets=asked["how"] == "[")
 

@@ -7,27 +7,33 @@ import gc
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from lsprotocol import types
 from pygls.workspace import Workspace
 
 from headlint.finding import Finding, Fix
+from headlint.flow.interpreter import Interpreter
 from headlint.history import Recipe
 from headlint.lsp.actions import fix_of, fixed_text
 from headlint.lsp.completion import completions
 from headlint.lsp.documents import Document, document_at
-from headlint.lsp.lanes import Lane
-from headlint.lsp.looks import Reader, Result, judged
+from headlint.lsp.lanes import Lane, Overtaken
+from headlint.lsp.looks import Reader, Result, interruptible, judged
 from headlint.lsp.settings import Options
 from headlint.lsp.workers import PENDING, Worker, Workers
 from headlint.probe.protocol import Failure, Observation, canonical
 from headlint.relevance import concerns
 
+Answer = TypeVar("Answer")
+
 # Between two reports of verdicts on one document, in seconds.
 REPORT_INTERVAL = 0.2
 # What a replay may take for its answer to be waited for, in seconds.
 MOMENT = 0.3
+
+_STOPPED = object()
 
 
 class _Look:
@@ -157,7 +163,21 @@ class Desk:
         """What may be meant at a place in one of the client's texts."""
         document = result.document
         reader = self._readers.setdefault(document.uri, Reader())
-        return await self.reading.run(lambda: completions(document, uri, position, reader.parse))
+        found = await self.answered(result, lambda run: completions(document, uri, position, reader.parse, run))
+        return found or []
+
+    async def answered(self, result: Result, ask: Callable[[type[Interpreter]], Answer]) -> Answer | None:
+        """The answer to a question about a document, worked out where documents are read; None if that has changed."""
+        uri = result.document.uri
+        while (look := self._looks.get(uri)) is not None:
+            answer = await self.reading.run(partial(_unless_stopped, ask, look.stop))
+            if answer is not _STOPPED:
+                return answer  # type: ignore[return-value]
+            # It may have been looked at again for other reasons than a change.
+            newest = await self.newest(uri)
+            if newest is None or newest.document.source.text != result.document.source.text:
+                return None
+        return None
 
     async def replayed(self, result: Result, recipes: Sequence[Recipe]) -> dict[str, Observation | Failure]:
         """What the worker has answered to recipes by now or in a moment; the rest is asked for, for another time.
@@ -248,3 +268,10 @@ class Desk:
             self.results[result.document.uri] = result
             if result.findings != before.findings:
                 self._tell(result, False)
+
+
+def _unless_stopped(ask: Callable[[type[Interpreter]], Answer], stop: threading.Event) -> Answer | object:
+    try:
+        return ask(interruptible(stop))
+    except Overtaken:
+        return _STOPPED

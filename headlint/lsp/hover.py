@@ -10,6 +10,7 @@ from typing import TypeAlias
 import libcst as cst
 
 from headlint.finding import Span
+from headlint.flow.interpreter import Interpreter
 from headlint.flow.value import External, Module
 from headlint.history import Recipe
 from headlint.lsp.diagnostics import suspicions_of
@@ -55,9 +56,9 @@ class Shown:
         return "\n\n---\n\n".join(["  \n".join(lines) for lines in told][:MOST_WAYS])
 
 
-def hover(result: Result, line: int, column: int) -> Shown | None:
+def hover(result: Result, line: int, column: int, interpreter: type[Interpreter]) -> Shown | None:
     """What to show at a place of the program; None where there is nothing to show."""
-    return _of_code(result, line, column) or _of_expression(result, line, column)
+    return _of_code(result, line, column) or _of_expression(result, line, column, interpreter)
 
 
 def _of_code(result: Result, line: int, column: int) -> Shown | None:
@@ -73,14 +74,14 @@ def _of_code(result: Result, line: int, column: int) -> Shown | None:
     return None
 
 
-def _of_expression(result: Result, line: int, column: int) -> Shown | None:
+def _of_expression(result: Result, line: int, column: int, interpreter: type[Interpreter]) -> Shown | None:
     program = result.draft.program
     nodes = [] if program is None else program.at(line, column)
     target = expression_at(nodes) if nodes else None
     if program is None or target is None:
         return None
     ways: dict[object, Way] = {}
-    for state, value in values_at(program, nodes[0], target):
+    for state, value in values_at(program, nodes[0], target, interpreter):
         if isinstance(value, Module):
             found = standing(state, value.ref)
             if found is not None:

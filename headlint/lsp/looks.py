@@ -53,7 +53,7 @@ class Reader:
             return Result(document, options)
         with collector_at_rest():
             linter = Linter(options.settings)
-            draft = linter.draft(lambda: self._reparser.parse(source, document.name), _interruptible(stop))
+            draft = linter.draft(lambda: self._reparser.parse(source, document.name), interruptible(stop))
             return judged(Result(document, options, draft), worker)
 
     def parse(self, text: str) -> Program:
@@ -82,7 +82,9 @@ def _not_silenced(result: Result, findings: Sequence[Finding]) -> Iterator[Findi
     return (finding for finding in findings if not suppressions.hides(finding.code, finding.span.line))
 
 
-def _interruptible(stop: threading.Event) -> type[Interpreter]:
+def interruptible(stop: threading.Event) -> type[Interpreter]:
+    """An interpreter that raises Overtaken when it is told to stop."""
+
     class Interruptible(Interpreter):
         """Follows a program until it is told to stop."""
 

@@ -10,6 +10,7 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
 from headlint import __version__
+from headlint.flow.interpreter import Interpreter
 from headlint.lsp import actions
 from headlint.lsp.client import SECTION, Client
 from headlint.lsp.completion import TRIGGERS
@@ -250,7 +251,10 @@ async def _completion(ls: HeadlintServer, params: types.CompletionParams) -> typ
 
 
 async def _at_cursor(
-    ls: HeadlintServer, uri: str, position: types.Position, ask: Callable[[Result, int, int], Answer | None]
+    ls: HeadlintServer,
+    uri: str,
+    position: types.Position,
+    ask: Callable[[Result, int, int, type[Interpreter]], Answer | None],
 ) -> tuple[Result, Answer] | None:
     """The answer to a question about a place in a document as it is now, worked out where documents are read."""
     result = await ls.at_work.newest(owner_of(ls.workspace, uri))
@@ -258,7 +262,7 @@ async def _at_cursor(
     if result is None or place is None or not concerns(result.document.source.text):
         return None
     line, column = place
-    answer = await ls.at_work.reading.run(lambda: ask(result, line, column))
+    answer = await ls.at_work.answered(result, lambda run: ask(result, line, column, run))
     return None if answer is None else (result, answer)
 
 

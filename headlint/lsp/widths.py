@@ -70,7 +70,7 @@ def _layer_named(name: str, written: Written) -> str | None:
 
 
 def widths(
-    parse: Callable[[str], Program], written: Written, begins: Begun, begun: str
+    parse: Callable[[str], Program], interpreter: type[Interpreter], written: Written, begins: Begun, begun: str
 ) -> Iterator[types.CompletionItem]:
     """What arrives at the layer, as code of its surroundings says it, and as a number."""
     program = finished_program(parse, written, begins, _finished(written, begins, begun))
@@ -85,6 +85,7 @@ def widths(
         nodes[0],
         lambda run, states: before.extend((run, state.fork()) for state in states[: _MOST_PATHS - len(before)]),
         lambda run, states: behind.extend(state.fork() for state in states[: _MOST_PATHS - len(behind)]),
+        interpreter,
     )
     found = _arriving(call, nodes[0], behind, analysis.histories)
     said = {text: width.detail for width in found for text in width.texts if _stands_for(text, width.size, before)}
