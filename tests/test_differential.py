@@ -75,6 +75,7 @@ JUDGED = {
     "model.fc.weight = nn.Parameter(torch.rand(5, 512))\nmodel.fc.bias = None\nmodel.fc.out_features = 5\n" + MAKE: [],
     HEAD + FREEZE + MAKE + "model.fc.requires_grad_(True)\n" + MAKE + FREEZE: [],
     "average = __import__('copy').deepcopy(model)\naverage.requires_grad_(False)\n" + HEAD + MAKE + TRAIN: [],
+    "model.fc = nn.Linear(512, 1)\nnn.Sequential(model, nn.Softmax(dim=1))(torch.rand(2, 3, 64, 64))\n": [("HL206", 2)],
     HEAD + FREEZE + "model.fc.requires_grad = True\noptim.SGD([p for p in model.parameters() if p.requires_grad])\n": [
         ("HL301", 3),
         ("HL303", 4),

@@ -401,8 +401,10 @@ def dead(run: Run) -> Iterator[Expected]:
     """HL206."""
     for part in run.trace.constant:
         for _, put in run.surgeries:
-            if put.new in run.subtree(part, run.last):
-                yield Expected(("HL206",), run.lines_of_head(put.new or 0, put))
+            inside = run.subtree(part, run.last)
+            if put.new in inside:
+                behind = {run.trace.made[one] for one in inside if one in run.trace.made}
+                yield Expected(("HL206",), run.lines_of_head(put.new or 0, put) | behind)
 
 
 def freezing(run: Run) -> Iterator[Expected]:

@@ -137,27 +137,30 @@ class Watch:
         return any(self.numbers.get(id(module)) in self.origin for module in root.modules())
 
     def find_constants(self) -> None:
-        """Try the parts of models that hold new layers on random numbers: which return the same for all of them?"""
+        """Try on random numbers what holds new layers: which of it returns the same for all of them?
+
+        These are the children of models, and chains around models.
+        """
         # The program has called none of them by themselves.
         events, roots = self.events.copy(), self.roots.copy()
         self._find_constants()
         self.events, self.roots = events, roots
 
     def _find_constants(self) -> None:
-        for model in self.models:
-            for part in model.children():
-                numbers = [self.numbers.get(id(module)) for module in part.modules()]
-                shape = self.shapes.get(self.numbers.get(id(part), -1))
-                if shape is None or all(number in self.origin for number in numbers):
-                    continue
-                nn.Module.eval(part)
-                try:
-                    with torch.no_grad():
-                        values = torch.cat([part(torch.randn(shape) * 4) for _ in range(3)])
-                except Exception:
-                    continue
-                if bool((values == values[:1]).all()):
-                    self.constant.append(self.number(part))
+        chains = [root for root in self.roots if type(root) is nn.Sequential and self.holds_a_model(root)]
+        for part in (*chains, *(part for model in self.models for part in model.children())):
+            numbers = [self.numbers.get(id(module)) for module in part.modules()]
+            shape = self.shapes.get(self.numbers.get(id(part), -1))
+            if shape is None or all(number in self.origin for number in numbers):
+                continue
+            nn.Module.eval(part)
+            try:
+                with torch.no_grad():
+                    values = torch.cat([part(torch.randn(shape) * 4) for _ in range(3)])
+            except Exception:
+                continue
+            if bool((values == values[:1]).all()):
+                self.constant.append(self.number(part))
 
     def trace(self, raised: Raised | None) -> Trace:
         """All that was seen, and how the program ended."""
