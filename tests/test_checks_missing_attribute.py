@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from check_helpers import messages
 from probe_helpers import needs_torch, prober, seen
 
 from headlint.claims import ReadRaises
@@ -73,3 +74,15 @@ def test_the_real_model_decides(name: str, verdict: str) -> None:
     claim = ReadRaises()
     made = recipe(events, model=model, watch=(), input_shape=None, witnesses=choose_witnesses(events))
     assert claim.judge(made, seen(prober().observe(made.body))).verdict.kind == verdict
+
+
+def test_a_name_that_is_read_and_written_in_one_statement_is_not_unused() -> None:
+    imports = "from torch import nn\nfrom torchvision import models\n"
+    text = imports + "model = models.resnet18()\n{}model.head = nn.Linear({}, 5)\n"
+    told = messages("HL101", text.format("prepare(model)\n", 512))
+    assert len(told) == 1
+    assert messages("HL101", text.format("", "model.head.in_features")) == []
+    assert len(messages("HL102", text.format("", "model.head.in_features"))) == 1
+    # Who has had the model may have given it a head.
+    assert messages("HL101", text.format("prepare(model)\n", "model.head.in_features")) == []
+    assert messages("HL101", text.format("prepare(model)\n", "model.fc.in_features")) == told

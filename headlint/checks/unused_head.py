@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+import libcst as cst
+
 from headlint.checks.candidate import Candidate
 from headlint.checks.mending import fitted, head_inside, is_a_head, meant_child, nearly, only_head, tells_classes
 from headlint.checks.places import head_places, place_of, placements, spelled
@@ -16,6 +18,7 @@ from headlint.history import MakeContainer, ModuleRef, SetModule
 from headlint.mends.mend import Mend
 from headlint.mends.places import at, replaced, scopes, step_of, target_of
 from headlint.mends.scene import Scene
+from headlint.source.nodes import descend
 
 CODE = "HL101"
 
@@ -30,6 +33,9 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         if history.escaped and not _looks_like_a_head(history, event.name):
             # Code out of sight may know a name of its own, and call it.
             continue
+        if history.escaped and _is_read_there(event):
+            # Code out of sight has given it to the model, or the read raises.
+            continue
         if _is_foreign(history, event) and not _stands_elsewhere(history, event):
             yield _candidate(history, event, place)
 
@@ -37,6 +43,13 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
 def _looks_like_a_head(history: ModelHistory, name: str) -> bool:
     """Whether a name is a head's elsewhere, or nearly the name of something in this model."""
     return is_a_head(name) or bool(nearly(name, (path for path in history.places.values() if "." not in path)))
+
+
+def _is_read_there(event: SetModule) -> bool:
+    """Whether the statement itself reads what it replaces: `model.head = nn.Linear(model.head.in_features, 2)`."""
+    written = event.site.value if isinstance(event.site, cst.Assign) else event.site
+    found = descend(() if written is None else (written,))
+    return any(isinstance(node, cst.Attribute) and node.attr.value == event.name for node in found)
 
 
 def _does_nothing(history: ModelHistory, ref: ModuleRef) -> bool:
