@@ -373,6 +373,7 @@ def recipe(
     arrivals: Iterable[tuple[ModuleRef, ModuleRef]] = (),
     looks: Iterable[tuple[int, ...]] = (),
     inner: ModuleRef | None = None,
+    last_look: bool = False,
     describe: bool = False,
 ) -> Recipe:
     """What the worker needs to replay `events`, with object numbers from 0.
@@ -384,7 +385,7 @@ def recipe(
     `uses` are tried on what forward returns: a loss, a function of torch or an attribute, and its name. Of `named`
     all parameters are told by name, with their flags. For `arrivals` each first module is run, to see what arrives
     at the second. Of the inputs `looks` one is run behind every statement that changes the model, through
-    `inner` until `model` is made and understood. With `describe` the
+    `inner` until `model` is made and understood, or with `last_look` behind the last of them alone. With `describe` the
     whole model is told, and what a training step keeps. Events that change nothing in such a replay are left out.
     """
     write = _Writer(witnesses)
@@ -400,7 +401,8 @@ def recipe(
             steps.append(step)
             done.append(event)
     inputs: list[Json] = [list(shape) for shape in looks]
-    for number in _worth_a_look(done, model) if inputs else ():
+    worth = _worth_a_look(done, model) if inputs else []
+    for number in worth[-1:] if last_look else worth:
         steps[number]["look"] = True
     result: dict[str, Json] = {
         "format": RECIPE_FORMAT,

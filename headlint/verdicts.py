@@ -91,7 +91,7 @@ def _judge(suspicion: Suspicion, observe: Observe | None) -> tuple[Judgement, Ev
     judgement = Judgement(Verdict("unconfirmed", ""), "")
     candidate = suspicion.candidate
     # A speculative one rests on all that the history does to the model, not only on what it is about.
-    most = 1 if candidate.speculative else None
+    most = 1 if candidate.speculative and not candidate.claim.looks else None
     for recipe in islice(recipes(suspicion.history, candidate.claim, candidate.model), most):
         answer = observe(recipe)
         if isinstance(answer, Failure):

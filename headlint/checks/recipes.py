@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from math import prod
 
 from headlint.checks.places import is_about_head, joined, place_of, sizes_of
 from headlint.claims import Claim
@@ -50,6 +51,9 @@ def recipes(history: ModelHistory, claim: Claim, model: ModuleRef | None) -> Ite
     # What only one claim asks for is no reason to run forward, which others share.
     forward = forward and (claim.needs_forward or claim.named is None) and not claim.looks
     events = _with_moves(history, claim)
+    if claim.looks:
+        # Nearly all models run in the end, and then what they did on the way is not asked: the cheapest input will do.
+        yield _recipe(history, events, claim, model, (), forward=False, last_look=True)
     yield _recipe(history, events, claim, model, watch, forward=forward)
     fewer = tuple(_events_about(history, events, claim.watch))
     spared = len(fewer) < len(events) or (forward and not claim.needs_forward)
@@ -65,6 +69,7 @@ def _recipe(
     watch: Iterable[ModuleRef],
     *,
     forward: bool,
+    last_look: bool = False,
 ) -> Recipe:
     events = (*events, *(SetMode(ref, training, site=None) for ref, training in claim.modes))
     if claim.behind is not None:
@@ -87,8 +92,9 @@ def _recipe(
         uses=claim.uses,
         named=claim.named,
         arrivals=claim.arrivals,
-        looks=claim.looks,
+        looks=sorted(claim.looks, key=prod) if last_look else claim.looks,
         inner=history.model,
+        last_look=last_look,
     )
 
 
