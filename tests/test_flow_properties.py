@@ -60,7 +60,7 @@ def test_a_join_claims_no_more_than_both_sides(left: Value, right: Value) -> Non
 
 def state_of(names: dict[str, Value], items: tuple[Value, ...]) -> State:
     state = State()
-    state.frames[0].update(names)
+    state.names(0).update(names)
     state.heap[1] = ListRecord(items)
     return state
 

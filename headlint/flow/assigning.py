@@ -65,7 +65,8 @@ def write(run: Interpreter, state: State, owner: Value, name: str, value: Value,
             run.hand_over(state, value, "put into something unknown", site)
             write_symbol(state, owner, name, value)
         case Class():
-            state.frames.get(owner.namespace, {})[name] = value
+            if owner.namespace in state.frames:
+                state.names(owner.namespace)[name] = value
         case External() if name.startswith(("forward", "_forward")):
             # A method of one of torchvision's own classes: from here no model's forward is what the zoo knows.
             state.attributes[changes.ELSEWHERE, name] = value

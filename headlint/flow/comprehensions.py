@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 def comprehension(run: Interpreter, state: State, node: Any) -> Value:
     """What any of the four kinds gives."""
     results: list[Value] = []
-    names = state.frames[state.frame]
-    before = dict(names)
+    before = dict(state.frames[state.frame])
 
     def collect() -> None:
         if isinstance(node, cst.DictComp):
@@ -41,7 +40,7 @@ def comprehension(run: Interpreter, state: State, node: Any) -> Value:
     finally:
         if outermost:
             run.rounds = None
-    names = state.frames[state.frame]
+    names = state.names(state.frame)
     for name in names.keys() - before.keys():
         del names[name]
     names.update(before)

@@ -87,7 +87,7 @@ def define_class(run: Interpreter, node: cst.ClassDef, state: State) -> list[Sta
     for path in run.block(statements_of(node.body), [state]):
         path.frame = outer
         owner = Class(node, number, bases)
-        names = path.frames[number]
+        names = path.names(number)
         for name, value in names.items():
             names[name] = _as_member(run, value, owner, outer)
             if isinstance(value, Instance):

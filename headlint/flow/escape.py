@@ -80,7 +80,7 @@ def hand_over(run: Interpreter, state: State, value: Value, reason: str, site: c
 def _hand_over_function(run: Interpreter, state: State, value: Function, reason: str, site: cst.CSTNode) -> None:
     """It may be called there, and do what it does to whatever it names."""
     for number, name in reach.assigned_outside(state, value):
-        state.frames[number][name] = Unknown(f"'{name}' is assigned by a function that is handed over")
+        state.names(number)[name] = Unknown(f"'{name}' is assigned by a function that is handed over")
     for name in reach.identifiers(value.node):
         named = scope.look_up(state, name)
         if isinstance(named, (Module, Instance)):

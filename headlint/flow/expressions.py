@@ -239,17 +239,16 @@ def _walrus(run: Interpreter, state: State, node: cst.NamedExpr) -> Value:
 
 def _yield(run: Interpreter, state: State, node: cst.Yield) -> Value:
     """One more item of the generator under way, or all those of another one."""
-    names = state.frames[state.frame]
-    items = names.get(YIELDED)
+    items = state.frames[state.frame].get(YIELDED)
     more: tuple[Value, ...] | None = (NONE,)
     if isinstance(node.value, cst.From):
         more = iterate(state, evaluate(run, state, node.value.item))
     elif node.value is not None:
         more = (evaluate(run, state, node.value),)
     if isinstance(items, Tuple) and more is not None:
-        names[YIELDED] = make_tuple((*items.items, *more))
+        state.names(state.frame)[YIELDED] = make_tuple((*items.items, *more))
     else:
-        names[YIELDED] = Unknown("items that are not known")
+        state.names(state.frame)[YIELDED] = Unknown("items that are not known")
     return state.origin(node, "yield")
 
 

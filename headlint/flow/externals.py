@@ -130,7 +130,7 @@ def _rebind_anything(run: Interpreter, state: State, arguments: Arguments, node:
     """`exec` and `globals()` may give any name of the module any value."""
     for name, value in list(state.frames[0].items()):
         if isinstance(value, (Constant, Symbol, Tuple)):
-            state.frames[0][name] = Unknown(f"'{name}' may have been bound by '{text_of(node)}'")
+            state.names(0)[name] = Unknown(f"'{name}' may have been bound by '{text_of(node)}'")
         elif isinstance(value, (Module, Instance)):
             run.hand_over(state, value, f"'{text_of(node)}' may change it", node)
     return Unknown("anything")

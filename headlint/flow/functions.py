@@ -114,7 +114,7 @@ def _run_body(
         inner.recording = recording_in(function.mode)
     generates = _is_generator(run, function)
     if generates:
-        inner.frames[number][YIELDED] = Tuple(())
+        inner.names(number)[YIELDED] = Tuple(())
     paths: list[State]
     if isinstance(function.node, cst.Lambda):
         body = function.node.body

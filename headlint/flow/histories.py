@@ -202,7 +202,7 @@ def _histories(ended: Sequence[EndedPath], known_sites: AbstractSet[int]) -> tup
 def _with_path(same: ModelHistory, state: State) -> ModelHistory:
     """A history that another path has, too."""
     # What only some of the paths assume is not needed for what happens to the model.
-    assumed = _assumed(state)
+    assumed = frozenset(_assumed(state))
     shared = tuple(one for one in same.conditions if one in assumed)
     uses = tuple(dict.fromkeys((*same.uses, *uses_of(state, same.build.object))))
     steps = tuple(dict.fromkeys((*same.steps, *_same_steps(state, same.state))))

@@ -158,7 +158,7 @@ def _setattr(run: Interpreter, state: State, arguments: Arguments, node: cst.CST
             names = state.frames.get(owner.namespace, {})
             for known, old in names.items():
                 if isinstance(old, (Constant, Symbol)):
-                    names[known] = Unknown(f"'{known}' may have been set by '{text_of(node)}'")
+                    state.names(owner.namespace)[known] = Unknown(f"'{known}' may have been set by '{text_of(node)}'")
         run.hand_over(state, owner, "an attribute is set whose name is not known", node)
         run.hand_over(state, value, "it is put under a name that is not known", node)
     return NONE

@@ -87,11 +87,11 @@ def _choose_between(parted: tuple[Symbol, State, State]) -> State:
         return join(a, b)
 
     chosen = _forget_differences(first, second)
-    for number, names in chosen.frames.items():
-        other = second.frames[number]
-        for name in _differing(names, other):
+    for number, ours in list(chosen.frames.items()):
+        theirs = second.frames[number]
+        for name in () if ours is theirs else _differing(ours, theirs):
             meet = elsewhere_on_both if name == ELSEWHERE else between
-            names[name] = meet(names.get(name), other.get(name))
+            chosen.names(number)[name] = meet(ours.get(name), theirs.get(name))
     chosen.returned = between(first.returned, second.returned)
     for identity in _differing(chosen.heap, second.heap):
         mine, its = chosen.heap.get(identity), second.heap.get(identity)
@@ -181,10 +181,11 @@ def join_states(left: State, right: State) -> State:
     joined = _forget_differences(left.fork(), right)
     for number in [number for number in joined.frames if number not in right.frames]:
         del joined.frames[number]
-    for number, names in joined.frames.items():
-        other = right.frames[number]
-        for name in _differing(names, other):
-            here, there = names.get(name), other.get(name)
+    for number, ours in list(joined.frames.items()):
+        theirs = right.frames[number]
+        for name in () if ours is theirs else _differing(ours, theirs):
+            names = joined.names(number)
+            here, there = ours.get(name), theirs.get(name)
             if name == ELSEWHERE:
                 names[name] = elsewhere_on_both(here, there)
             elif here is None or there is None:

@@ -48,7 +48,7 @@ def run_loop(run: Interpreter, state: State, node: cst.For, items: tuple[Value, 
         return None
     _commit(state, compiler)
     bind_target(run, state, node.target, last, node)
-    own = state.frames[state.frame]
+    own = state.names(state.frame)
     for name in compiler.assigned:
         if name in names:
             own[name] = as_value(names[name])

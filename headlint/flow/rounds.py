@@ -85,7 +85,7 @@ def _doubt_assigned(before: State, behind: State) -> None:
         for name, value in names.items():
             now = after.get(name)
             if now is not value and isinstance(now, (Constant, Symbol)) and value != NONE and now != value:
-                after[name] = Unknown(f"'{name}' is assigned in a loop that may not run")
+                behind.names(number)[name] = Unknown(f"'{name}' is assigned in a loop that may not run")
 
 
 def _with_assigned_unknown(run: Interpreter, state: State, body: Sequence[cst.CSTNode]) -> State:
@@ -97,7 +97,7 @@ def _with_assigned_unknown(run: Interpreter, state: State, body: Sequence[cst.CS
     if assigned is None:
         assigned = run.assigned[id(body)] = (names_assigned(body), names_grown(body))
     start = state.fork()
-    names = start.frames[start.frame]
+    names = start.names(start.frame)
     for name in assigned[1]:
         value = names.get(name)
         if isinstance(value, (ListRef, DictRef)):
@@ -141,7 +141,7 @@ def _widen(start: State, paths: list[State]) -> State:
     widened = start.fork()
     for path in paths:
         for number, name in _changes(start, path):
-            widened.frames[number][name] = Unknown(f"'{name}' changes from round to round")
+            widened.names(number)[name] = Unknown(f"'{name}' changes from round to round")
         for identity, record in start.heap.items():
             after = path.heap.get(identity)
             if after != record and isinstance(record, ListRecord):

@@ -60,10 +60,10 @@ def _from_star_imports(state: State, name: str) -> Value:
 
 def bind(state: State, name: str, value: Value) -> None:
     """Give a name its value in the frame it belongs to."""
-    names = state.frames[state.frame]
+    number, names = state.frame, state.frames[state.frame]
     if ELSEWHERE in names:
-        names = state.frames[_frame_of(names[ELSEWHERE], name, state.frame)]
-    names[name] = value
+        number = _frame_of(names[ELSEWHERE], name, number)
+    state.names(number)[name] = value
 
 
 def _frame_of(elsewhere: Value, name: str, own: int) -> int:
@@ -82,7 +82,7 @@ def bind_elsewhere(state: State, name: str, *, outermost: bool) -> None:
     number = 0 if outermost else enclosing_frame(state, state.parents.get(state.frame), name)
     if number is None:
         return
-    names = state.frames[state.frame]
+    names = state.names(state.frame)
     before = names.get(ELSEWHERE)
     known = before.items if isinstance(before, Tuple) else ()
     names[ELSEWHERE] = Tuple((*known, Tuple((Constant(name), Constant(number)))))
@@ -144,4 +144,4 @@ def _unpack(run: Interpreter, state: State, elements: object, value: Value, site
 
 def unbind(state: State, name: str) -> None:
     """`del name`."""
-    state.frames[state.frame].pop(name, None)
+    state.names(state.frame).pop(name, None)

@@ -6,6 +6,7 @@ Everything it holds is immutable, so a fork shares all values.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -179,7 +180,7 @@ class State:
     `conditions` are what was assumed, one by one; `tests` the statements' tests of several conditions as a whole.
     """
 
-    frames: dict[int, dict[str, Value]] = field(default_factory=lambda: {0: {}})
+    frames: dict[int, Mapping[str, Value]] = field(default_factory=lambda: {0: {}})
     parents: dict[int, int | None] = field(default_factory=lambda: {0: None})
     frame: int = 0
     heap: dict[int, Record] = field(default_factory=dict)
@@ -218,11 +219,14 @@ class State:
     # The choices of the statement under way, None where it cannot fork; they belong to the run, not to the path.
     choices: list[Choice] | None = None
     cursor: int = 0
+    # The frames that no other path holds: forks share theirs until one of them writes.
+    own: set[int] = field(default_factory=set)
 
     def fork(self) -> State:
         """A path of its own that has come the same way."""
+        self.own = set()
         return State(
-            {number: names.copy() for number, names in self.frames.items()},
+            self.frames.copy(),
             self.parents.copy(),
             self.frame,
             self.heap.copy(),
@@ -262,6 +266,16 @@ class State:
         copy = other.fork()
         for name in _PATH_FIELDS:
             setattr(self, name, getattr(copy, name))
+
+    def names(self, frame: int) -> dict[str, Value]:
+        """The names of a frame, to be written; others only read `frames`."""
+        names = self.frames[frame]
+        if frame in self.own:
+            assert isinstance(names, dict)
+            return names
+        self.own.add(frame)
+        copied = self.frames[frame] = dict(names)
+        return copied
 
     def identity(self) -> int:
         """A number for something new in the heap."""
@@ -342,6 +356,7 @@ _PATH_FIELDS = (
     "next_identity",
     "guarded",
     "unmade",
+    "own",
     "recording",
     "passed",
     "trained",

@@ -153,7 +153,7 @@ def _import_from(run: Interpreter, state: State, node: cst.ImportFrom) -> None:
     if isinstance(node.names, cst.ImportStar):
         before = state.frames[0].get(STAR_IMPORTS)
         known = before.items if isinstance(before, Tuple) else ()
-        state.frames[0][STAR_IMPORTS] = Tuple((*known, External(package)))
+        state.names(0)[STAR_IMPORTS] = Tuple((*known, External(package)))
         return
     for alias in node.names:
         name = text_of(alias.name)
