@@ -58,12 +58,16 @@ def follow(run: Interpreter, tree: cst.Module) -> None:
 
 def _enter(run: Interpreter, start: State, key: int) -> None:
     """Follow a function or class as somebody outside would use it."""
+    before = len(run.ended)
     if key in run.classes:
         _enter_class(run, start, run.classes[key])
     elif run.functions[key].owner is None and not _is_method(run, key):
-        before = len(run.ended)
         _enter_function(run, start, run.functions[key])
         run.ended[before:] = [replace(path, entry=key) for path in run.ended[before:]]
+    for path in run.ended[before:]:
+        if path.state.steps.keys() == start.steps.keys():
+            # Whoever calls this may do so before the program trains.
+            path.state.trained = start.trained
 
 
 def _try_other_branches(run: Interpreter, start: State) -> None:
