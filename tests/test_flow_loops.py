@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from flow_helpers import ends, flags, frozen, is_unknown, known, known_on_paths, tree
+from flow_helpers import ends, flags, frozen, histories, is_unknown, known, known_on_paths, tree
 
 FILTERS = [
     ("resnet18", "True", 62),
@@ -203,3 +203,17 @@ def test_a_loop_over_builders_follows_each() -> None:
         "    model = getattr(models, name)()\n    x += model.fc.in_features\n"
     )
     assert known_on_paths(text) == {2560}
+
+
+MISSING = """
+model = models.resnet50()
+missing, _ = model.load_state_dict(torch.load("a.pt"), strict=False)
+for name, p in model.named_parameters():
+    if name in missing: p.requires_grad = True
+    else: p.requires_grad = False
+"""
+
+
+def test_a_test_that_is_not_known_for_any_of_many_items_leaves_all_of_them_open() -> None:
+    assert set(flags(MISSING).values()) == {None}
+    assert len(histories(MISSING)) == 1

@@ -9,16 +9,18 @@ import libcst as cst
 from headlint.flow.filters import note_filters
 from headlint.flow.iterating import iterate, lose_count, lose_sight
 from headlint.flow.merge import merge
+from headlint.flow.modules import ref_of
+from headlint.flow.parameters import parameters_of
 from headlint.flow.quick import run_loop
 from headlint.flow.rounds import all_rounds, leads_to_models, values_in
 from headlint.flow.scope import bind_target
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
-from headlint.flow.value import Constant, Value
+from headlint.flow.value import Constant, Instance, Module, Parameter, Tuple, Value
 from headlint.history import Move, SetMode
 from headlint.source.nodes import descend, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from headlint.flow.interpreter import Interpreter
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 MOST_COUNTED = 64
 MOST_COUNTED_NESTED = 24
 MOST_LOOPED = 4_000
+# Paths that a loop may part into while more rounds than this are left.
+MOST_FORKED = 16
 # Statements of a round that is short enough to be run again and again for the numbers and texts that it leaves.
 MOST_SHORT = 6
 
@@ -69,16 +73,34 @@ def _next_item(run: Interpreter, state: State, node: cst.For) -> list[State]:
 
 
 def _each_item(run: Interpreter, state: State, node: cst.For, items: tuple[Value, ...]) -> list[State]:
-    """One round after the other."""
+    """One round after the other; all at once where more and more paths part and many rounds are left."""
+    before, ended = state.fork(), len(run.ended)
     running = [state]
     left: list[State] = []
-    for item in items:
+    for index, item in enumerate(items):
         for path in running:
             bind_target(run, path, node.target, item, node)
         running = _one_round(run, node.body.body, running, left)
         if not running:
             break
+        if len(running) >= MOST_FORKED and len(items) - index > MOST_FORKED:
+            del run.ended[ended:]
+            if any(path.flags != before.flags for path in running):
+                _doubt_flags(before, items)
+            lose_sight(run, before, items, node.iter)
+            return all_rounds(run, before, node.body.body, lambda s: _next_item(run, s, node))
     return left + running
+
+
+def _doubt_flags(state: State, items: Iterable[Value]) -> None:
+    """Some of these may be frozen, or unfrozen, by then."""
+    for item in items:
+        if isinstance(item, Tuple):
+            _doubt_flags(state, item.items)
+        elif isinstance(item, Parameter):
+            state.flags[item.ref] = None
+        elif isinstance(item, (Module, Instance)):
+            state.flags.update((parameter, None) for _, parameter in parameters_of(state, ref_of(item)))
 
 
 def _one_round(run: Interpreter, body: Sequence[cst.CSTNode], entering: list[State], left: list[State]) -> list[State]:
