@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from headlint.checks import surgery_raises
 from headlint.checks.paths import build_key
 from headlint.checks.recipes import recipes
-from headlint.claims import Judgement, judged
+from headlint.checks.wholes import entrance, is_certain, outermost, pictures
+from headlint.claims import Judgement, RaisesFrom, RunsInside, judged
 from headlint.claims.surgery import holds
 from headlint.finding import Evidence, Finding, Verdict
 from headlint.probe.protocol import Failure, canonical
@@ -60,10 +60,16 @@ def forward_passes(histories: Sequence[ModelHistory], observe: Observe) -> tuple
 
 
 def _runs(history: ModelHistory, observe: Observe) -> bool:
-    candidate = next(surgery_raises.raising(history), None)
-    if candidate is None:
+    if not is_certain(history):
         return False
-    answer = observe(next(recipes(history, candidate.claim, candidate.model)))
+    whole = entrance(history)
+    claim = RaisesFrom((), pictures(history))
+    if whole is None and history.model not in history.state.called:
+        # Parts of it run in something else, which is then what the program has.
+        whole, claim = outermost(history), RunsInside((), pictures(history))
+    if whole is None:
+        return False
+    answer = observe(next(recipes(history, claim, whole)))
     return not isinstance(answer, Failure) and holds(answer.data)
 
 

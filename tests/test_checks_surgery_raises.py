@@ -146,6 +146,44 @@ def test_models_that_run_are_counted_and_those_that_could_not_be_run(linter: Lin
     assert (told.verified, told.unverified) == (2, 1)
 
 
+OPAQUE = """
+class Head(nn.Module):
+    def forward(self, x):
+        return odd(x)
+"""
+TRUNK = """
+class Net(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        net = models.resnet18()
+        self.trunk = nn.Sequential(*list(net.children())[:-1])
+        self.head = nn.Linear(width, 3)
+    def forward(self, x):
+        return self.head(torch.flatten(self.trunk(x), 1))
+net = Net(512)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "counted"),
+    [
+        (TRUNK, (1, 0)),
+        (TRUNK + "net = nn.DataParallel(net)\n", (1, 0)),
+        (TRUNK.replace("Net(512)", "Net(100)"), (0, 1)),
+        # Something that is not understood stands around what runs, or in it.
+        (TRUNK.replace("torch.flatten(", "odd("), (1, 0)),
+        (OPAQUE + TRUNK.replace("nn.Linear(width, 3)", "Head()"), (0, 1)),
+        # What stands in two things is neither.
+        (TRUNK.replace("        self.head", "        self.other = net\n        self.head") + "net.other(1)\n", (0, 1)),
+    ],
+)
+def test_parts_that_run_in_something_else_are_counted_by_its_forward(
+    linter: Linter, text: str, counted: tuple[int, int]
+) -> None:
+    told = report(linter, text)
+    assert (told.verified, told.unverified) == counted
+
+
 def test_a_mistake_that_a_rule_has_told_of_is_not_told_again(linter: Linter) -> None:
     told = report(linter, "model = models.resnet18()\nmodel.fc = nn.Linear(100, 2)\n")
     assert [finding.code for finding in told.findings] == ["HL201"]

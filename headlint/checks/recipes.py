@@ -93,7 +93,7 @@ def _recipe(
         named=claim.named,
         arrivals=claim.arrivals,
         looks=sorted(claim.looks, key=prod) if last_look else claim.looks,
-        inner=history.model,
+        inner=history.model if claim.own_forward else model,
         last_look=last_look,
     )
 

@@ -24,7 +24,7 @@ from headlint.claims.outputs import (
 )
 from headlint.claims.raises import BuilderRaises, ReadRaises
 from headlint.claims.sizes import ClassesKept, CountIgnored, HeadKept, KeywordIgnored, SizeIgnored
-from headlint.claims.surgery import RaisesFrom
+from headlint.claims.surgery import RaisesFrom, RunsInside
 from headlint.claims.training import NothingRecorded, StatisticsMove, StepsChange
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "RaisesFrom",
     "ReadRaises",
     "ReluLost",
+    "RunsInside",
     "RunsThrough",
     "SizeIgnored",
     "StatisticsMove",

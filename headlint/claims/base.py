@@ -33,6 +33,8 @@ class Claim(ABC):
     """Whether forward has to run on the input that the model is meant for, not on the smallest that it takes."""
     needs_devices: ClassVar[bool] = False
     """Whether forward has to fail where tensors of two devices meet."""
+    own_forward: ClassVar[bool] = True
+    """Whether the model's own forward is looked at where what is around it is not made yet, or not understood."""
     needs_watching: ClassVar[bool] = False
     """Whether the replay of the whole history has to watch its modules, although the code puts them nowhere."""
     needs_no_grad: ClassVar[bool] = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from headlint.claims.arrivals import arrival_text
 from headlint.claims.base import REFUTED, Claim, Judgement, confirmed, unconfirmed
@@ -40,6 +40,13 @@ class RaisesFrom(Claim):
         if _depends_on_the_picture(step):
             return unconfirmed("it depends on the size of the picture")
         return confirmed(_told(step))
+
+
+@dataclass(frozen=True, slots=True)
+class RunsInside(RaisesFrom):
+    """The same of a module in which parts of the model run by themselves, where its own forward counts for nothing."""
+
+    own_forward: ClassVar[bool] = False
 
 
 def holds(observation: dict[str, Any]) -> bool:
