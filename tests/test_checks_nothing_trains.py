@@ -65,6 +65,10 @@ SILENT = {
     "unfrozen behind by a flag that is not known": FREEZE + f"{TRAIN}\nmodel.requires_grad_(load())",
     "unfrozen out of sight": FREEZE + f"unfreeze(model){TRAIN}",
     "unfrozen out of sight behind": FREEZE + f"{TRAIN}\nfit(model)",
+    "new parameters, and all frozen when it is over": FREEZE
+    + "model.classifier[6].weight = nn.Parameter(torch.rand(2, 4096))\no = optim.Adam(model.parameters())\n"
+    + "nn.functional.cross_entropy(model(x), y).backward()\no.step()\n"
+    + FREEZE,
     "a new head": FREEZE + f"model.classifier[6] = nn.Linear(4096, 2){TRAIN}",
     "frozen behind": TRAIN + "\n" + FREEZE,
     "not known what it holds": FREEZE + "optim.Adam(load())",

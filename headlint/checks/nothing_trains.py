@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 
 from headlint.checks import flag_typo, freeze_after_replace, module_flag, name_filter
 from headlint.checks.candidate import Candidate
+from headlint.checks.optimizers import place_of
 from headlint.claims import AllFrozen
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
@@ -46,7 +47,9 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
 
 
 def _frozen_before(history: ModelHistory, trace: Sequence[AnyEvent], own: AbstractSet[ParameterRef]) -> bool:
-    """Whether all of these parameters are frozen by what the path has done so far."""
+    """Whether all of these parameters are frozen by what the path has done so far, and none is made anew."""
+    if any(place_of(parameter) in history.state.attributes for parameter in own):
+        return False
     flags = dict.fromkeys(history.frozen_by_builder, False)
     for event in trace:
         if isinstance(event, SetFlag):

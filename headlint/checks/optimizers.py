@@ -72,12 +72,13 @@ def left_alone(history: ModelHistory, parameters: Iterable[ParameterRef]) -> boo
     return all(
         history.state.flags.get(parameter, True) is True
         and not parameter.path.endswith(ALL_PARAMETERS)
-        and _place(parameter) not in history.state.attributes
+        and place_of(parameter) not in history.state.attributes
         for parameter in parameters
     )
 
 
-def _place(parameter: ParameterRef) -> tuple[ModuleRef, str]:
+def place_of(parameter: ParameterRef) -> tuple[ModuleRef, str]:
+    """The module that has a parameter, and its name there."""
     owner, _, name = parameter.path.rpartition(".")
     return ModuleRef(parameter.object, owner), name
 
