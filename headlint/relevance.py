@@ -22,11 +22,11 @@ def _has_way(text: str) -> bool:
             if not (path and known_as):
                 packages.add(known_as or "torchvision")
     behind = re.sub(_IMPORTS, "", code)
-    return any(re.search(rf"\b{name}\b{_ITS_MODELS}", behind) is not None for name in packages)
+    return any(re.search(rf"(?<![\"'.])\b{name}\b{_ITS_MODELS}", behind) is not None for name in packages)
 
 
 _WAY = r"""(?x)
-    \bfrom \s+ torchvision \s*\.\s* models \b
+    \bfrom \s+ torchvision \s*\.\s* models \b (?! \s*\.\s* (?: _?utils | feature_extraction) \b )
   | \bfrom \s+ torchvision \s+ import \b \s* (?: \( (?: [^)\#] | \#.* ){0,2000}? | [^\n(]*? ) (?: \bmodels\b | \* )
   | \bimport \b .* \b torchvision \s*\.\s* models \b
   | ["'] pytorch/vision

@@ -66,6 +66,9 @@ def test_every_way_to_a_model_concerns_us(way: str) -> None:
         "import torchvision\nfrom our import models\nmodels.resnet18(torchvision.ops.nms)",
         "import torchvision as tv\nprint(tv.__version__, models)",
         "REQUIREMENTS = ['torch', 'torchvision']\nmodels = []",
+        "import torchvision\nversions = {'torchvision': torchvision.__version__}\nmodels = []",
+        "from torchvision.models.utils import load_state_dict_from_url",
+        "from torchvision.models.feature_extraction import create_feature_extractor",
     ],
 )
 def test_other_files_do_not(text: str) -> None:
