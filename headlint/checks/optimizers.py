@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from headlint.checks.once import once
 from headlint.checks.places import placements
 from headlint.checks.recipes import MOST_WATCHED
 from headlint.flow import modules
@@ -24,8 +25,13 @@ class Stepping:
     steps: int
 
 
-def stepping(history: ModelHistory) -> Iterator[Stepping]:
+@once
+def stepping(history: ModelHistory) -> tuple[Stepping, ...]:
     """The optimizers that hold parameters of the model and step, if all that anything in the program holds is known."""
+    return tuple(_stepping(history))
+
+
+def _stepping(history: ModelHistory) -> Iterator[Stepping]:
     last: dict[int, int] = {}
     for step in history.steps:
         last[step.optimizer] = max(step.position, last.get(step.optimizer, 0))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from headlint.checks.once import once
 from headlint.checks.places import head_places, sizes_of
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
@@ -80,11 +81,13 @@ def define_of(history: ModelHistory, ref: ModuleRef) -> Define | None:
     return None if ref.path else next(made, None)
 
 
+@once
 def last_step(history: ModelHistory, ref: ModuleRef) -> Last | None:
     """What makes the output of a module, None where that is not known."""
     return next(steps_back(history, ref), None)
 
 
+@once
 def one_score(history: ModelHistory, ref: ModuleRef) -> Last | None:
     """The layer of the code that gives the one score which a module returns, as it is or made a probability."""
     scores = next((step for step in steps_back(history, ref) if step is None or step.kind not in _OF_SCORES), None)

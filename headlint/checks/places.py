@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from headlint.checks.once import once
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import LayerObject, PartObject, State
@@ -56,8 +57,13 @@ def is_about_head(history: ModelHistory, place: str) -> bool:
     )
 
 
-def placements(history: ModelHistory) -> Iterator[tuple[SetModule, str]]:
+@once
+def placements(history: ModelHistory) -> tuple[tuple[SetModule, str], ...]:
     """Every module put into the model that still stands there at the end, with its place."""
+    return tuple(_placements(history))
+
+
+def _placements(history: ModelHistory) -> Iterator[tuple[SetModule, str]]:
     for event in history.events:
         if isinstance(event, SetModule) and event.value is not None:
             target = place_of(history, event.target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from headlint.checks.once import once
 from headlint.checks.places import placements, sizes_of
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
@@ -31,8 +32,13 @@ class Region:
     in_training: bool
 
 
-def regions(history: ModelHistory) -> Iterator[Region]:
+@once
+def regions(history: ModelHistory) -> tuple[Region, ...]:
     """Every rebuilt part of the model whose input is known."""
+    return tuple(_regions(history))
+
+
+def _regions(history: ModelHistory) -> Iterator[Region]:
     found: dict[str, list[SetModule]] = {}
     for event, place in placements(history):
         found.setdefault(_outermost(history, place), []).append(event)

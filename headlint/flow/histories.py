@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import libcst as cst
 
@@ -55,6 +56,8 @@ class ModelHistory:
     steps: tuple[Step, ...] = ()
     supposed: bool = False
     trained: ModelHistory | None = None
+    # What has been asked of it, with the answers.
+    answers: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def model(self) -> ModuleRef:

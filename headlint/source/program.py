@@ -127,7 +127,7 @@ class _Positions:
     def span(self, node: cst.CSTNode) -> Span:
         known = self.spans.get(id(node))
         if known is None:
-            for statement in self.statements:
+            for statement in (node,) if id(node) in self.places else self.statements:
                 if id(statement) not in self.indexed and _holds(statement, node):
                     self.indexed.add(id(statement))
                     self._lay_out(statement)
