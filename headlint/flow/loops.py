@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from headlint.flow.busy import busy_items
 from headlint.flow.filters import note_filters
 from headlint.flow.iterating import iterate, lose_count, lose_sight
 from headlint.flow.merge import merge
@@ -77,18 +78,22 @@ def _each_item(run: Interpreter, state: State, node: cst.For, items: tuple[Value
     before, ended = state.fork(), len(run.ended)
     running = [state]
     left: list[State] = []
-    for index, item in enumerate(items):
+    busy = busy_items(run, state, node, items)
+    for index, item in enumerate(busy):
         for path in running:
             bind_target(run, path, node.target, item, node)
         running = _one_round(run, node.body.body, running, left)
         if not running:
             break
-        if len(running) >= MOST_FORKED and len(items) - index > MOST_FORKED:
+        if len(running) >= MOST_FORKED and len(busy) - index > MOST_FORKED:
             del run.ended[ended:]
             if any(path.flags != before.flags for path in running):
                 _doubt_flags(before, items)
             lose_sight(run, before, items, node.iter)
             return all_rounds(run, before, node.body.body, lambda s: _next_item(run, s, node))
+    if len(busy) < len(items):
+        for path in running:
+            bind_target(run, path, node.target, items[-1], node)
     return left + running
 
 
