@@ -21,8 +21,7 @@ def against_a_bare_parse() -> None:
     """The analysis without confirmation."""
     files = fixtures()
     heading(f"headlint's analysis of {len(files)} fixtures, in one process")
-    # flake8 has parsed a file before it asks a plugin, and hands its tree over.
-    trees = {text: ast.parse(text) for text in (path.read_text(encoding="utf-8") for path in files)}
+    trees = python_trees(files)
     with Linter(Settings(confirm="off")) as linter:
         ratios, (bare, whole) = compare(
             files,
@@ -36,19 +35,26 @@ def against_a_bare_parse() -> None:
 
 
 def against_torchfix() -> None:
-    """The same with TorchFix, if it is installed."""
+    """The same with TorchFix, if it is installed; each is called as flake8 calls it."""
     heading("headlint's analysis against TorchFix, in one process")
     if importlib.util.find_spec("torchfix") is None:
         print("  TorchFix is not installed")
         return
     from torchfix.torchfix import TorchChecker
 
+    files = fixtures()
+    trees = python_trees(files)
     with Linter(Settings(confirm="off")) as linter:
         compare(
-            fixtures(),
-            ("headlint", lambda text: linter.lint(text, "name.py")),
-            ("TorchFix", lambda text: list(TorchChecker(ast.Module([], []), text.splitlines(keepends=True)).run())),
+            files,
+            ("headlint", lambda text: linter.lint(text, "name.py", trees[text])),
+            ("TorchFix", lambda text: list(TorchChecker(trees[text], text.splitlines(keepends=True)).run())),
         )
+
+
+def python_trees(files: list[Path]) -> dict[str, ast.Module]:
+    """Python's own tree of each text: flake8 has parsed a file before it asks a plugin, and hands its tree over."""
+    return {text: ast.parse(text) for text in (path.read_text(encoding="utf-8") for path in files)}
 
 
 Side = tuple[str, Callable[[str], object]]
