@@ -140,6 +140,17 @@ def test_ways_that_differ_and_sizes_that_are_not_given(inspected: Models) -> Non
 
 
 @needs_torch
+def test_to_whom_else_a_model_may_go_is_no_way_of_its_own(inspected: Models) -> None:
+    text = (
+        "from torch import nn\nfrom torchvision import models\n\nclass Net(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.body = models.resnet18()\n        self.body.fc = nn.Linear(512, 3)\n"
+        "    def forward(self, images):\n        return self.body(images)\n\nnet = Net()\n"
+    )
+    (model,) = inspected(text)
+    assert not any("out of sight" in words for _, words in model["steps"])
+
+
+@needs_torch
 def test_auxiliary_heads_are_used_in_train_mode_only(inspected: Models) -> None:
     (model,) = inspected("from torchvision import models\nmodel = models.inception_v3(weights='DEFAULT')\n")
     states = {at(model["root"], place)["state"] for place in ("AuxLogits", "AuxLogits.conv0", "AuxLogits.fc")}

@@ -9,6 +9,7 @@ import libcst as cst
 
 from headlint.checks.paths import build_key
 from headlint.flow.histories import ModelHistory
+from headlint.history import Escape
 from headlint.output.words import conditions, told
 from headlint.source.program import Program
 
@@ -33,15 +34,20 @@ def ways(program: Program, histories: Sequence[ModelHistory]) -> Iterator[Way]:
     for same in sorted(models.values(), key=lambda own: line_of(program, own[0].build.site)):
         alike: dict[tuple[tuple[str, str], ...], list[ModelHistory]] = {}
         for history in same:
-            alike.setdefault(_steps(program, history), []).append(history)
-        finished = [paths for paths in alike.items() if paths[1][0].complete] or list(alike.items())
-        for steps, paths in finished[:MOST_WAYS]:
+            alike.setdefault(_steps(program, history, done_here=True), []).append(history)
+        finished = [paths for paths in alike.values() if paths[0].complete] or list(alike.values())
+        for paths in finished[:MOST_WAYS]:
             assumed = conditions(paths) if len(finished) > 1 else []
-            yield Way(paths[0], tuple(assumed), steps)
+            yield Way(paths[0], tuple(assumed), _steps(program, paths[0], done_here=False))
 
 
-def _steps(program: Program, history: ModelHistory) -> tuple[tuple[str, str], ...]:
-    return tuple((spelled(program, event.site), words) for event, words in told(history))
+def _steps(program: Program, history: ModelHistory, *, done_here: bool) -> tuple[tuple[str, str], ...]:
+    """The events in words; what is `done_here` tells ways apart, to whom else the model goes does not."""
+    return tuple(
+        (spelled(program, event.site), words)
+        for event, words in told(history)
+        if not (done_here and isinstance(event, Escape))
+    )
 
 
 def line_of(program: Program, site: cst.CSTNode | None) -> int:
