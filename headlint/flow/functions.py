@@ -160,19 +160,12 @@ def _bind_parameters(
     if function.owner is not None and arguments.positional:
         names["__class__"], names["__self__"] = function.owner, arguments.positional[0]
     ordered = (*parameters.posonly_params, *parameters.params)
-    for position, parameter in enumerate(ordered):
+    by_position = {parameter.name.value: value for parameter, value in zip(ordered, arguments.positional, strict=False)}
+    for parameter in (*ordered, *parameters.kwonly_params):
         name = parameter.name.value
-        if position < len(arguments.positional):
-            names[name] = arguments.positional[position]
+        if name in by_position:
+            names[name] = by_position[name]
         elif name in given:
-            names[name] = given.pop(name)
-        elif name in defaults and (arguments.complete or (arguments.outside and _is_number(defaults[name]))):
-            names[name] = defaults[name]
-        else:
-            names[name] = state.origin(parameter, name)
-    for parameter in parameters.kwonly_params:
-        name = parameter.name.value
-        if name in given:
             names[name] = given.pop(name)
         elif name in defaults and (arguments.complete or (arguments.outside and _is_number(defaults[name]))):
             names[name] = defaults[name]

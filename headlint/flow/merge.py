@@ -89,7 +89,7 @@ def _choose_between(parted: tuple[Symbol, State, State]) -> State:
     chosen = _forget_differences(first, second)
     for number, ours in list(chosen.frames.items()):
         theirs = second.frames[number]
-        for name in () if ours is theirs else _differing(ours, theirs):
+        for name in _differing(ours, theirs):
             meet = elsewhere_on_both if name == ELSEWHERE else between
             chosen.names(number)[name] = meet(ours.get(name), theirs.get(name))
     chosen.returned = between(first.returned, second.returned)
@@ -102,6 +102,8 @@ def _choose_between(parted: tuple[Symbol, State, State]) -> State:
 
 def _differing(left: Mapping[Key, object], right: Mapping[Key, object]) -> list[Key]:
     """The keys under which two tables do not have the very same object: forks share most of what they hold."""
+    if left is right:
+        return []
     found = [key for key, value in left.items() if right.get(key) is not value]
     if left.keys() != right.keys():
         found.extend(key for key in right if key not in left)
@@ -183,7 +185,7 @@ def join_states(left: State, right: State) -> State:
         del joined.frames[number]
     for number, ours in list(joined.frames.items()):
         theirs = right.frames[number]
-        for name in () if ours is theirs else _differing(ours, theirs):
+        for name in _differing(ours, theirs):
             names = joined.names(number)
             here, there = ours.get(name), theirs.get(name)
             if name == ELSEWHERE:
