@@ -45,6 +45,22 @@ def test_only_one_way_through() -> None:
     assert line.startswith("HL404 when resume == 'yes', load_state_dict loads into resnet18")
 
 
+NET = "class Net({base}):\n    def __init__(self):\n        super().__init__()\n        self.net = models.resnet18()\n{forward}"
+FORWARD = "    def forward(self, x): return self.net(x)\n"
+
+
+@pytest.mark.parametrize("use", ["k(torch.zeros(1))", "k.eval()", "k.net"])
+def test_a_class_of_the_file(use: str) -> None:
+    text = NET.format(base="nn.Module", forward=FORWARD) + "n = Net()\nk = n.load_state_dict(torch.load('a.pt'))\n"
+    (line,) = lines(text + use)
+    assert line.startswith("HL404 load_state_dict loads into Net and returns the missing")
+
+
+def test_a_wrapper_around_the_model() -> None:
+    (line,) = lines("n = nn.DataParallel(m)\nn = n.load_state_dict(torch.load('a.pt'))\nn.train()")
+    assert "loads into DataParallel and" in line
+
+
 SILENT = {
     "not used": LOAD,
     "used for what it is": LOAD + "print(k.missing_keys, k[0], len(k), k.count('a'), k.index([]))",
@@ -53,6 +69,14 @@ SILENT = {
     "of another method": "m.load_state_dict = load\nm = m.load_state_dict(torch.load('a.pt'))\nm.eval()",
     "guarded": LOAD + "try:\n    k.eval()\nexcept AttributeError:\n    pass",
     "of a class": "class A(nn.Module):\n    def load_state_dict(self, s): return self\nA().load_state_dict(1).eval()",
+    "of a class that is built on something out of sight": (
+        "from package import Base\n"
+        + NET.format(base="nn.Module, Base", forward=FORWARD)
+        + "n = Net()\nk = n.load_state_dict(1)\nk.eval()"
+    ),
+    "of a class, for what it is": (
+        NET.format(base="nn.Module", forward=FORWARD) + "k = Net().load_state_dict(1, strict=False)\nk.missing_keys"
+    ),
     "the model itself": LOAD + "m.eval()",
 }
 
@@ -66,6 +90,13 @@ def test_silent(text: str) -> None:
 def test_torch_itself_raises() -> None:
     (line,) = lines(LOAD + "k(torch.zeros(1))", "auto")
     assert "[confirmed: TypeError: '_IncompatibleKeys' object is not callable (torchvision" in line
+
+
+@needs_torch
+def test_torch_itself_raises_for_a_class() -> None:
+    text = NET.format(base="nn.Module", forward=FORWARD) + "k = Net().load_state_dict(torch.load('a.pt'))\nk.eval()"
+    (line,) = lines(text, "auto")
+    assert "[confirmed: AttributeError: '_IncompatibleKeys' object has no attribute 'eval' (torchvision" in line
 
 
 @needs_torch

@@ -86,3 +86,12 @@ def test_a_name_that_is_read_and_written_in_one_statement_is_not_unused() -> Non
     # Who has had the model may have given it a head.
     assert messages("HL101", text.format("prepare(model)\n", "model.head.in_features")) == []
     assert messages("HL101", text.format("prepare(model)\n", "model.fc.in_features")) == told
+
+
+def test_an_object_of_the_file_at_module_level() -> None:
+    text = HALF_MADE.replace("self.backbone.classifier.in_features", "2048").replace(
+        "USE", "n = Net(5)\nn.backbone.head"
+    )
+    with Linter(Settings(confirm="off", select=frozenset({"HL102"}))) as linter:
+        (finding,) = linter.lint_unguarded(text, "program.py").findings
+    assert finding.message.startswith("inception_v3 has no 'head'")

@@ -9,8 +9,9 @@ import libcst as cst
 
 from headlint.checks.candidate import Candidate
 from headlint.claims import ReadRaises
+from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
-from headlint.history import LoadState, UseKeys
+from headlint.history import LoadState, ModuleRef, UseKeys
 from headlint.mends.mend import Change, Insert, Mend, Replace
 from headlint.mends.places import target_of
 from headlint.mends.scene import Scene
@@ -21,19 +22,29 @@ CODE = "HL404"
 def check(history: ModelHistory) -> Iterator[Candidate]:
     """The use that ends the path, if one does, told where the result was taken."""
     last = history.events[-1] if history.events else None
-    if not isinstance(last, UseKeys) or last.site is None or last.target.object != history.build.object:
+    if not isinstance(last, UseKeys) or last.site is None:
+        return
+    if history.build.object not in modules.objects_in(history.state, last.target):
         return
     loads = [event for event in history.events if isinstance(event, LoadState) and event.target == last.target]
     if not loads or loads[-1].site is None:
         return
     used = "it is called like a model" if last.name == "()" else f"'{last.name}' is read from it"
     message = (
-        f"load_state_dict loads into {history.builder.name} and returns the missing and unexpected keys:"
+        f"load_state_dict loads into {_name(history, last.target)} and returns the missing and unexpected keys:"
         f" {used} later and raises; call load_state_dict without assigning its result"
     )
     hint = "call load_state_dict without assigning its result"
     mends = partial(_mends, call=loads[-1].site)
     yield Candidate(CODE, loads[-1].site, last.site, message, hint, ReadRaises(), speculative=False, mends=mends)
+
+
+def _name(history: ModelHistory, target: ModuleRef) -> str:
+    """The builder's name of the model, the class of a module around it."""
+    if target.object == history.build.object:
+        return history.builder.name
+    owner = modules.owner_of(history.state, target.object)
+    return modules.kind_of(history.state, target) if owner is None else owner.node.name.value
 
 
 def _mends(scene: Scene, call: cst.CSTNode) -> Iterator[Mend]:

@@ -142,8 +142,8 @@ def _read_member(run: Interpreter, state: State, owner: Symbol, name: str, node:
 def _children_of(state: State, loaded: Symbol) -> frozenset[str]:
     """The names of what stands in the module that a state dict was loaded into."""
     receiver = loaded.operands[0]
-    assert isinstance(receiver, Module)
-    return frozenset(name for name, _ in modules.children_of(state, receiver.ref))
+    assert isinstance(receiver, (Module, Instance))
+    return frozenset(name for name, _ in modules.children_of(state, modules.ref_of(receiver)))
 
 
 def _read_module(run: Interpreter, state: State, owner: Module, name: str, node: cst.CSTNode) -> Value:

@@ -77,5 +77,16 @@ def is_module_class(state: State, owner: Class) -> bool:
     )
 
 
+def is_plain_module_class(state: State, owner: Class) -> bool:
+    """Whether a class of the file is an `nn.Module` that inherits from nothing out of sight but torch's own."""
+    bases = owner.bases
+    return bool(bases) and all(
+        is_plain_module_class(state, base)
+        if isinstance(base, Class)
+        else isinstance(base, External) and _is_module(base)
+        for base in bases
+    )
+
+
 def _is_module(base: External) -> bool:
     return base.name in MODULE_CLASSES

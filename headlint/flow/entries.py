@@ -17,6 +17,7 @@ from headlint.flow.outputs import forget_modes
 from headlint.flow.reach import identifiers, reaching
 from headlint.flow.state import InstanceRecord, State
 from headlint.flow.value import Class, Function, Instance, Method, Value
+from headlint.history import Read, UseKeys
 from headlint.source.nodes import descend
 from headlint.zoo import builder_names
 
@@ -33,7 +34,7 @@ def follow(run: Interpreter, tree: cst.Module) -> None:
     ends = [path for path in paths if path.completion is None]
     if not ends:
         # A script that ends in sys.exit(main()) has come to its end all the same.
-        run.ended = [EndedPath(path.state, complete=True) for path in run.ended]
+        run.ended = [EndedPath(path.state, complete=not _has_raised(path.state)) for path in run.ended]
     for path in ends:
         define_all(run, path)
         run.ended.append(EndedPath(path, complete=True))
@@ -141,11 +142,24 @@ def _definitions(run: Interpreter) -> list[cst.FunctionDef]:
 
 def _start_of_entries(run: Interpreter, ends: Sequence[State]) -> State:
     """What holds at module level when somebody calls a function from outside."""
-    start = ends[0].fork() if ends else State()
+    start = _before_it_raised(ends[0]) if ends else State()
     for other in ends[1:]:
-        start = run.join(start, other)
+        start = run.join(start, _before_it_raised(other))
     start.completion = None
     return start
+
+
+def _before_it_raised(path: State) -> State:
+    """A path of its own, without the event that ended it, which nothing can come behind."""
+    before = path.fork()
+    if _has_raised(before):
+        before.trace.pop()
+    return before
+
+
+def _has_raised(path: State) -> bool:
+    """Whether a path has come to what is known to raise."""
+    return bool(path.trace) and isinstance(path.trace[-1], (Read, UseKeys))
 
 
 def _is_method(run: Interpreter, key: int) -> bool:

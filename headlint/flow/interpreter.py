@@ -13,8 +13,10 @@ from headlint.flow.arguments import Arguments
 from headlint.flow.assume import assume, choices_of, known_truth, simplify
 from headlint.flow.choice import Infeasible, Raised, TooManyWays, each_way
 from headlint.flow.forks import can_fork
+from headlint.flow.forwards import define
 from headlint.flow.items import text_of_constant
 from headlint.flow.merge import join_states, merge
+from headlint.flow.modules import ref_of
 from headlint.flow.operations import apply
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
 from headlint.flow.statements import execute
@@ -24,6 +26,7 @@ from headlint.flow.value import (
     Class,
     DictRef,
     Function,
+    Instance,
     ListRef,
     Method,
     Module,
@@ -339,8 +342,11 @@ class Interpreter:
     def raises_using_keys(self, state: State, keys: Symbol, name: str, site: cst.CSTNode) -> NoReturn:
         """The analysed code takes what `load_state_dict` returns for a module: its path ends here."""
         receiver = keys.operands[0]
-        if not state.guarded and isinstance(receiver, Module):
-            state.trace.append(UseKeys(receiver.ref, name, site=site))
+        if not state.guarded and isinstance(receiver, (Module, Instance)):
+            if isinstance(receiver, Instance):
+                # What its forward runs ties it to the models in it.
+                define(self, state, receiver)
+            state.trace.append(UseKeys(ref_of(receiver), name, site=site))
             self.abandon(state)
         raise Raised
 

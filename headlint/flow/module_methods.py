@@ -10,11 +10,12 @@ import libcst as cst
 from headlint.flow import changes, mappings, modules, reach, submodules
 from headlint.flow.arguments import Arguments
 from headlint.flow.calls import call, call_instance
+from headlint.flow.classes import is_plain_module_class
 from headlint.flow.modes import set_mode
 from headlint.flow.moves import move
 from headlint.flow.parameters import as_parameter, own_parameters, pairs_of, parameters_of, values_of
 from headlint.flow.sequences import change
-from headlint.flow.state import ExtractorObject, State
+from headlint.flow.state import ExtractorObject, InstanceRecord, State
 from headlint.flow.value import TRUE, Constant, Function, Instance, Module, Symbol, Tuple, Unknown, Value
 from headlint.history import LoadState, ModuleRef
 from headlint.source.nodes import text_of
@@ -128,9 +129,15 @@ def _load_state(
 ) -> Value:
     state.trace.append(LoadState(modules.ref_of(receiver), site=node))
     origin = state.origin(node, text_of(node))
-    if isinstance(receiver, Instance) or not _visible(state, receiver):
+    if not _visible(state, receiver) or (isinstance(receiver, Instance) and not _is_plain(state, receiver)):
         return origin
     return Symbol("loaded", (receiver, origin), origin.text)
+
+
+def _is_plain(state: State, receiver: Instance) -> bool:
+    """Whether an object of the file has no methods but its own and those of torch's modules."""
+    record = state.heap.get(receiver.identity)
+    return isinstance(record, InstanceRecord) and not record.escaped and is_plain_module_class(state, record.owner)
 
 
 def _of_container(method: str) -> ModuleHandler:
