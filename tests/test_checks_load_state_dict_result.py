@@ -45,7 +45,11 @@ def test_only_one_way_through() -> None:
     assert line.startswith("HL404 when resume == 'yes', load_state_dict loads into resnet18")
 
 
-NET = "class Net({base}):\n    def __init__(self):\n        super().__init__()\n        self.net = models.resnet18()\n{forward}"
+NET = """class Net({base}):
+    def __init__(self):
+        super().__init__()
+        self.net = models.resnet18()
+{forward}"""
 FORWARD = "    def forward(self, x): return self.net(x)\n"
 
 
