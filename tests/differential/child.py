@@ -186,7 +186,9 @@ def _call_once_more(watch: Watch, job: dict[str, Any]) -> None:
     """Call every model in both modes, as somebody would who gets them, and its parts with changed layers alone."""
     watch.by_us = True
     inside = {id(part) for root in (*watch.models, *watch.roots) for part in list(root.modules())[1:]}
-    roots = [one for one in watch.roots if id(one) not in inside and watch.holds_a_model(one)]
+    roots = [
+        one for one in watch.roots if id(one) not in inside and watch.holds_a_model(one) and not watch.was_part(one)
+    ]
     for root in dict.fromkeys([*watch.models, *roots]):
         for training in (False, True):
             nn.Module.train(root, training)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from differential import pretend
+from differential.constants import is_constant
 from differential.trace import (
     AddGroup,
     Attribute,
@@ -38,6 +39,8 @@ from differential.trace import (
 PROGRAM = "<program>"
 # The classes of torchvision that programs inherit from, with the builder that is nearest.
 INHERITED = {"resnet18": "ResNet", "vgg11": "VGG", "mobilenet_v2": "MobileNetV2"}
+# What models for quantization have around all else.
+STUBS = ("QuantStub", "DeQuantStub")
 LOSSES = (
     "cross_entropy",
     "nll_loss",
@@ -136,6 +139,12 @@ class Watch:
         """Whether any part of a builder's model stands in a module."""
         return any(self.numbers.get(id(module)) in self.origin for module in root.modules())
 
+    def was_part(self, root: nn.Module) -> bool:
+        """Whether a module has stood in another one and was never called by itself."""
+        number = self.number(root)
+        called = any(isinstance(event, Call) and event.root == number for event in self.events)
+        return not called and any(isinstance(event, Put) and event.new == number for event in self.events)
+
     def find_constants(self) -> None:
         """Try on random numbers what holds new layers: which of it returns the same for all of them?
 
@@ -154,12 +163,7 @@ class Watch:
             if shape is None or all(number in self.origin for number in numbers):
                 continue
             nn.Module.eval(part)
-            try:
-                with torch.no_grad():
-                    values = torch.cat([part(torch.randn(shape) * 4) for _ in range(3)])
-            except Exception:
-                continue
-            if bool((values == values[:1]).all()):
+            if is_constant(part, shape, [module for module in part.modules() if module in self.models]):
                 self.constant.append(self.number(part))
 
     def trace(self, raised: Raised | None) -> Trace:
@@ -392,7 +396,7 @@ class Watch:
             raise
         finally:
             self.stack.pop()
-        if not any(True for _ in module.children()):
+        if not any(True for _ in module.children()) and type(module).__name__ not in STUBS:
             self.last = module
         if isinstance(module, nn.Linear) and isinstance(result, Tensor):
             self.widths[number] = result.shape[-1]
