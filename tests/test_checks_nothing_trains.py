@@ -44,6 +44,52 @@ def test_only_what_is_wrong_on_every_path_is_said() -> None:
     assert messages(f"if load():\n    {FREEZE}{TRAIN}") == []
 
 
+STEP = "nn.functional.cross_entropy(model(x), y).backward()\n{}o.step()\n"
+IF = "args = parse()\nif args.freeze:\n    " + FREEZE + "o = optim.SGD(model.parameters())\n"
+
+
+def test_freezing_has_a_condition() -> None:
+    (said,) = messages(IF + STEP.format(""))
+    assert said.startswith("when args.freeze, all 16 parameters of alexnet are frozen: no step of SGD changes any")
+    unfrozen = "if args.head:\n    model.classifier.requires_grad_(True)\n"
+    assert messages(IF.replace("o = ", unfrozen + "o = ") + STEP.format("")) == []
+    # What is frozen may never be trained; an optimizer of nothing raises all the same.
+    assert messages(IF) == []
+    assert messages(IF + STEP.format("if not args.freeze:\n    ")) == []
+    (said,) = messages(IF.replace("model.parameters())\n", "[p for p in model.parameters() if p.requires_grad])\n"))
+    assert said.startswith("when args.freeze, ")
+
+
+def test_who_catches_that_there_is_nothing_to_train() -> None:
+    given = "optim.SGD([p for p in model.parameters() if p.requires_grad])\n"
+    assert messages(FREEZE + f"try:\n    {given}except ValueError:\n    pass") == []
+
+
+LIGHTNING = """
+import pytorch_lightning as pl
+class Net(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.model = model
+    def training_step(self, batch, index):
+        return nn.functional.cross_entropy(self.model(batch[0]), batch[1])
+    def configure_optimizers(self):
+        return optim.SGD(self.parameters())
+"""
+FIT = "trainer = pl.Trainer(max_epochs=3)\ntrainer.fit(Net(), loader)"
+
+
+def test_a_trainer_without_callbacks_unfreezes_nothing() -> None:
+    assert len(messages(FREEZE + LIGHTNING + FIT)) == 1
+    assert messages(FREEZE + LIGHTNING + FIT.replace("3", "3, callbacks=[callback]")) == []
+    assert messages(FREEZE + LIGHTNING + FIT.replace("3", "3, **settings")) == []
+    hook = "    def configure_callbacks(self):\n        return [callback]\n"
+    assert messages(FREEZE + LIGHTNING + hook + FIT) == []
+    # Given nothing an optimizer raises, whoever is to train.
+    filtered = LIGHTNING.replace("self.parameters()", "[p for p in self.parameters() if p.requires_grad]")
+    assert len(messages(FREEZE + filtered + FIT.replace("3", "3, callbacks=[callback]"))) == 1
+
+
 HEAD = """\
 class Head(nn.Module):
     def __init__(self, n):

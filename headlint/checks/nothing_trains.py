@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
+import libcst as cst
+
 from headlint.checks import flag_typo, freeze_after_replace, module_flag, name_filter
 from headlint.checks.candidate import Candidate
 from headlint.checks.optimizers import place_of
@@ -12,6 +14,7 @@ from headlint.claims import AllFrozen
 from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import InstanceRecord, OptimizerRecord
+from headlint.flow.trainers import TRAINED
 from headlint.history import AnyEvent, Build, Escape, MakeOptimizer, ParameterRef, SetFlag
 
 CODE = "HL306"
@@ -26,7 +29,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         return
     trace = history.state.trace
     made = [(index, event) for index, event in enumerate(trace) if isinstance(event, MakeOptimizer)]
-    if not made or not history.complete or _may_train_later(history, trace[made[0][0] :]):
+    if not made or not history.complete or _may_train(history, *made[0]):
         return
     if any(True for other in (freeze_after_replace, flag_typo, module_flag, name_filter) for _ in other.check(history)):
         # Told where the flag is written.
@@ -36,7 +39,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             continue
         if not _frozen_before(history, trace[:index], own.union(event.parameters)):
             continue
-        empty = not event.parameters and not event.groups
+        empty = _is_empty(event)
         if not (_is_alone(history) if empty else not own.isdisjoint(event.parameters)):
             continue
         effect = f"{event.kind} is given nothing and raises" if empty else f"no step of {event.kind} changes any"
@@ -44,6 +47,18 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         message = f"all {len(own)} parameters of {history.builder.name} are frozen: {effect}; {hint}"
         claim = AllFrozen(history.model)
         yield Candidate(CODE, event.site, event.site, message, hint, claim, speculative=False)
+        freeze = _last_freeze(history, trace[:index])
+        if freeze is not None and (empty or any(step.optimizer == event.object for step in history.steps)):
+            # Where freezing has a condition, the optimizer is made on right paths, too. Whether what is frozen is
+            # trained may have the same condition in other words, unless it is.
+            yield Candidate(CODE, event.site, freeze, message, hint, claim, speculative=False)
+
+
+def _last_freeze(history: ModelHistory, trace: Sequence[AnyEvent]) -> cst.CSTNode | None:
+    """The code that froze parameters of the model last."""
+    own = history.parameters
+    freezes = (event for event in reversed(trace) if isinstance(event, SetFlag) and not event.value)
+    return next((event.site for event in freezes if not own.isdisjoint(event.parameters)), None)
 
 
 def _frozen_before(history: ModelHistory, trace: Sequence[AnyEvent], own: AbstractSet[ParameterRef]) -> bool:
@@ -69,7 +84,7 @@ def _learned(history: ModelHistory) -> int:
     return min(steps, default=len(history.state.trace))
 
 
-def _may_train_later(history: ModelHistory, behind: Sequence[AnyEvent]) -> bool:
+def _may_train(history: ModelHistory, first: int, made: MakeOptimizer) -> bool:
     """Whether anything that trains is in an optimizer, or may be unfrozen behind the first one or out of sight."""
     for record in history.state.heap.values():
         if isinstance(record, OptimizerRecord):
@@ -81,7 +96,15 @@ def _may_train_later(history: ModelHistory, behind: Sequence[AnyEvent]) -> bool:
     parts = [history.state.heap.get(number) for number in inside]
     if any(isinstance(part, InstanceRecord) and part.escaped for part in parts):
         return True
-    escapes = (event for event in history.state.trace[: _learned(history)] if isinstance(event, Escape))
+    # Nothing comes behind an optimizer that raises.
+    before = history.state.trace[: first if _is_empty(made) else _learned(history)]
+    behind = () if _is_empty(made) else history.state.trace[first:]
+    escapes = (event for event in before if isinstance(event, Escape) and event.reason != TRAINED)
     return any(event.target.object in inside for event in escapes) or any(
         isinstance(event, SetFlag) and event.value for event in behind
     )
+
+
+def _is_empty(made: MakeOptimizer) -> bool:
+    """Whether an optimizer is given no parameters, which it refuses."""
+    return made.parameters == () and not made.groups

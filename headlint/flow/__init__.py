@@ -16,5 +16,5 @@ Whoever knows what abstract interpretation is reads it in this order:
    `options` and the rest of what they name: one file for each kind of thing that code calls.
 10. `forwards`, `tensors`, `structures`: the forward of a class of the file as a program over tensors.
 11. `outputs`, `gradients`, `modes`, `moves`, `filters`, `optimizers`: what stands beside the events.
-12. `entries`, `reach`, `fitting`, `histories`: where a program is entered, and what comes out.
+12. `entries`, `reach`, `fitting`, `trainers`, `histories`: where a program is entered, and what comes out.
 """

@@ -13,6 +13,7 @@ from headlint.flow.classes import methods_of
 from headlint.flow.forwards import define
 from headlint.flow.instances import instantiate
 from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget
+from headlint.flow.merge import join_states
 from headlint.flow.outputs import forget_modes
 from headlint.flow.reach import identifiers, reaching
 from headlint.flow.state import InstanceRecord, State
@@ -38,7 +39,7 @@ def follow(run: Interpreter, tree: cst.Module) -> None:
     for path in ends:
         define_all(run, path)
         run.ended.append(EndedPath(path, complete=True))
-    start = _start_of_entries(run, ends or paths)
+    start = _start_of_entries(ends or paths)
     entries = 0
     reached: set[int] = set()
     while entries < MOST_ENTRIES:
@@ -140,11 +141,12 @@ def _definitions(run: Interpreter) -> list[cst.FunctionDef]:
     return found
 
 
-def _start_of_entries(run: Interpreter, ends: Sequence[State]) -> State:
+def _start_of_entries(ends: Sequence[State]) -> State:
     """What holds at module level when somebody calls a function from outside."""
     start = _before_it_raised(ends[0]) if ends else State()
     for other in ends[1:]:
-        start = run.join(start, _before_it_raised(other))
+        # The histories of these paths are there already.
+        start = join_states(start, _before_it_raised(other))
     start.completion = None
     return start
 

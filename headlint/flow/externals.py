@@ -27,6 +27,7 @@ from headlint.flow.outputs import note_function
 from headlint.flow.scope import look_up
 from headlint.flow.state import State
 from headlint.flow.tensors import call_function
+from headlint.flow.trainers import make_trainer
 from headlint.flow.value import NONE, Constant, External, Instance, Module, Partial, Symbol, Tuple, Unknown, Value
 from headlint.history import ModuleRef
 from headlint.source.nodes import text_of
@@ -197,6 +198,9 @@ _HANDLERS: dict[str, Handler] = {
     "torch.amp.grad_scaler.GradScaler": make_scaler,
     "torch.cuda.amp.GradScaler": make_scaler,
     "torch.cuda.amp.grad_scaler.GradScaler": make_scaler,
+    "lightning.Trainer": make_trainer,
+    "lightning.pytorch.Trainer": make_trainer,
+    "pytorch_lightning.Trainer": make_trainer,
     "torch.nn.Parameter": _new_parameter,
     "torch.nn.parameter.Parameter": _new_parameter,
     "torch.nn.UninitializedParameter": _new_parameter,

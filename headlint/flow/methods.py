@@ -23,6 +23,7 @@ from headlint.flow.records import tuple_method
 from headlint.flow.sizes import from_argument
 from headlint.flow.state import State
 from headlint.flow.tensors import call_method as call_tensor_method
+from headlint.flow.trainers import trainer_method
 from headlint.flow.value import (
     TRUE,
     Constant,
@@ -134,6 +135,7 @@ def call_symbol(run: Interpreter, state: State, symbol: Symbol, arguments: Argum
                 or _string_method(state, owner, name, arguments, node)
                 or method_of_output(state, owner, name, arguments, node)
                 or parser_method(run, state, owner, name, arguments, node)
+                or trainer_method(run, state, owner, name, arguments, node)
             )
             if known is not None:
                 return known

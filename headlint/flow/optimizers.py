@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow.arguments import Arguments
+from headlint.flow.choice import Raised
 from headlint.flow.iterating import iterate
 from headlint.flow.state import DictRecord, OptimizerRecord, State, Step
 from headlint.flow.value import Constant, DictRef, Iterator, ListRef, Optimizer, Parameter, Symbol, Tuple, Value
@@ -27,6 +28,9 @@ def make_optimizer(run: Interpreter, state: State, kind: str, arguments: Argumen
         parameters = tuple(ref for group in known for ref in group) if len(known) == len(groups) else None
     elif given is not None:
         parameters = parameters_in(state, given)
+    if state.guarded and not parameters and parameters is not None and not groups:
+        # Whoever catches what that raises knows that there may be nothing to train.
+        raise Raised
     identity = state.identity()
     state.heap[identity] = OptimizerRecord(parameters)
     shown = () if groups is None or parameters is None else tuple(group or () for group in groups)
