@@ -96,6 +96,8 @@ class Interpreter:
         self.name_tests: dict[int, tuple[tuple[cst.BaseExpression, bool], ...]] = {}
         self.assigned: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
         self.numbers: dict[ModuleRef | ParameterRef, int] = {}
+        # The steps that regular expressions may have taken.
+        self.matching = 0
         # Objects with smaller numbers were there when somebody outside made the call that is followed.
         self.first_own = 0
         self.deepest_call = DEEPEST_CALL
