@@ -6,33 +6,24 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
+from multiprocessing import get_context
+from multiprocessing.util import Finalize
 from random import Random
 
 from differential import compare as comparing
 from differential.compare import Comparison, Executor
 from differential.program import Program
-from differential.programs import programs
-from hypothesis import HealthCheck, Phase, find, given, seed, settings
+from differential.programs import programs, programs_of_seed
+from hypothesis import HealthCheck, find, settings
 from hypothesis.errors import NoSuchExample
 
 from headlint.lint import Linter
 
 
 def drawn(count: int, start: int) -> list[Program]:
-    """As many programs as hypothesis makes of a seed."""
-    found: dict[str, Program] = {}
-
-    @seed(start)
-    @settings(
-        max_examples=count, database=None, phases=[Phase.generate], deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(programs())
-    def draw(program: Program) -> None:
-        found.setdefault(program.text, program)
-
-    draw()
-    return list(found.values())
+    """The first programs of a seed."""
+    return list(islice(programs_of_seed(start), count))
 
 
 def smallest(mistake: str, count: int, start: int) -> Comparison:
@@ -50,14 +41,43 @@ def smallest(mistake: str, count: int, start: int) -> Comparison:
         return comparing.compare(find(programs(), disagree, settings=limits, random=Random(start)), executor, linter)
 
 
-def compared(all_programs: list[Program]) -> Iterator[Comparison]:
-    """Each program compared; what cannot be run is told and left out."""
-    with Executor() as executor, Linter(comparing.settings()) as linter:
-        for program in all_programs:
-            try:
-                yield comparing.compare(program, executor, linter)
-            except RuntimeError as failure:
-                print("not run:", str(failure)[-1200:], file=sys.stderr)
+class Worker:
+    """What each process compares with, started once."""
+
+    executor: Executor
+    linter: Linter
+
+    @classmethod
+    def start(cls) -> None:
+        """Start what runs programs and what lints them; both end with the process."""
+        cls.executor, cls.linter = Executor(), Linter(comparing.settings())
+        Finalize(None, cls.end, exitpriority=1)
+
+    @classmethod
+    def end(cls) -> None:
+        """End both."""
+        cls.executor.__exit__(None, None, None)
+        cls.linter.close()
+
+    @classmethod
+    def compare(cls, program: Program) -> Comparison | str:
+        """One program compared, or why that is not possible."""
+        try:
+            return comparing.compare(program, cls.executor, cls.linter)
+        except RuntimeError as failure:
+            return str(failure)
+
+
+def compared(all_programs: list[Program], jobs: int) -> Iterator[Comparison]:
+    """Each program compared, in order; what cannot be run is told and left out."""
+    with get_context("spawn").Pool(jobs, Worker.start) as pool:
+        for one in pool.imap(Worker.compare, all_programs):
+            if isinstance(one, Comparison):
+                yield one
+            else:
+                print("not run:", one[-1200:], file=sys.stderr)
+        pool.close()
+        pool.join()
 
 
 def main() -> int:
@@ -65,6 +85,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--programs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="so many programs at once")
     parser.add_argument("--show", action="store_true", help="print the text of programs that differ")
     parser.add_argument("--open", action="store_true", help="print what cannot be decided, too")
     parser.add_argument("--shrink", metavar="HL101", help="look for the smallest program with a disagreement on a rule")
@@ -82,7 +103,7 @@ def main() -> int:
     undecided: Counter[str] = Counter()
     beyond: Counter[str] = Counter()
     clean = total = 0
-    for one in compared(drawn(options.programs, options.seed)):
+    for one in compared(drawn(options.programs, options.seed), options.jobs):
         total += 1
         clean += not (one.agreed or one.missed or one.beyond)
         agreed.update(one.agreed)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
 import pytest
 from conftest import needs_torch
@@ -10,10 +12,10 @@ from differential import compare as comparing
 from differential.compare import Executor
 from differential.judge import expected
 from differential.program import Program
-from differential.programs import programs
-from hypothesis import HealthCheck, Phase, given, settings
+from differential.programs import STYLES, programs_of_seed, rules
 
 from headlint.lint import Linter
+from headlint.zoo import builder_names, find_builder
 
 pytestmark = needs_torch
 
@@ -34,6 +36,20 @@ for images, labels in loader:
 """
 MAKE = "optimizer = optim.SGD(model.parameters(), lr=0.1)\n"
 FREEZE = "for p in model.parameters():\n    p.requires_grad = False\n"
+NET = """\
+class Net(nn.Module):
+    def forward(self, x):
+        return model(x)
+net = Net()
+net.model = model
+"""
+GOOGLENET = """\
+net = models.googlenet(weights=None)
+net.fc = nn.Linear(1024, 5)
+net.train()
+out, aux2, aux1 = net(torch.rand(2, 3, 64, 64))
+loss = sum(nn.functional.cross_entropy(one, torch.zeros(2, dtype=torch.long)) for one in (out, aux2, aux1))
+"""
 HEAD = "model.fc = nn.Linear(512, 5)\n"
 
 # What runs of these programs show, with the line behind the header; nothing where they are right.
@@ -88,6 +104,18 @@ JUDGED = {
     "model.fc = nn.Linear(512, 1)\n" + MAKE + TRAIN + "model.fc = nn.Identity()\n": [("HL402", 1)],
     "net = models.segmentation.fcn_resnet50()\nnet(torch.rand(2, 3, 64, 64)).argmax(1)\n": [("HL403", 2)],
     "model = model.load_state_dict(torch.load('x.pt'))\nmodel(1)\n": [("HL404", 1)],
+    "model.layer3 = nn.Identity()\n": [("HL200", 1)],
+    "model.layer3 = nn.Identity()\nmodel.layer3 = nn.Conv2d(128, 256, 1)\n": [],
+    "del model.layer2\n": [("HL200", 1)],
+    "nn.Conv2d(64, 64, 3, groups=5)\n": [("HL200", 1)],
+    "model.conv1 = nn.Conv2d(1, 64, 3)\nmodel(torch.rand(2, 1, 64, 64))\n": [],
+    NET + "net.head = nn.Linear(512, 5)\n" + MAKE + TRAIN.replace("model(", "net("): [("HL200", 6)],
+    NET
+    + "net.head = nn.Linear(512, 5)\n"
+    + MAKE
+    + TRAIN.replace("model(", "net.head(net(").replace("images)", "images)[:, :512])"): [],
+    GOOGLENET.replace("train()", "train()\nnet.aux1.fc2 = net.aux2.fc2 = nn.Linear(1024, 5)"): [],
+    GOOGLENET: [("HL105", 2)],
 }
 
 
@@ -120,14 +148,25 @@ def test_a_program_that_hangs_or_breaks_is_told() -> None:
 
 def test_generated_programs(executor: Executor, linter: Linter) -> None:
     """A few of the programs that `tests/compare_with_torch.py` makes; its `--shrink` makes one as small as it gets."""
-
-    @settings(
-        max_examples=10, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(programs())
-    def agree(program: Program) -> None:
+    for program in islice(programs_of_seed(1), 10):
         one = comparing.compare(program, executor, linter)
         assert not one.differs, (one.false, one.missed, one.raised, program.text)
 
-    agree()
+
+def test_programs_are_of_every_kind() -> None:
+    """Of every rule, every family of classifiers and every style there are enough to tell something."""
+    drawn = list(islice(programs_of_seed(2), 400))
+    assert drawn[:20] == list(islice(programs_of_seed(2), 20))
+    planned = Counter(name[:5] for one in drawn for name in one.planned)
+    assert not [code for code in rules() if planned[code] < 6], planned
+    assert not set(STYLES) - {one.style for one in drawn}
+    builders = [find_builder(name) for name in builder_names()]
+    families = {
+        one.family: {two.name for two in builders if two and two.family == one.family}
+        for one in builders
+        if one and one.task == "classification"
+    }
+    named = {name for one in drawn for name in one.builders}
+    assert not [family for family, names in families.items() if not names & named]
+    right = sum(not one.planned for one in drawn)
+    assert 100 < right < 200

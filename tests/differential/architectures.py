@@ -208,3 +208,5 @@ def _others() -> list[Architecture]:
 ALL = tuple(_resnets() + _classifiers() + _others())
 PLAIN = tuple(one for one in ALL if one.layer == "Linear" and one.builder != "inception_v3" and not one.task)
 CHEAP = tuple(one for one in PLAIN if one.cost == 1)
+# All of them, and those oftener that run in a moment.
+MIXED = ALL + 2 * CHEAP

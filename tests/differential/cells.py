@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
 
-from hypothesis import strategies as st
-
+from differential.drawing import Draw
 from differential.program import Program
 
 MARK = "# the next cell"
@@ -15,10 +13,10 @@ MAGICS = ("%matplotlib inline", "!pip install -q torchvision", "%load_ext autore
 BLANK = "pass"
 
 
-def in_cells(draw: Any, program: Program) -> Program:
+def in_cells(draw: Draw, program: Program) -> Program:
     """The program with a comment in front of each cell; a magic is a `pass` to Python."""
     blocks = [block.strip("\n") for block in _blocks(program.text)]
-    size = draw(st.integers(1, 4))
+    size = draw.pick([1, 2, 3, 4])
     cells = ["\n\n".join(blocks[at : at + size]) for at in range(0, len(blocks), size)]
     cells.insert(1, BLANK)
     return replace(program, text="".join(f"{MARK}\n{cell}\n" for cell in cells), notebook=True)

@@ -182,6 +182,12 @@ def batch(job: dict[str, Any]) -> Any:
     return samples, torch.zeros(TWICE, dtype=torch.long)
 
 
+def other_pictures(shape: list[int]) -> list[list[int]]:
+    """Shapes like one, of other sizes and with other numbers of channels."""
+    sizes = [[*shape[:-2], size, size] for size in (32, 96, 224)]
+    return sizes + [[channels, *shape[1:]] for channels in (1, 2, 4)]
+
+
 def _call_once_more(watch: Watch, job: dict[str, Any]) -> None:
     """Call every model in both modes, as somebody would who gets them, and its parts with changed layers alone."""
     watch.by_us = True
@@ -197,6 +203,7 @@ def _call_once_more(watch: Watch, job: dict[str, Any]) -> None:
                     root(batch(job)[0])
                 except Exception:
                     break
+    watch.find_refusing([batch({**job, "inputs": shape})[0] for shape in other_pictures(job["inputs"])])
     watch.find_constants()
 
 

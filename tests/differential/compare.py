@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 
 from differential.cells import as_notebook
-from differential.judge import Expected, expected
+from differential.judge import expected
 from differential.program import Program
+from differential.run import Expected
 from differential.trace import Call, Trace, loaded
 from headlint.finding import Finding
 from headlint.lint import Linter, Settings
@@ -23,7 +24,7 @@ AT_ONCE = frozenset({"HL101", "HL102", "HL103", "HL106", "HL303", "HL304"})
 
 
 # What the analysis does not follow, and is silent about: what is missed in such programs is counted apart.
-NOT_FOLLOWED = "blocks[-1 - epoch]"
+NOT_FOLLOWED = ("re.match(", "while len(", "blocks[-1 - epoch]")
 
 
 class Executor:
@@ -97,7 +98,7 @@ class Comparison:
         return frozenset(one.code for one in self.false) | {one.codes[0] for one in self.missed}
 
 
-# What is left over for it depends on what the other rules say: it may be silent, but not where no call raises.
+# Where a call raises, what is left for it depends on what other rules say: its words are no false alarm there.
 LEFT_OVER = "HL200"
 
 
@@ -122,6 +123,9 @@ def _is_beyond(one: Expected, text: str) -> bool:
     if "if args.freeze" in text and (
         one.codes == ("HL307",) or (one.codes == ("HL310",) and "copy.deepcopy(model)" in text)
     ):
+        return True
+    if one.codes == ("HL200",) and "copy.deepcopy(" in text:
+        # Who has a copy has the layer.
         return True
     if one.codes == ("HL311",) and "print(criterion(" in text:
         return True
@@ -151,9 +155,7 @@ def compare(program: Program, executor: Executor, linter: Linter) -> Comparison:
         if hits:
             met.update(hits)
             agreed.append(finding.code)
-        elif finding.code == LEFT_OVER and raises:
-            agreed.append(finding.code)
-        elif stopped and finding.code not in AT_ONCE:
+        elif (finding.code == LEFT_OVER and raises) or (stopped and finding.code not in AT_ONCE):
             undecided.append(finding)
         else:
             false.append(finding)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from hypothesis import strategies as st
-
-from differential.drawing import pick, pick_named
+from differential.drawing import Draw
 from differential.program import Program
 from differential.writing import class_count, joined, laid_out
 
@@ -34,9 +30,8 @@ RCNN = (
 )
 
 
-def _builds(draw: Any, name: str) -> str:
-    return pick(
-        draw,
+def _builds(draw: Draw, name: str) -> str:
+    return draw.pick(
         [
             f'models.detection.{name}(weights="DEFAULT")',
             f"models.detection.{name}(pretrained=True)",
@@ -46,9 +41,9 @@ def _builds(draw: Any, name: str) -> str:
     )
 
 
-def _program(draw: Any, name: str, imports: str, planned: str, head: str, rest: str) -> Program:
+def _program(draw: Draw, name: str, imports: str, head: str, rest: str) -> Program:
     classes, define = class_count(draw)
-    freeze = pick(draw, FREEZES)
+    freeze = draw.pick(FREEZES)
     text = laid_out(
         draw,
         build=_builds(draw, name),
@@ -57,13 +52,12 @@ def _program(draw: Any, name: str, imports: str, planned: str, head: str, rest: 
         classes=classes,
         define=define,
     )
-    mistakes = (planned,) if planned.startswith("HL") else ()
-    return Program(f"{imports}\n\n\n{text}", (3, 64, 64), (name,), targets="boxes", planned=mistakes)
+    return Program(f"{imports}\n\n\n{text}", (3, 64, 64), (name,), targets="boxes")
 
 
-def rcnn(draw: Any) -> Program:
+def rcnn(draw: Draw) -> Program:
     """The predictors of Faster, Mask and Keypoint R-CNN."""
-    name = draw(st.sampled_from(RCNN))
+    name = draw.pick(RCNN)
     imports = "from torchvision.models.detection.faster_rcnn import FastRCNNPredictor"
     read = "in_features = model.roi_heads.box_predictor.cls_score.in_features\n"
     own = f"{read}model.roi_heads.box_predictor = FastRCNNPredictor(in_features, @n)"
@@ -98,17 +92,16 @@ def rcnn(draw: Any) -> Program:
             "width = model.roi_heads.keypoint_predictor.kps_score_lowres.in_channels\n"
             "model.roi_heads.keypoint_predictor = KeypointRCNNPredictor(width, 5)"
         )
-    planned, head = pick_named(draw, options)
-    return _program(draw, name, imports, planned, head, pick(draw, [EVALUATE, PREDICT]))
+    _, head = draw.named(options)
+    return _program(draw, name, imports, head, draw.pick([EVALUATE, PREDICT]))
 
 
-def retina(draw: Any) -> Program:
+def retina(draw: Draw) -> Program:
     """RetinaNet, whose head has its count of classes twice."""
-    name = draw(st.sampled_from(["retinanet_resnet50_fpn", "retinanet_resnet50_fpn_v2"]))
+    name = draw.pick(["retinanet_resnet50_fpn"] * 4 + ["retinanet_resnet50_fpn_v2"])
     imports = "from torchvision.models.detection.retinanet import RetinaNetClassificationHead"
     part = "model.head.classification_head"
-    planned, head = pick_named(
-        draw,
+    _, head = draw.named(
         {
             "": f"anchors = {part}.num_anchors\n{part} = RetinaNetClassificationHead(256, anchors, @n)",
             "read": f"channels = model.backbone.out_channels\n"
@@ -122,12 +115,12 @@ def retina(draw: Any) -> Program:
             "HL102": f"{part} = RetinaNetClassificationHead(256, model.head.num_anchors, @n)",
         },
     )
-    return _program(draw, name, imports, planned, head, pick(draw, [EVALUATE, PREDICT, TRAIN]))
+    return _program(draw, name, imports, head, draw.pick([EVALUATE, PREDICT, TRAIN]))
 
 
-def one_stage(draw: Any) -> Program:
+def one_stage(draw: Draw) -> Program:
     """FCOS and SSDlite."""
-    name = draw(st.sampled_from(["fcos_resnet50_fpn", "ssdlite320_mobilenet_v3_large"]))
+    name = draw.pick(["fcos_resnet50_fpn", "ssdlite320_mobilenet_v3_large"])
     part = "model.head.classification_head"
     if name.startswith("fcos"):
         imports = "from torchvision.models.detection.fcos import FCOSClassificationHead"
@@ -146,8 +139,8 @@ def one_stage(draw: Any) -> Program:
             f"norm = functools.partial(nn.BatchNorm2d, eps=0.001, momentum=0.03)\n"
             f"{part} = SSDLiteClassificationHead(channels, anchors, @n, norm)",
         }
-    planned, head = pick_named(draw, options)
-    return _program(draw, name, imports, planned, head, pick(draw, [EVALUATE, PREDICT, TRAIN]))
+    _, head = draw.named(options)
+    return _program(draw, name, imports, head, draw.pick([EVALUATE, PREDICT, TRAIN]))
 
 
 STYLES = {"detection": rcnn, "retina": retina, "one_stage": one_stage}

@@ -5,14 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from hypothesis import strategies as st
-
 from differential.architectures import ALL, Architecture
-
-Draw = Callable[[st.SearchStrategy[str]], str]
-Lines = list[str]
 
 
 def right(one: Architecture) -> dict[str, str]:
@@ -164,7 +157,7 @@ def wrong(one: Architecture) -> dict[str, str]:
         found[f"HL102 {name}"] = f"@m.{name} = nn.Linear(@m.{name}.in_features, @n)"
         found[f"HL101 setattr, {name}"] = f"setattr(@m, '{name}', nn.Linear(@W, @n))"
         found[f"HL101 add_module, {name}"] = f"@m.add_module('{name}', nn.Linear(@W, @n))"
-    if one.builder == "inception_v3":
+    if one.builder in ("inception_v3", "googlenet"):
         found["HL105"] = "@m.fc = nn.Linear(@W, @n)"
         found["HL105 two layers"] = "@m.fc = nn.Sequential(nn.Linear(@W, 64), nn.ReLU(), nn.Linear(64, @n))"
     if one.layer == "Conv2d":
@@ -173,6 +166,14 @@ def wrong(one: Architecture) -> dict[str, str]:
             "HL204": "@m@H = nn.Linear(512, @n)",
             "HL204 whole": "@m.classifier = nn.Sequential(nn.Dropout(0.5), nn.Linear(512, @n))",
             "HL201": "@m@H = nn.Conv2d(1000, @n, kernel_size=1)",
+            "HL201 whole": "@m.classifier = nn.Sequential(\n    nn.Dropout(0.5),\n    nn.Conv2d(256, @n, kernel_size=1),\n    nn.AdaptiveAvgPool2d((1, 1)),\n)",
+            "HL202": "@m@H = nn.Sequential(nn.Conv2d(512, 128, kernel_size=1), nn.ReLU(), nn.Conv2d(64, @n, kernel_size=1))",
+            "HL202 whole": (
+                "@m.classifier = nn.Sequential(\n    nn.Conv2d(512, 256, kernel_size=3, padding=1),\n    nn.ReLU(inplace=True),\n"
+                "    nn.Conv2d(512, @n, kernel_size=1),\n    nn.AdaptiveAvgPool2d((1, 1)),\n)"
+            ),
+            "HL202 norm": "@m@H = nn.Sequential(nn.Conv2d(512, 64, 1, bias=False), nn.BatchNorm2d(512), nn.Conv2d(64, @n, 1))",
+            "HL204 norm": "@m@H = nn.Sequential(nn.BatchNorm1d(512), nn.Conv2d(512, @n, kernel_size=1))",
             "HL206": "@m.classifier = nn.Sequential(\n    nn.Dropout(0.5),\n    nn.Conv2d(512, @n, kernel_size=1),\n    nn.LogSoftmax(dim=1),\n    nn.ReLU(),\n    nn.AdaptiveAvgPool2d((1, 1)),\n)",
         }
         return found
@@ -183,6 +184,46 @@ def wrong(one: Architecture) -> dict[str, str]:
             f"@m@H = nn.Sequential(\n    nn.Dropout(0.5),\n    nn.Linear({width}, 256),\n    nn.ReLU(),\n    nn.Linear(256, @n),\n)"
         )
     found |= {
+        "HL202 halved": (
+            "width = @m@H.in_features\nhidden = width // 2\n"
+            "@m@H = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden // 2, @n))"
+        ),
+        "HL202 ordered": (
+            "@m@H = nn.Sequential(OrderedDict([\n    ('fc1', nn.Linear(@W, 128)),\n    ('relu', nn.ReLU()),\n"
+            "    ('drop', nn.Dropout(0.2)),\n    ('fc2', nn.Linear(64, @n)),\n]))"
+        ),
+        "HL202 first kept": "@m@H = nn.Sequential(@m@H, nn.ReLU(), nn.Linear(@W, @n))"
+        if one.width != one.classes
+        else "",
+        "HL202 list": "layers = [nn.Linear(@W, 200), nn.GELU(), nn.Linear(100, @n)]\n@m@H = nn.Sequential(*layers)",
+        "HL202 appended": (
+            "head = nn.Sequential()\nhead.append(nn.Linear(@W, 64))\nhead.append(nn.ReLU())\n"
+            "head.append(nn.Linear(@W, @n))\n@m@H = head"
+        ),
+        "HL202 loop": (
+            "layers = []\nwidth = @W\nfor size in (256, 64):\n    layers += [nn.Linear(width, size), nn.ReLU()]\n"
+            "@m@H = nn.Sequential(*layers, nn.Linear(64, @n))"
+        ),
+        "HL202 layer norm": "@m@H = nn.Sequential(nn.Linear(@W, 96), nn.LayerNorm(@W), nn.Linear(96, @n))",
+        "HL202 nested": (
+            "@m@H = nn.Sequential(\n    nn.Sequential(nn.Linear(@W, 512), nn.ReLU()),\n"
+            "    nn.Sequential(nn.Linear(128, 64), nn.ReLU()),\n    nn.Linear(64, @n),\n)"
+        ),
+        "HL202 set later": "@m@H = nn.Sequential(nn.Linear(@W, 128), nn.ReLU(), nn.Linear(128, 10))\n@m@H[2] = nn.Linear(@W, @n)",
+        "HL204 conv in front": "@m@H = nn.Sequential(nn.Conv2d(@W, 64, 1), nn.ReLU(), nn.Flatten(), nn.Linear(64, @n))",
+        "HL204 norm behind": "@m@H = nn.Sequential(\n    nn.Linear(@W, 64),\n    nn.BatchNorm2d(64),\n    nn.ReLU(),\n    nn.Linear(64, @n),\n)",
+        "HL204 conv behind": "@m@H = nn.Sequential(nn.Linear(@W, 64), nn.ReLU(), nn.Conv2d(64, @n, kernel_size=1), nn.Flatten())",
+        "HL204 variable": "layer = nn.Conv2d(in_channels=@W, out_channels=@n, kernel_size=1)\n@m@H = layer",
+        "HL206 ordered": ("@m@H = nn.Sequential(OrderedDict([('fc', nn.Linear(@W, 1)), ('prob', nn.Softmax(dim=1))]))"),
+        "HL206 relu": "@m@H = nn.Sequential(nn.Linear(@W, @n), nn.LogSoftmax(dim=1), nn.ReLU())",
+        "HL401 ordered": (
+            "@m@H = nn.Sequential(OrderedDict([\n    ('fc1', nn.Linear(@W, 64)),\n    ('act', nn.Tanh()),\n"
+            "    ('fc2', nn.Linear(64, @n)),\n    ('output', nn.Softmax(dim=1)),\n]))"
+        ),
+        "HL401 around": "@m@H = nn.Linear(@W, @n)\n@m@H = nn.Sequential(@m@H, nn.Softmax(dim=-1))",
+        "HL402 read": "@m@H = nn.Linear(@m@H.in_features, 1)",
+        "HL402 sigmoid": "@m@H = nn.Sequential(nn.Linear(@W, 1), nn.Sigmoid())",
+        "HL402 constant": "OUTPUTS = 1\n@m@H = nn.Sequential(nn.Dropout(0.2), nn.Linear(@W, OUTPUTS))",
         "HL202": "@m@H = nn.Sequential(\n    nn.Linear(@W, 512),\n    nn.ReLU(),\n    nn.Linear(256, @n),\n)",
         "HL202 line": "@m@H = nn.Sequential(nn.Linear(@W, 100), nn.Tanh(), nn.Linear(10, @n))",
         "HL202 norm": (
@@ -197,6 +238,16 @@ def wrong(one: Architecture) -> dict[str, str]:
         "HL402": "@m@H = nn.Linear(@W, 1)",
         "HL402 two layers": "@m@H = nn.Sequential(nn.Linear(@W, 64), nn.ReLU(), nn.Linear(64, 1))",
     }
+    found = {name: code for name, code in found.items() if code}
+    if one.whole and one.first:
+        found["HL202 whole"] = (
+            f"@m.{one.whole} = nn.Sequential(\n    nn.Linear({one.first}, 256),\n    nn.ReLU(inplace=True),\n    nn.Dropout(0.3),\n"
+            f"    nn.Linear({one.first}, @n),\n)"
+        )
+        found["HL204 whole, norm"] = (
+            f"@m.{one.whole} = nn.Sequential(nn.BatchNorm2d({one.first}), nn.Linear({one.first}, @n))"
+        )
+        found["HL204 whole, conv"] = f"@m.{one.whole} = nn.Conv2d({one.first}, @n, kernel_size=1)"
     if owner and one.first and one.first != one.width:
         found["HL201 whole"] = f"@m{owner} = nn.Linear(@W, @n)"
         found["HL101 inside"] = f"@m{owner}.fc = nn.Linear(@W, @n)"

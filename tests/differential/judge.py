@@ -7,17 +7,16 @@ left behind, and never at what the generator meant to do.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TypeVar
 
+from differential.leftover import left_over
+from differential.run import WRAPPERS, Expected, Run, expect
 from differential.trace import (
     Attribute,
     Backward,
     Build,
     Call,
-    Event,
     Flag,
     LoadState,
     Loss,
@@ -25,29 +24,16 @@ from differential.trace import (
     Optimizer,
     Put,
     Raised,
-    Snapshot,
     Step,
     Trace,
 )
-
-E = TypeVar("E", bound=Event)
+from headlint.zoo import find_builder
 
 SIZES = frozenset({"in_features", "out_features", "in_channels", "out_channels", "num_features", "num_embeddings"})
-WRAPPERS = frozenset({"DataParallel", "DistributedDataParallel"})
 STRUCTURED = frozenset({"InceptionOutputs", "GoogLeNetOutputs", "OrderedDict", "tuple", "dict"})
+OTHER_THAN_A_TENSOR = rf"not (\w+\.)*({'|'.join(sorted(STRUCTURED))})\b"
 HEADS = frozenset({"fc", "classifier", "head", "heads", "output", "logits", "last_linear"})
 NORMS = frozenset({"bn", "norm", "batchnorm"})
-
-
-@dataclass(frozen=True)
-class Expected:
-    """A mistake that the run shows: one of these rules must tell it, in one of these lines."""
-
-    codes: tuple[str, ...]
-    lines: frozenset[int]
-
-    def __str__(self) -> str:
-        return f"{'/'.join(self.codes)} in line {'/'.join(map(str, sorted(self.lines)))}"
 
 
 def expected(trace: Trace, text: str) -> list[Expected]:
@@ -61,125 +47,7 @@ def expected(trace: Trace, text: str) -> list[Expected]:
         unique = [one for one in unique if one.codes != ("HL301", "HL308")]
     if told & {"HL301", "HL303", "HL304", "HL308"}:
         unique = [one for one in unique if one.codes != ("HL306",)]
-    return unique
-
-
-class Run:
-    """A trace with the questions that several rules ask."""
-
-    def __init__(self, trace: Trace, text: str) -> None:
-        self.trace = trace
-        self.text = text
-        self.events = trace.events
-
-    def all(self, kind: type[E]) -> Iterator[tuple[int, E]]:
-        """Events of one kind with their positions."""
-        return ((index, one) for index, one in enumerate(self.events) if isinstance(one, kind))
-
-    def kind(self, module: int | None) -> str:
-        """The class of a module."""
-        return "" if module is None else self.trace.kinds.get(module, "")
-
-    @cached_property
-    def snapshots(self) -> list[tuple[int, Snapshot]]:
-        """All snapshots in order."""
-        return list(self.all(Snapshot))
-
-    @cached_property
-    def last(self) -> Snapshot:
-        """How everything stood in the end."""
-        return self.snapshots[-1][1]
-
-    def before(self, index: int) -> Snapshot:
-        """The snapshot that was taken right before an event, or the next one."""
-        earlier = [one for at, one in self.snapshots if at <= index]
-        return earlier[-1] if earlier else self.snapshots[0][1]
-
-    def behind(self, index: int) -> Snapshot:
-        """The snapshot that was taken right behind an event, or the last one."""
-        return next((one for at, one in self.snapshots if at >= index), self.last)
-
-    def inside(self, module: int, snapshot: Snapshot) -> dict[str, tuple[int, bool]]:
-        """The parameters of a module, with their flags."""
-        for root, modules in snapshot.modules.items():
-            for path, number in modules.items():
-                if number == module:
-                    prefix = f"{path}." if path else ""
-                    return {name: one for name, one in snapshot.parameters[root].items() if name.startswith(prefix)}
-        return {}
-
-    def parameters(self, module: int, since: int = 0) -> set[int]:
-        """The parameters that a module has in the first snapshot behind an event that holds it."""
-        later = [one for at, one in self.snapshots if at >= since]
-        earlier = [one for at, one in self.snapshots if at < since]
-        for snapshot in (*later, *reversed(earlier)):
-            found = self.inside(module, snapshot)
-            if found:
-                return {number for number, _ in found.values()}
-        return set()
-
-    def subtree(self, module: int, snapshot: Snapshot) -> set[int]:
-        """A module and all that stands in it."""
-        for modules in snapshot.modules.values():
-            for path, number in modules.items():
-                if number == module:
-                    prefix = f"{path}." if path else ""
-                    return {module} | {one for name, one in modules.items() if name.startswith(prefix)}
-        return {module}
-
-    @cached_property
-    def surgeries(self) -> list[tuple[int, Put]]:
-        """New layers that were put into the models of builders, or on what is around them."""
-        return [
-            (index, put)
-            for index, put in self.all(Put)
-            if put.new is not None
-            and put.new not in self.trace.origin
-            and (put.owner in self.trace.origin or (self.kind(put.owner) in WRAPPERS and put.name != "module"))
-        ]
-
-    @cached_property
-    def moments(self) -> list[tuple[int, Snapshot]]:
-        """When something is trained: where `backward` runs, or where an optimizer is made if it never does."""
-        found = [index for index, _ in self.all(Backward)] or [index for index, _ in self.all(Optimizer)]
-        return [(index, self.before(index)) for index in found]
-
-    @cached_property
-    def builds(self) -> list[int]:
-        """The models that builders made."""
-        return [one.model for _, one in self.all(Build) if one.model is not None]
-
-    def root_of(self, model: int, snapshot: Snapshot) -> dict[str, tuple[int, bool]]:
-        """The parameters of the largest thing that a model stands in."""
-        holding = [snapshot.parameters[root] for root, modules in snapshot.modules.items() if model in modules.values()]
-        return max(holding, key=len, default={})
-
-    def flagged(self, until: int) -> dict[int, bool]:
-        """The flags of parameters as they stood at an event, of those that were ever written."""
-        flags: dict[int, bool] = {}
-        for index, one in self.all(Flag):
-            if index < until and one.name == "requires_grad":
-                flags.update(dict.fromkeys(one.parameters, one.value))
-        return flags
-
-    @cached_property
-    def held(self) -> set[int]:
-        """What any optimizer holds at any time."""
-        from differential.trace import AddGroup
-
-        found = {number for _, one in self.all(Optimizer) for group in one.groups for number in group}
-        return found | {number for _, one in self.all(AddGroup) for number in one.parameters}
-
-    def lines_of_head(self, head: int, put: Put | None) -> frozenset[int]:
-        """Where a new head is written: the replacement, and every layer in it."""
-        standing = (one for _, one in reversed(self.snapshots) if any(head in m.values() for m in one.modules.values()))
-        parts = self.subtree(head, next(standing, self.last))
-        found = {self.trace.made[one] for one in parts if one in self.trace.made}
-        return frozenset(found | ({put.line} if put is not None else set()))
-
-
-def _one(code: str, *lines: int) -> Expected:
-    return Expected((code,), frozenset(lines))
+    return unique + left_over(run, unique)
 
 
 def unused(run: Run) -> Iterator[Expected]:
@@ -193,7 +61,7 @@ def unused(run: Run) -> Iterator[Expected]:
         calls = [call for at, call in run.all(Call) if at > index]
         around = [call for call in calls if call.raised is None and put.owner in call.called]
         if around and not any(parts & set(call.called) for call in calls):
-            yield _one("HL101", put.line)
+            yield expect("HL101", put.line)
 
 
 def missing(run: Run) -> Iterator[Expected]:
@@ -203,14 +71,14 @@ def missing(run: Run) -> Iterator[Expected]:
         return
     if "IncompatibleKeys" in raised.message:
         loads = [one.line for _, one in run.all(LoadState)]
-        yield _one("HL404", *loads[-1:])
-    elif raised.owner in STRUCTURED or any(f"not {kind}" in raised.message for kind in STRUCTURED):
-        yield _one("HL403", raised.lines[-1])
+        yield expect("HL404", *loads[-1:])
+    elif raised.owner in STRUCTURED or re.search(OTHER_THAN_A_TENSOR, raised.message):
+        yield expect("HL403", raised.lines[-1])
     elif raised.type in ("AttributeError", "TypeError", "IndexError"):
         torch_kinds = {run.kind(number) for number in run.trace.origin} | {"NoneType", "Linear", "Sequential"}
         told = ("has no attribute", "not subscriptable", "out of range")
         if raised.owner in torch_kinds | WRAPPERS and any(text in raised.message for text in told):
-            yield _one("HL102", raised.lines[-1])
+            yield expect("HL102", raised.lines[-1])
 
 
 def sizes(run: Run) -> Iterator[Expected]:
@@ -221,7 +89,7 @@ def sizes(run: Run) -> Iterator[Expected]:
             # Its weight was made anew before.
             continue
         if one.name in SIZES and one.value != one.before and one.before is not None and one.owner in standing:
-            yield _one("HL103", one.line)
+            yield expect("HL103", one.line)
 
 
 def counts(run: Run) -> Iterator[Expected]:
@@ -235,7 +103,7 @@ def counts(run: Run) -> Iterator[Expected]:
         used = any(not call.by_us for call in calls) or bool(run.parameters(model) & run.held)
         widths = {shape[1] for call in calls if call.root == model for shape in call.outputs.values() if len(shape) > 1}
         if not touched and used and widths and one.value not in widths:
-            yield _one("HL104", one.line)
+            yield expect("HL104", one.line)
 
 
 def auxiliary(run: Run) -> Iterator[Expected]:
@@ -262,7 +130,7 @@ def builders(run: Run) -> Iterator[Expected]:
         if (one.raised is not None and one.raised.type != "PermissionError") or (
             one.raised is None and {"n_classes", "classes", "num_class", "nclasses"} & set(one.arguments)
         ):
-            yield _one("HL106", one.line)
+            yield expect("HL106", one.line)
 
 
 def predictors(run: Run) -> Iterator[Expected]:
@@ -272,16 +140,16 @@ def predictors(run: Run) -> Iterator[Expected]:
             beside = {name.rpartition(".")[2]: one for name, one in _children(run, put.owner)}
             scores, boxes = (run.trace.widths.get(beside.get(name, -1)) for name in ("cls_score", "bbox_pred"))
             if scores is not None and boxes is not None and boxes != 4 * scores:
-                yield _one("HL107", put.line)
+                yield expect("HL107", put.line)
         elif put.name == "cls_logits":
             calls = [call.raised for _, call in run.all(Call) if call.raised is not None]
             inside = {run.trace.origin.get(raised.module or -1, (0, ""))[1] for raised in calls}
             if "head.classification_head" in inside:
-                yield _one("HL107", put.line)
+                yield expect("HL107", put.line)
         elif put.name == "box_predictor" and run.trace.origin.get(put.owner, (0, ""))[1] == "roi_heads":
             calls = [call.raised for _, call in run.all(Call) if call.raised is not None]
             if any("values to unpack" in raised.message for raised in calls):
-                yield _one("HL107", put.line)
+                yield expect("HL107", put.line)
 
 
 def _children(run: Run, module: int) -> Iterator[tuple[str, int]]:
@@ -301,16 +169,20 @@ def instances(run: Run) -> Iterator[Expected]:
     for model, put in changed.items():
         others = {one for one in made if one != model and made[one] == made[model]} & used
         if model not in used and others - set(changed):
-            yield _one("HL108", put.line)
+            yield expect("HL108", put.line)
 
 
 def forwards(run: Run) -> Iterator[Expected]:
     """HL201 to HL205 and HL309: a call raised in a layer."""
     puts = {put.new: (index, put) for index, put in run.all(Put) if put.new is not None}
     heads = {put.new: put for _, put in run.surgeries}
+    stopped = run.trace.raised is not None and not run.trace.raised.inside
     for _, call in run.all(Call):
         raised = call.raised
         if raised is None or raised.module is None:
+            continue
+        if call.by_us and (stopped or call.root not in run.trace.refusing):
+            # Either nobody would have come as far as we did, or it takes other pictures than those that we have.
             continue
         layer = raised.module
         head = next((one for one in raised.inside if one in heads), None)
@@ -333,7 +205,8 @@ def forwards(run: Run) -> Iterator[Expected]:
             ]
             wrong_kind = _is_wrong_kind(run.kind(layer), raised)
             code = "HL204" if wrong_kind else "HL202" if before else "HL201"
-            yield Expected((code,), run.lines_of_head(head, heads[head]))
+            codes = (code,) if _is_head(run, heads[head]) else ("HL200", code)
+            yield Expected(codes, run.lines_of_head(head, heads[head]))
         elif chained is not None:
             if len(raised.shape) == 2 and layer not in run.trace.origin:
                 # Flattened before: what fits depends on the size of the pictures.
@@ -349,6 +222,17 @@ def forwards(run: Run) -> Iterator[Expected]:
                 yield Expected(("HL203", "HL205"), lines | {run.trace.made[part]})
             elif run.kind(layer) and puts.get(layer):
                 yield Expected(("HL205", "HL202"), lines | {run.trace.made.get(layer, 0)})
+
+
+def _is_head(run: Run, put: Put) -> bool:
+    """Whether a layer was put where the model has its head, or into it, or around it."""
+    model, path = run.trace.origin.get(put.owner, (None, ""))
+    names = {one.model: one.builder for _, one in run.all(Build)}
+    builder = find_builder(names.get(model, ""))
+    if builder is None:
+        return True
+    place = f"{path}.{put.name}".strip(".") + "."
+    return any(place.startswith(f"{head.place}.") or f"{head.place}.".startswith(place) for head in builder.heads)
 
 
 def _is_about_shapes(raised: Raised) -> bool:
@@ -452,7 +336,7 @@ def freezing(run: Run) -> Iterator[Expected]:
         if set(one.parameters) & {number for number, _ in now.values()} or not mine:
             continue
         if all(flag for _, flag in mine.values()):
-            yield _one("HL302", one.line)
+            yield expect("HL302", one.line)
 
 
 def _original(run: Run, model: int, at: int) -> set[int]:
@@ -495,7 +379,7 @@ def flags(run: Run) -> Iterator[Expected]:
         }
         if wrong and not wrong & written:
             on_module = isinstance(one, Attribute) and name in ("requires_grad", "requires_grad_")
-            yield _one("HL303" if on_module else "HL304", one.line)
+            yield expect("HL303" if on_module else "HL304", one.line)
 
 
 def _is_nearly(name: str) -> bool:
@@ -516,9 +400,9 @@ def optimizers(run: Run) -> Iterator[Expected]:
             later = [step for when, step in steps if when > at and step.optimizer == one.number]
             grads = set().union(*(got for when, got in learned if when > at))
             if later and old & mine and new and not new & run.held and new & grads:
-                yield _one("HL305", one.line)
+                yield expect("HL305", one.line)
         if one.raised is not None and "more than one parameter group" in one.raised.message:
-            yield _one("HL313", one.line)
+            yield expect("HL313", one.line)
         snapshot = run.before(index)
         for model in run.builds:
             around = run.root_of(model, snapshot)
@@ -528,7 +412,7 @@ def optimizers(run: Run) -> Iterator[Expected]:
             trains = any(flag for _, flag in around.values())
             empty = one.raised is not None and "empty parameter list" in one.raised.message
             if empty and trains:
-                yield _one("HL313", one.line)
+                yield expect("HL313", one.line)
             given_back = any(
                 at > index and flag.value and set(flag.parameters) & everything for at, flag in run.all(Flag)
             )
@@ -537,7 +421,7 @@ def optimizers(run: Run) -> Iterator[Expected]:
                 for _, it in run.all(Attribute)
             )
             if not trains and (empty or one.raised is None) and not given_back and not asked:
-                yield _one("HL306", one.line)
+                yield expect("HL306", one.line)
     for at, flag in run.all(Flag):
         if flag.name != "requires_grad" or not flag.value:
             continue
@@ -547,7 +431,7 @@ def optimizers(run: Run) -> Iterator[Expected]:
         before = {one.number for index, one in run.all(Optimizer) if index < at}
         stepping = any(when > at and step.optimizer in before for when, step in steps)
         if woken and stepping and not woken & run.held and woken & grads:
-            yield _one("HL307", flag.line)
+            yield expect("HL307", flag.line)
 
 
 def names(run: Run) -> Iterator[Expected]:
@@ -578,13 +462,13 @@ def _filtered(run: Run, line: int, written_at: int, value: bool, telling: set[st
         return
     if not written:
         if all(flag is not value for _, flag in now.values()):
-            yield _one("HL308", line)
+            yield expect("HL308", line)
         return
     caught = {number for _, one in written for number in one.parameters}
     head = {number for _, put in run.surgeries for number in run.parameters(put.new or 0)}
     flags_now = dict(now.values())
     if value and telling & HEADS and head and not head & caught and not any(flags_now.get(one, True) for one in head):
-        yield _one("HL308", line)
+        yield expect("HL308", line)
     if not value and telling & NORMS:
         norms = {
             number
@@ -594,7 +478,7 @@ def _filtered(run: Run, line: int, written_at: int, value: bool, telling: set[st
         }
         left = norms - caught
         if left and caught <= norms and all(flags_now[one] for one in left):
-            yield _one("HL308", line)
+            yield expect("HL308", line)
 
 
 def norms(run: Run) -> Iterator[Expected]:
@@ -632,11 +516,11 @@ def norms(run: Run) -> Iterator[Expected]:
                 one for when, one in run.all(Flag) if when < at and not one.value and frozen[0] & set(one.parameters)
             ]
             if writes:
-                yield _one("HL310", writes[-1].line)
+                yield expect("HL310", writes[-1].line)
         if undone:
             modes = [one for when, one in run.all(Mode) if when < index and one.training]
             if modes:
-                yield _one("HL311", modes[-1].line)
+                yield expect("HL311", modes[-1].line)
     for _, mode in run.all(Mode):
         name = mode.function.lower()
         if mode.training or not ("freez" in name or "frozen" in name) or any(word in name for word in ("bn", "norm")):
@@ -645,7 +529,7 @@ def norms(run: Run) -> Iterator[Expected]:
         written = {number for _, one in run.all(Flag) for number in one.parameters if one.name == "requires_grad"}
         changed = {number for _, one in run.all(Step) if not one.by_trainer for number in one.changed}
         if now and not now & written and now <= run.held and now & changed:
-            yield _one("HL312", mode.line)
+            yield expect("HL312", mode.line)
 
 
 def losses(run: Run) -> Iterator[Expected]:
@@ -655,13 +539,13 @@ def losses(run: Run) -> Iterator[Expected]:
             continue
         calls = [call for at, call in run.all(Call) if at < index and not call.by_us]
         if calls and not calls[-1].recorded:
-            yield _one("HL314", one.line)
+            yield expect("HL314", one.line)
     for index, loss in run.all(Loss):
         now = run.behind(index)
         standing = {number for modules in now.modules.values() for number in modules.values()}
         raw = loss.name in ("cross_entropy", "binary_cross_entropy_with_logits", "multilabel_soft_margin_loss")
         if raw and loss.squashed and (loss.sums_to_one if loss.name == "cross_entropy" else loss.in_unit):
-            yield _one("HL401", loss.squashed)
+            yield expect("HL401", loss.squashed)
             continue
         if loss.call is None or len(loss.shape) != 2 or loss.last not in standing:
             continue

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
-from hypothesis import strategies as st
 
 from differential import training
-from differential.architectures import ALL, CHEAP
-from differential.drafts import Draft, draft_of, surgery_of
-from differential.drawing import pick
+from differential.architectures import CHEAP, MIXED
+from differential.drafts import Draft, draft_of, right_draft, surgery_of
+from differential.drawing import Draw
+from differential.mistakes import MODEL
 from differential.program import Program
 from differential.styles import program_of
 from differential.writing import DATA, class_count, indented, joined
@@ -38,9 +36,9 @@ def _training(draft: Draft, classes: str, surgery: str = "") -> str:
     )
 
 
-def _any_training(draw: Any, draft: Draft) -> str:
+def _any_training(draw: Draw, draft: Draft) -> str:
     """Training that every head allows."""
-    generic = pick(draw, ["all", "adam", "filter", "list", "scheduled"])
+    generic = draw.pick(["all", "adam", "filter", "list", "scheduled"])
     return joined(
         draft.filled(training.optimizers(draft.one)[generic], "model", "model", ""),
         "criterion = nn.CrossEntropyLoss()",
@@ -48,9 +46,9 @@ def _any_training(draw: Any, draft: Draft) -> str:
     )
 
 
-def _registry(draw: Any) -> Program:
+def _registry(draw: Draw) -> Program:
     """Functions that a decorator puts into a table."""
-    drafts = [draft_of(draw, pick(draw, CHEAP)), draft_of(draw, pick(draw, CHEAP), 0)]
+    drafts = [draft_of(draw, draw.pick(CHEAP), MODEL), right_draft(draw, draw.pick(CHEAP))]
     if drafts[0].one.builder == drafts[1].one.builder:
         drafts = drafts[:1]
     text = "MODELS = {}\n\n\ndef register(name):\n    def add(function):\n        MODELS[name] = function\n        return function\n    return add\n\n"
@@ -58,16 +56,16 @@ def _registry(draw: Any) -> Program:
         body = joined(f"model = {draft.build}", surgery_of(draft, "model", "num_classes"), "return model")
         text += f'\n@register("{draft.one.builder}")\ndef make_{draft.one.builder}(num_classes):\n{indented(body)}\n'
     classes, define = class_count(draw)
-    name = f'"{drafts[0].one.builder}"' if draw(st.booleans()) else "sys.argv[1]"
+    name = f'"{drafts[0].one.builder}"' if draw.coin() else "sys.argv[1]"
     text += "\n" + joined(DATA, define, f"model = MODELS[{name}]({classes})", _any_training(draw, drafts[0]))
     runs = [(draft.one.builder,) for draft in drafts] if name == "sys.argv[1]" else [()]
     return program_of(text, drafts, runs)
 
 
-def _settings(draw: Any) -> Program:
+def _settings(draw: Draw) -> Program:
     """A dict of settings, or a namespace, that says what is done."""
-    draft = draft_of(draw, pick(draw, ALL))
-    kind = draw(st.sampled_from(["dict", "nested", "namespace", "dataclass"]))
+    draft = draft_of(draw, draw.pick(MIXED))
+    kind = draw.pick(["dict", "nested", "namespace", "dataclass"])
     options = {
         "dict": ("CONFIG = {'freeze': True, 'classes': 6}\n", "CONFIG['freeze']", "CONFIG['classes']"),
         "nested": ("CONFIG = {'model': {'freeze': True, 'classes': 6}}\n", "CONFIG['model'].get('freeze', False)", "CONFIG['model']['classes']"),
@@ -83,12 +81,12 @@ def _settings(draw: Any) -> Program:
     return program_of(text, [draft])
 
 
-def _hierarchy(draw: Any) -> Program:
+def _hierarchy(draw: Draw) -> Program:
     """A base class that leaves the model to what inherits from it."""
-    draft = draft_of(draw, pick(draw, ALL))
+    draft = draft_of(draw, draw.pick(MIXED))
     classes, define = class_count(draw)
     build = _made(draft, surgery_of(draft, "model", "self.num_classes"))
-    way = draw(st.sampled_from(["object", "module", "property"]))
+    way = draw.pick(["object", "module", "property"])
     if way == "module":
         text = (
             "class Base(nn.Module):\n    def __init__(self, num_classes):\n        super().__init__()\n        self.num_classes = num_classes\n"
@@ -114,9 +112,9 @@ def _hierarchy(draw: Any) -> Program:
     return program_of(text, [draft])
 
 
-def _closure(draw: Any) -> Program:
+def _closure(draw: Draw) -> Program:
     """Functions that return functions, a `main` behind the usual guard, and everything in a `try`."""
-    draft = draft_of(draw, pick(draw, ALL))
+    draft = draft_of(draw, draw.pick(MIXED))
     classes, define = class_count(draw)
     body = _made(draft, surgery_of(draft, "model", "num_classes"))
     text = f"def maker(num_classes):\n    def make():\n{indented(body, 2)}\n    return make\n\n"
@@ -127,22 +125,22 @@ def _closure(draw: Any) -> Program:
         "model = make()",
         _training(draft, classes, surgery_of(draft, "model", classes)),
     )
-    if draw(st.booleans()):
+    if draw.coin():
         main = joined("try:", indented(main), "except KeyboardInterrupt:\n    print('interrupted')")
     text += f'\ndef main():\n{indented(main)}\n\nif __name__ == "__main__":\n    main()\n'
     return program_of(text, [draft])
 
 
-def _table(draw: Any) -> Program:
+def _table(draw: Draw) -> Program:
     """A dict of functions that each put a head into a model, one of which is taken, by name or by `match`."""
-    drafts = [draft_of(draw, pick(draw, CHEAP)), *(draft_of(draw, pick(draw, CHEAP), 0) for _ in range(2))]
+    drafts = [draft_of(draw, draw.pick(CHEAP), MODEL), *(right_draft(draw, draw.pick(CHEAP)) for _ in range(2))]
     drafts = list({draft.one.builder: draft for draft in reversed(drafts)}.values())[::-1]
     text = ""
     for draft in drafts:
         body = joined(surgery_of(draft, "model", "num_classes"), "return model")
         text += f"def adapt_{draft.one.builder}(model, num_classes):\n{indented(body)}\n\n"
     classes, define = class_count(draw)
-    if draw(st.booleans()):
+    if draw.coin():
         rows = "".join(f'    "{d.one.builder}": (lambda: {d.build}, adapt_{d.one.builder}),\n' for d in drafts)
         text += f"TABLE = {{\n{rows}}}\n\n"
         make = joined("build, adapt = TABLE[sys.argv[1]]", f"model = adapt(build(), {classes})")
@@ -157,9 +155,9 @@ def _table(draw: Any) -> Program:
     return program_of(text, drafts, [(draft.one.builder,) for draft in drafts])
 
 
-def _arguments(draw: Any) -> Program:
+def _arguments(draw: Draw) -> Program:
     """Everything by `argparse`, with switches for what is done."""
-    draft = draft_of(draw, pick(draw, ALL))
+    draft = draft_of(draw, draw.pick(MIXED))
     before = f"if args.freeze:\n{indented(draft.before)}" if draft.before else ""
     surgery = draft.filled(joined(before, draft.head, draft.behind), "model", "model", "args.classes")
     text = f"def create(args):\n{indented(_made(draft, surgery))}\n\n"
@@ -171,7 +169,7 @@ def _arguments(draw: Any) -> Program:
     return program_of(text, [draft], [(), ("--freeze", "--classes", "5")])
 
 
-STYLES: dict[str, Callable[[Any], Program]] = {
+STYLES: dict[str, Callable[[Draw], Program]] = {
     "registry": _registry,
     "settings": _settings,
     "hierarchy": _hierarchy,

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from hypothesis import strategies as st
 
 from differential import training
 from differential.architectures import ALL, CHEAP, Architecture
-from differential.drafts import builds, draft_of
-from differential.drawing import pick
+from differential.drafts import builds, right_draft
+from differential.drawing import Draw
 from differential.program import Program
 from differential.styles import program_of
 from differential.writing import DATA, class_count, indented, joined
@@ -189,6 +186,35 @@ NETWORKS = {
         "        return self.head(self.backbone(x))\n",
         "Net(@n)",
     ),
+    "HL200 head": Network(
+        CLASS + "        self.backbone = @B\n        self.head = nn.Linear(@W, num_classes)\n\n    def forward(self, x):\n"
+        "        return self.backbone(x)\n",
+        "Net(@n)",
+    ),
+    "HL200 neck": Network(
+        CLASS + "@I\n        self.neck = nn.Sequential(nn.Linear(@W, @W), nn.BatchNorm1d(@W), nn.ReLU())\n        self.head = nn.Linear(@W, num_classes)\n\n"
+        "    def forward(self, x):\n        features = self.backbone(x)\n        return self.head(features)\n",
+        "Net(@n)",
+    ),
+    "HL200 two heads": Network(
+        CLASS + "@I\n        self.color = nn.Linear(@W, num_classes)\n        self.shape = nn.Linear(@W, 4)\n\n    def forward(self, x):\n"
+        "        return self.color(self.backbone(x))\n",
+        "Net(@n)",
+    ),
+    "HL200 scaled": Network(
+        CLASS + "        self.body = @B\n        self.body@H = nn.Linear(@W, num_classes)\n        self.scale = nn.Conv2d(3, 3, kernel_size=1)\n\n"
+        "    def forward(self, x):\n        return self.body(x / 2)\n",
+        "Net(@n)",
+    ),
+    "HL200 put on": Network(
+        CLASS + "        self.backbone = @B\n\n    def forward(self, x):\n        return self.backbone(x)\n",
+        "Net(@n)\nnet.classifier = nn.Sequential(nn.Dropout(0.3), nn.Linear(@W, @n))",
+    ),
+    "HL200 only this": Network(
+        CLASS + "        self.backbone = @B\n\n    def forward(self, x):\n        return self.backbone(x)\n",
+        "Net(@n)\nnet.fc = nn.Linear(@W, @n)",
+        optimizers=("optim.Adam(net.fc.parameters(), lr=1e-3)", "optim.SGD([*net.backbone.parameters(), *net.fc.parameters()], lr=0.1)"),
+    ),
     "HL101 beside": Network(
         CLASS + "        self.backbone = @B\n        self.backbone.output = nn.Linear(@W, num_classes)\n\n    def forward(self, x):\n"
         "        return self.backbone(x)\n",
@@ -221,61 +247,55 @@ def _filled(one: Architecture, text: str, build: str, classes: str) -> str:
     return text
 
 
-def _training(draw: Any, loss: str, optimizers: tuple[str, ...] = ()) -> str:
-    text = TRAIN.replace("@O", pick(draw, optimizers or OPTIMIZERS)).replace("@L", indented(loss))
+def _training(draw: Draw, loss: str, optimizers: tuple[str, ...] = ()) -> str:
+    text = TRAIN.replace("@O", draw.pick(optimizers or OPTIMIZERS)).replace("@L", indented(loss))
     return text.replace(
-        "@G", pick(draw, ["", "net = net.to(device)\n", "net = nn.DataParallel(net)\n"] if not optimizers else [""])
+        "@G", draw.pick(["", "net = net.to(device)\n", "net = nn.DataParallel(net)\n"] if not optimizers else [""])
     )
 
 
-def own_module(draw: Any) -> Program:
+def own_module(draw: Draw) -> Program:
     """A class around one builder's model or several."""
-    name = draw(st.sampled_from(list(NETWORKS)))
-    network = NETWORKS[name]
-    one = pick(draw, CHEAP)
+    _, network = draw.named(NETWORKS)
+    one = draw.pick(CHEAP)
     classes, define = class_count(draw)
-    inside = pick(draw, [PLAIN, PLAIN, FROZEN])
+    inside = draw.pick([PLAIN, PLAIN, FROZEN])
     code = network.code.replace("@I", indented(inside, 2))
     build = builds(draw, one)
-    ending = pick(
-        draw, ["", "net.eval()\ntorch.save(net.state_dict(), 'net.pth')", "clone = copy.deepcopy(net)\nclone.eval()"]
+    ending = draw.pick(
+        ["", "net.eval()\ntorch.save(net.state_dict(), 'net.pth')", "clone = copy.deepcopy(net)\nclone.eval()"]
     )
     text = _filled(one, code, build, "num_classes") + "\n\n" + joined(
         DATA, define, f"net = {_filled(one, network.make, build, classes)}", _training(draw, network.loss, network.optimizers), ending,
     )  # fmt: skip
-    draft = draft_of(draw, one, 0)
-    draft.planned = [name]
+    draft = right_draft(draw, one)
     return program_of(text, [draft])
 
 
-def subclass(draw: Any) -> Program:
+def subclass(draw: Draw) -> Program:
     """A class of the program that inherits from torchvision's own."""
-    name = draw(st.sampled_from(list(SUBCLASSES)))
+    name = draw.pick(list(SUBCLASSES))
     one = next(one for one in ALL if one.builder == name and not one.task)
-    load = pick(
-        draw,
+    load = draw.pick(
         [
             f"self.load_state_dict(models.{name}(weights='DEFAULT').state_dict())",
             f"state = models.{name}(pretrained=True).state_dict()\nself.load_state_dict(state)",
             "",
         ],
     )
-    frozen = pick(draw, ["", "for p in self.parameters():\n    p.requires_grad = False"])
+    frozen = draw.pick(["", "for p in self.parameters():\n    p.requires_grad = False"])
     classes, define = class_count(draw)
     text = SUBCLASSES[name].replace("@S", indented(joined(load, frozen), 2).rstrip("\n"))
     text += "\n\n" + joined(
         DATA, define, f"net = Net({classes})", _training(draw, "loss = criterion(net(images), labels)")
     )
-    return program_of(text, [draft_of(draw, one, 0)])
+    return program_of(text, [right_draft(draw, one)])
 
 
-def pieces(draw: Any) -> Program:
+def pieces(draw: Draw) -> Program:
     """Features without the model around them: parts that are taken out, hooks, another forward, extractors."""
-    way = draw(
-        st.sampled_from(["features", "attribute", "hook", "bound", "extractor", "getter", "encoder", "children"])
-    )
-    one = pick(
-        draw,
+    way = draw.pick(["features", "attribute", "hook", "bound", "extractor", "getter", "encoder", "children"])
+    one = draw.pick(
         [
             one
             for one in CHEAP
@@ -327,15 +347,14 @@ def pieces(draw: Any) -> Program:
     )
     text += f"\n\n{CLASS}{indented(body, 2)}\n\n{keep}    def forward(self, x):\n{indented(forward, 2)}\n\n\n"
     text += joined(DATA, define, f"net = Net({classes})", _training(draw, loss))
-    draft = draft_of(draw, one, 0)
-    draft.planned = [way]
+    draft = right_draft(draw, one)
     return program_of(text, [draft])
 
 
-def phases(draw: Any) -> Program:
+def phases(draw: Draw) -> Program:
     """One model that is trained more than once: new heads, new optimizers, other flags."""
-    one = pick(draw, CHEAP)
-    draft = draft_of(draw, one, 0)
+    one = draw.pick(CHEAP)
+    draft = right_draft(draw, one)
 
     def filled(text: str) -> str:
         return draft.filled(text, "model", "model", "5")
@@ -344,14 +363,13 @@ def phases(draw: Any) -> Program:
     freeze = "for p in model.parameters():\n    p.requires_grad = False"
     head = filled("@m@H = nn.Linear(@W, @n)")
     only = filled("fit(model, optim.Adam(@m@H.parameters(), lr=1e-3), nn.CrossEntropyLoss())")
-    every = pick(
-        draw,
+    every = draw.pick(
         [
             "fit(model, optim.SGD(model.parameters(), lr=1e-4), nn.CrossEntropyLoss())",
             "optimizer = optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-4)\nfit(model, optimizer, nn.CrossEntropyLoss())",
         ],
     )
-    way = draw(st.sampled_from(["warm", "swapped", "pretext", "rounds", "closed", "distilled"]))
+    way = draw.pick(["warm", "swapped", "pretext", "rounds", "closed", "distilled"])
     if way == "warm":
         steps = [freeze, head, only, "for p in model.parameters():\n    p.requires_grad = True", every]
     elif way == "swapped":
@@ -373,11 +391,10 @@ def phases(draw: Any) -> Program:
                    "    opt.zero_grad()\n    loss.backward()\n    opt.step()"),
         ]  # fmt: skip
     text = fit + joined(DATA, f"model = {draft.build}", *steps)
-    draft.planned = [way]
     return program_of(text, [draft])
 
 
-STYLES: dict[str, Callable[[Any], Program]] = {
+STYLES: dict[str, Callable[[Draw], Program]] = {
     "own_module": own_module,
     "subclass": subclass,
     "pieces": pieces,

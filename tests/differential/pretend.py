@@ -75,7 +75,9 @@ def _look_at_small_pictures(model: nn.Module) -> None:
         details.transform.min_size, details.transform.max_size = (64,), 64
     if hasattr(model, "rpn"):
         for counts in (details.rpn._pre_nms_top_n, details.rpn._post_nms_top_n):
-            counts.update(dict.fromkeys(counts, 20))
+            counts.update(dict.fromkeys(counts, 8))
+    if hasattr(model, "roi_heads"):
+        details.roi_heads.detections_per_img = 4
 
 
 class Data:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
-
-from hypothesis import strategies as st
 
 from differential import training
-from differential.architectures import ALL, CHEAP
-from differential.drafts import Draft, draft_of, surgery_of
-from differential.drawing import pick
+from differential.architectures import CHEAP, MIXED
+from differential.drafts import Draft, draft_of, right_draft, surgery_of
+from differential.drawing import Draw
+from differential.mistakes import MODEL, PLACES
 from differential.program import Program
 from differential.writing import DATA, class_count, indented, joined
 
@@ -25,14 +23,13 @@ def program_of(text: str, drafts: Sequence[Draft], runs: Runs = ((),), drive: Se
         tuple(draft.one.builder for draft in drafts),
         tuple(runs),
         tuple(drive),
-        planned=tuple(name for draft in drafts for name in draft.planned),
     )
 
 
-def _flat(draw: Any) -> Program:
-    draft = draft_of(draw, pick(draw, ALL))
+def _flat(draw: Draw) -> Program:
+    draft = draft_of(draw, draw.pick(MIXED))
     classes, define = class_count(draw)
-    model = draw(st.sampled_from(["model", "net", "model_ft"]))
+    model = draw.pick(["model", "net", "model_ft"])
     move = f"{model} = {model}.to(device)\n"
     optimizer = draft.filled(draft.optimizer, model, model, classes)
     text = joined(
@@ -51,8 +48,8 @@ def _flat(draw: Any) -> Program:
     return program_of(text, [draft])
 
 
-def _functions(draw: Any) -> Program:
-    draft = draft_of(draw, pick(draw, ALL))
+def _functions(draw: Draw) -> Program:
+    draft = draft_of(draw, draw.pick(MIXED))
     classes, define = class_count(draw)
     order = draft.early_optimizer
     first = draft.move == "first"
@@ -78,7 +75,7 @@ def _functions(draw: Any) -> Program:
         f"def build_model(num_classes):\n{indented(body)}\n\n"
         f"def train(model, loader, criterion, optimizer):\n{indented(loop)}\n\n"
     )
-    guard = draw(st.sampled_from(["guard", "main", "plain"]))
+    guard = draw.pick(["guard", "main", "plain"])
     if guard == "guard":
         text += f'if __name__ != "imported":\n{indented(main)}'
     elif guard == "main":
@@ -88,10 +85,10 @@ def _functions(draw: Any) -> Program:
     return program_of(text, [draft])
 
 
-def _module(draw: Any) -> Program:
-    draft = draft_of(draw, pick(draw, ALL))
+def _module(draw: Draw) -> Program:
+    draft = draft_of(draw, draw.pick(MIXED), PLACES - {"move"})
     classes, define = class_count(draw)
-    attribute = draw(st.sampled_from(["backbone", "model", "net"]))
+    attribute = draw.pick(["backbone", "model", "net"])
     inside = f"self.{attribute}"
     init = joined(
         "super().__init__()",
@@ -108,9 +105,9 @@ def _module(draw: Any) -> Program:
         DATA,
         define,
         f"net = Net({classes})",
-        "net = net.to(device)" if draft.move != "none" else "",
         draft.filled(draft.optimizer, outside, "net", classes),
         late if draft.early_optimizer else "",
+        "net = net.to(device)" if draft.move != "none" else "",
         f"criterion = {draft.criterion}",
         draft.filled(draft.loop, outside, "net", classes),
         draft.filled(draft.ending, outside, "net", classes),
@@ -118,32 +115,35 @@ def _module(draw: Any) -> Program:
     return program_of(text, [draft])
 
 
-def _composed(draw: Any) -> Program:
+def _composed(draw: Draw) -> Program:
     """A backbone whose head is an Identity, and a head beside it."""
-    one = pick(draw, CHEAP)
-    draft = draft_of(draw, one, 0)
-    wrong = draw(st.sampled_from(["", "", "", "whole", "width", "inner", "no_grad"]))
-    width = {"width": one.width // 2, "inner": one.width}.get(wrong, one.width)
-    empty = "" if wrong == "whole" else f"self.backbone{draft.filled('@H', '', '', '')} = nn.Identity()"
-    hidden = 64 if wrong == "inner" else 128
-    head = pick(
-        draw,
-        [
-            f"self.head = nn.Linear({width}, num_classes)",
-            f"self.head = nn.Sequential(nn.Linear({width}, 128), nn.ReLU(), nn.Linear({hidden}, num_classes))",
-            f"self.head = Head({width}, num_classes)",
-        ],
+    one = draw.pick(CHEAP)
+    draft = right_draft(draw, one)
+    wrong, width = draw.named(
+        {
+            "": one.width,
+            "HL205 whole": one.width,
+            "HL205 width": one.width // 2,
+            "HL205 inner": one.width,
+            "HL314": one.width,
+        }
     )
-    frozen = pick(
-        draw,
+    empty = "" if wrong == "HL205 whole" else f"self.backbone{draft.filled('@H', '', '', '')} = nn.Identity()"
+    hidden = 64 if wrong == "HL205 inner" else 128
+    heads = [
+        f"self.head = nn.Linear({width}, num_classes)",
+        f"self.head = Head({width}, num_classes)",
+        f"self.head = nn.Sequential(nn.Linear({width}, 128), nn.ReLU(), nn.Linear({hidden}, num_classes))",
+    ]
+    head = draw.pick(heads[-1:] if wrong == "HL205 inner" else heads)
+    frozen = draw.pick(
         [
             "",
             "for p in self.backbone.parameters():\n    p.requires_grad = False",
             "self.backbone.requires_grad_(False)",
         ],
     )
-    forward = pick(
-        draw,
+    forward = draw.pick(
         [
             "return self.head(self.backbone(x))",
             "features = self.backbone(x)\nreturn self.head(features)",
@@ -151,7 +151,7 @@ def _composed(draw: Any) -> Program:
             "with torch.no_grad():\n    features = self.backbone(x)\nreturn self.head(features)",
         ],
     )
-    if wrong == "no_grad":
+    if wrong == "HL314":
         forward = "with torch.no_grad():\n    return self.head(self.backbone(x))"
     init = joined("super().__init__()", f"self.backbone = {draft.build}", frozen, empty, head)
     text = (
@@ -159,37 +159,41 @@ def _composed(draw: Any) -> Program:
         f"    def forward(self, x):\n{indented(forward, 2)}\n\n\n"
     )
     classes, define = class_count(draw)
-    optimizer = pick(draw, ["optimizer = optim.SGD(net.parameters(), lr=0.1)", "optimizer = optim.Adam(net.head.parameters())",
+    optimizer = draw.pick(["optimizer = optim.SGD(net.parameters(), lr=0.1)", "optimizer = optim.Adam(net.head.parameters())",
                             "optimizer = optim.Adam(filter(lambda p: p.requires_grad, net.parameters()))"])  # fmt: skip
     text += joined(
         DATA, define, f"net = Net(num_classes={classes})", optimizer, f"criterion = {draft.criterion}",
-        draft.filled(training.LOOPS[draw(st.sampled_from(["plain", "counted", "clipped"]))], "net.backbone", "net", classes),
+        draft.filled(training.LOOPS[draw.pick(["plain", "counted", "clipped"])], "net.backbone", "net", classes),
     )  # fmt: skip
-    draft.planned += [wrong] if wrong else []
     return program_of(text, [draft])
 
 
-def _children(draw: Any) -> Program:
+def _children(draw: Draw) -> Program:
     """The children of a model one after the other, with and without what lies between them."""
-    one = pick(
-        draw,
+    one = draw.pick(
         [
             one
             for one in CHEAP
             if one.builder.startswith(("resnet", "densenet", "mobilenet", "shuffle", "regnet", "effic"))
         ],
     )
-    draft = draft_of(draw, one, 0)
+    draft = right_draft(draw, one)
     width = one.width if one.builder != "mobilenet_v3_small" else 576
     width = 960 if one.builder == "mobilenet_v3_large" else width
-    way = draw(st.sampled_from(["pooled", "flat", "bare", "relu", "forward", "forward_bare"]))
-    layers = {
-        "pooled": "nn.AdaptiveAvgPool2d(1), nn.Flatten(), ",
-        "relu": "nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), ",
+    pooled = "nn.AdaptiveAvgPool2d(1), nn.Flatten(), "
+    ways = {
+        "pooled": pooled,
+        "relu": f"nn.ReLU(), {pooled}",
         "flat": "nn.Flatten(), ",
-    }.get(way, "")
+        "forward": "",
+        "HL203 bare": "",
+        "HL203 forward": "",
+    }
+    if one.builder.startswith("densenet"):
+        ways["HL203 negative"] = ways.pop("pooled")
+    way, layers = draw.named(ways)
     classes, define = class_count(draw)
-    if way.startswith("forward"):
+    if way.endswith("forward"):
         step = "x = x.mean([2, 3])\n" if way == "forward" else ""
         init = joined(
             "super().__init__()",
@@ -209,12 +213,11 @@ def _children(draw: Any) -> Program:
         DATA, define, build, "optimizer = optim.Adam(model.parameters())", f"criterion = {draft.criterion}",
         draft.filled(training.LOOPS["plain"], "model", "model", classes),
     )  # fmt: skip
-    draft.planned.append(f"children {way}")
     return program_of(text, [draft])
 
 
-def _trainer(draw: Any) -> Program:
-    draft = draft_of(draw, pick(draw, ALL))
+def _trainer(draw: Draw) -> Program:
+    draft = draft_of(draw, draw.pick(MIXED), MODEL | {"optimizer", "loop"})
     model = "self.model"
     text = f"""\
 class Trainer:
@@ -241,9 +244,9 @@ class Trainer:
     return program_of(text, [draft])
 
 
-def _lightning(draw: Any) -> Program:
-    draft = draft_of(draw, pick(draw, [one for one in ALL if one.builder != "inception_v3"]))
-    model = draw(st.sampled_from(["self.model", "self.backbone"]))
+def _lightning(draw: Draw) -> Program:
+    draft = draft_of(draw, draw.pick([one for one in MIXED if one.builder != "inception_v3"]), MODEL | {"optimizer"})
+    model = draw.pick(["self.model", "self.backbone"])
     optimizer = joined(
         draft.filled(draft.optimizer, model, "self", "num_classes"),
         "return [optimizer], [scheduler]" if "scheduler" in draft.optimizer else "return optimizer",
@@ -267,7 +270,7 @@ class Classifier(pl.LightningModule):
 
     def training_step(self, batch, batch_idx):
         x, y = batch
-        loss = {pick(draw, ["self.criterion(self(x), y)", "F.cross_entropy(self(x), y)", f"F.cross_entropy({model}(x), y)"])}
+        loss = {draw.pick(["self.criterion(self(x), y)", "F.cross_entropy(self(x), y)", f"F.cross_entropy({model}(x), y)"])}
         self.log("train_loss", loss)
         return loss
 
@@ -283,21 +286,17 @@ class Classifier(pl.LightningModule):
         "trainer = pl.Trainer(max_epochs=3)",
         "trainer.fit(module, loader)",
     )
-    draft.planned = [name for name in draft.planned if name not in ("HL305", "HL309")]
     return program_of(text, [draft])
 
 
-def _factory(draw: Any) -> Program:
+def _factory(draw: Draw) -> Program:
     """An if/elif chain over architectures, and a second one with the same tests for the heads."""
     options = [one for one in CHEAP if one.inputs == CHEAP[0].inputs]
-    chosen = [pick(draw, options) for _ in range(draw(st.integers(2, 3)))]
+    chosen = [draw.pick(options) for _ in range(draw.pick([2, 3]))]
     chosen = list({one.builder: one for one in chosen}.values())
-    mistaken = draw(st.sampled_from([-1, -1, *range(len(chosen))]))
-    drafts = [draft_of(draw, one, int(index == mistaken)) for index, one in enumerate(chosen)]
-    for draft in drafts:
-        if "HL312" in draft.planned:
-            draft.planned.remove("HL312")
-    split = draw(st.booleans())
+    mistaken = draw.pick(chosen)
+    drafts = [draft_of(draw, one, MODEL) if one is mistaken else right_draft(draw, one) for one in chosen]
+    split = draw.coin()
     builds, surgeries, both = [], [], []
     for index, draft in enumerate(drafts):
         word = "if" if index == 0 else "elif"
@@ -310,10 +309,10 @@ def _factory(draw: Any) -> Program:
     fail = 'else:\n    raise ValueError(f"unknown architecture {arch}")'
     body = joined(*builds, fail, *surgeries) if split else joined(*both, fail)
     first = drafts[0]
-    generic = pick(draw, ["all", "adam", "filter", "list", "scheduled"])  # what every head allows
+    generic = draw.pick(["all", "adam", "filter", "list", "scheduled"])  # what every head allows
     optimizer = first.filled(training.optimizers(first.one)[generic], "model", "model", "")
     text = f"def build_model(arch, num_classes):\n{indented(joined(body, 'return model'))}\n\n"
-    args = draw(st.sampled_from(["argv", "argparse", "driven"]))
+    args = draw.pick(["argv", "argparse", "driven"])
     classes = "num_classes"
     train = joined(
         optimizer,
@@ -337,11 +336,11 @@ def _factory(draw: Any) -> Program:
     return program_of(text, drafts, runs)
 
 
-def _dispatch(draw: Any) -> Program:
+def _dispatch(draw: Draw) -> Program:
     """A dict of builders with the names of their heads."""
     options = [one for one in CHEAP if "[" not in one.head and "." not in one.head]
-    chosen = list({one.builder: one for one in (pick(draw, options) for _ in range(3))}.values())
-    wrong = draw(st.sampled_from([False, False, True]))
+    chosen = list({one.builder: one for one in (draw.pick(options) for _ in range(3))}.values())
+    wrong, _ = draw.named({"": "", "HL101": ""})
     rows = []
     for index, one in enumerate(chosen):
         name = one.wrong[0] if wrong and index == 0 else one.head
@@ -350,13 +349,13 @@ def _dispatch(draw: Any) -> Program:
     body = joined(
         "make, head, width = BACKBONES[name]",
         'model = make(weights="DEFAULT")',
-        pick(draw, ["", "for p in model.parameters():\n    p.requires_grad = False"]),
+        draw.pick(["", "for p in model.parameters():\n    p.requires_grad = False"]),
         "setattr(model, head, nn.Linear(width, classes))",
         "return model",
     )
     text += f"\ndef build(name, classes):\n{indented(body)}\n\n"
     loop = training.LOOPS["plain"].replace("@c", "model")
-    use = draw(st.sampled_from(["loop", "argv"]))
+    use = draw.pick(["loop", "argv"])
     train = joined("optimizer = optim.SGD(model.parameters(), lr=0.1)", "criterion = nn.CrossEntropyLoss()", loop)
     if use == "loop":
         text += joined(DATA, "for name in BACKBONES:", indented(joined("model = build(name, 8)", train)))
@@ -365,20 +364,19 @@ def _dispatch(draw: Any) -> Program:
         text += joined(DATA, "model = build(sys.argv[1], 8)", train)
         runs = [(one.builder,) for one in chosen]
     drafts = [Draft(one, "", "", "", "", "", "", "") for one in chosen]
-    drafts[0].planned = ["HL101 dispatch"] if wrong else []
     return program_of(text, drafts, runs)
 
 
-def _library(draw: Any) -> Program:
+def _library(draw: Draw) -> Program:
     """Functions for others, which the file itself does not call."""
-    draft = draft_of(draw, pick(draw, ALL))
-    default = draw(st.sampled_from(["num_classes", "num_classes=10", "num_classes: int = 5"]))
+    draft = draft_of(draw, draw.pick(MIXED), MODEL)
+    default = draw.pick(["num_classes", "num_classes=10", "num_classes: int = 5"])
     body = joined(f"model = {draft.build}", surgery_of(draft, "model", "num_classes"), "return model")
     text = f"def create_model({default}):\n{indented(body)}"
     return program_of(text, [draft], drive=["model = create_model(6)"])
 
 
-STYLES: dict[str, Callable[[Any], Program]] = {
+STYLES: dict[str, Callable[[Draw], Program]] = {
     "flat": _flat,
     "functions": _functions,
     "module": _module,

@@ -43,7 +43,7 @@ class Build(Event):
 
 @dataclass(frozen=True)
 class Put(Event):
-    """`new` took the place of `old` under `name` in `owner`."""
+    """`new` took the place of `old` under `name` in `owner`; without `new` it was taken away, or a parameter was."""
 
     owner: int
     name: str
@@ -183,7 +183,7 @@ class Trace:
     """All of one run. `kinds` and `made` give the class of a module and the line that made it, by its number.
 
     `origin` says of modules that a builder made in which model and at which path they stood. `own` are the modules of the program's classes and
-    whatever else was called, `constant` parts of models that return the same for whatever they get,
+    whatever else was called, `refusing` what forward of raises in the end for whatever picture it gets, `constant` parts of models that return the same for whatever they get,
     `rounds` the lines of the `for` statements that came to a round,
     `widths` how many numbers Linear layers returned for each sample, `born` the model that a builder made with a
     parameter in it.
@@ -196,6 +196,7 @@ class Trace:
     origin: dict[int, tuple[int, str]] = field(default_factory=dict)
     own: tuple[int, ...] = ()
     constant: tuple[int, ...] = ()
+    refusing: tuple[int, ...] = ()
     rounds: tuple[int, ...] = ()
     widths: dict[int, int] = field(default_factory=dict)
     born: dict[int, int] = field(default_factory=dict)
@@ -219,6 +220,7 @@ def loaded(text: str) -> Trace:
         origin={int(number): (model, path) for number, (model, path) in body["origin"].items()},
         own=tuple(body["own"]),
         constant=tuple(body["constant"]),
+        refusing=tuple(body["refusing"]),
         rounds=tuple(body["rounds"]),
         widths={int(number): width for number, width in body["widths"].items()},
         born={int(number): model for number, model in body["born"].items()},

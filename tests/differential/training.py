@@ -63,16 +63,48 @@ def optimizers(one: Architecture) -> dict[str, str]:
 
 NEED_THE_HEAD = ("groups", "head", "added", "two_parts", "split", "chain")
 
-WRONG_OPTIMIZERS = {
-    "HL313 overlap": "optimizer = optim.SGD([\n    {'params': @c.parameters()},\n    {'params': @m@H.parameters(), 'lr': 1e-2},\n], lr=1e-3)",
-    "HL313 run through": (
-        "params = filter(lambda p: p.requires_grad, @c.parameters())\nprint(sum(p.numel() for p in params))\n"
-        "optimizer = optim.Adam(params, lr=1e-3)"
-    ),
-    "HL313 all run through": (
-        "params = @c.parameters()\nfor p in params:\n    p.requires_grad = True\noptimizer = optim.Adam(params, lr=1e-3)"
-    ),
-}
+
+def wrong_optimizers(one: Architecture) -> dict[str, str]:
+    """Optimizers that refuse what they are given."""
+    part = one.parts[-1]
+    found = {
+        "HL313 overlap": (
+            "optimizer = optim.SGD([\n    {'params': @c.parameters()},\n    {'params': @m@H.parameters(), 'lr': 1e-2},\n], lr=1e-3)"
+        ),
+        "HL313 part": (
+            f"optimizer = optim.AdamW([{{'params': @m.{part}.parameters(), 'lr': 1e-5}}, {{'params': @c.parameters()}}], lr=1e-3)"
+        ),
+        "HL313 lists": (
+            f"late = [p for n, p in @c.named_parameters() if '{one.name}' in n]\nrest = [p for p in @c.parameters()]\n"
+            "optimizer = optim.Adam([{'params': rest, 'lr': 1e-5}, {'params': late}], lr=1e-3)"
+        ),
+        "HL313 appended": (
+            "groups = [{'params': @m@H.parameters(), 'lr': 1e-2}]\n"
+            "groups.append({'params': [p for p in @c.parameters() if p.requires_grad]})\noptimizer = optim.SGD(groups, lr=1e-3)"
+        ),
+        "HL313 run through": (
+            "params = filter(lambda p: p.requires_grad, @c.parameters())\nprint(sum(p.numel() for p in params))\n"
+            "optimizer = optim.Adam(params, lr=1e-3)"
+        ),
+        "HL313 all run through": (
+            "params = @c.parameters()\nfor p in params:\n    p.requires_grad = True\noptimizer = optim.Adam(params, lr=1e-3)"
+        ),
+        "HL313 head run through": (
+            "head_params = @m@H.parameters()\ncount = sum(p.numel() for p in head_params)\n"
+            "optimizer = optim.RMSprop(head_params, lr=1e-3)"
+        ),
+        "HL313 listed": (
+            "params = (p for p in @c.parameters() if p.requires_grad)\nprint(len(list(params)), 'tensors')\n"
+            "optimizer = optim.SGD(params, lr=1e-3, momentum=0.9)"
+        ),
+    }
+    if one.whole:
+        found["HL313 inside"] = (
+            f"optimizer = optim.Adam([\n    {{'params': @m.{one.whole}.parameters(), 'lr': 1e-4}},\n"
+            "    {'params': @m@H.parameters(), 'lr': 1e-3},\n])"
+        )
+    return found
+
 
 LOOPS = {
     "plain": """\
@@ -305,6 +337,78 @@ for images, labels in loader:
     loss.backward()
     optimizer.step()
 """,
+    "HL314 decorated": """\
+@torch.no_grad()
+def predict(net, batch):
+    return net(batch)
+
+@c.train()
+for images, labels in loader:
+    optimizer.zero_grad()
+    loss = criterion(predict(@c, images), labels)
+    loss.backward()
+    optimizer.step()
+""",
+    "HL314 inference": """\
+for epoch in range(EPOCHS):
+    @c.train()
+    for batch, (images, labels) in enumerate(loader):
+        with torch.inference_mode():
+            logits = @c(images.to(device))
+        loss = criterion(logits, labels)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+""",
+    "HL314 phases": """\
+for phase in ['train', 'val']:
+    @c.train() if phase == 'train' else @c.eval()
+    for images, labels in loader:
+        optimizer.zero_grad()
+        with torch.set_grad_enabled(phase == 'val'):
+            outputs = @c(images)
+            loss = criterion(outputs, labels)
+        if phase == 'train':
+            loss.backward()
+            optimizer.step()
+""",
+    "HL307 between": """\
+@c.train()
+for images, labels in loader:
+    optimizer.zero_grad()
+    loss = criterion(@c(images), labels)
+    loss.backward()
+    optimizer.step()
+@m.@P.requires_grad_(True)
+for epoch in range(EPOCHS):
+    for images, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(@c(images), labels)
+        loss.backward()
+        optimizer.step()
+""",
+    "HL307 all": """\
+for epoch in range(3):
+    if epoch == 2:
+        for param in @m.parameters():
+            param.requires_grad = True
+    @c.train()
+    for images, labels in loader:
+        loss = criterion(@c(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+""",
+    "HL401 probabilities": """\
+@c.train()
+for images, labels in loader:
+    optimizer.zero_grad()
+    probabilities = @S
+    predictions = probabilities.argmax(dim=1)
+    loss = F.cross_entropy(probabilities, labels)
+    loss.backward()
+    optimizer.step()
+""",
 }
 SLEEP = """\
 for module in @c.modules():
@@ -332,6 +436,43 @@ for images, labels in loader:
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
+""",
+    "HL311 while": f"""\
+@c.train()
+{SLEEP}step = 0
+while step < 2:
+    @c.train()
+    for images, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(@c(images), labels)
+        loss.backward()
+        optimizer.step()
+    step += 1
+""",
+    "HL311 by name": """\
+for name, module in @c.named_modules():
+    if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm)):
+        module.eval()
+@c.train(True)
+for images, labels in loader:
+    loss = criterion(@c(images.to(device)), labels.to(device))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+""",
+    "HL311 function": """\
+def fit(net):
+    net.train()
+    for images, labels in loader:
+        optimizer.zero_grad()
+        loss = criterion(net(images), labels)
+        loss.backward()
+        optimizer.step()
+
+for module in @c.modules():
+    if module.__class__.__name__.startswith('BatchNorm'):
+        module.eval()
+fit(@c)
 """,
     "HL311 behind evaluation": f"""\
 @c.train()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from types import FrameType, TracebackType
 from typing import Any
@@ -76,6 +76,7 @@ class Watch:
         self.softmaxes: dict[int, int] = {}
         self.last: nn.Module | None = None
         self.constant: list[int] = []
+        self.refusing: list[int] = []
         self.rounds: set[int] = set()
         self.widths: dict[int, int] = {}
         self.born: dict[int, int] = {}
@@ -145,6 +146,26 @@ class Watch:
         called = any(isinstance(event, Call) and event.root == number for event in self.events)
         return not called and any(isinstance(event, Put) and event.new == number for event in self.events)
 
+    def find_refusing(self, pictures: Sequence[Any]) -> None:
+        """Call what raised when we called it last on other pictures: which models take none of them?"""
+        events, roots = self.events.copy(), self.roots.copy()
+        last = {call.root: call.raised for call in events if isinstance(call, Call) and call.by_us}
+        for number, raised in last.items():
+            if raised is not None and not any(self._takes(number, picture) for picture in pictures):
+                self.refusing.append(number)
+        self.events, self.roots = events, roots
+
+    def _takes(self, number: int, picture: Any) -> bool:
+        module = self.objects[number]
+        assert isinstance(module, nn.Module)
+        nn.Module.eval(module)
+        try:
+            with torch.no_grad():
+                module(picture)
+        except Exception:
+            return False
+        return True
+
     def find_constants(self) -> None:
         """Try on random numbers what holds new layers: which of it returns the same for all of them?
 
@@ -177,6 +198,7 @@ class Watch:
             origin=self.origin,
             own=own,
             constant=tuple(self.constant),
+            refusing=tuple(self.refusing),
             rounds=tuple(self.rounds),
             widths=self.widths,
             born=self.born,
@@ -248,6 +270,7 @@ class Watch:
         watch = self
         initialise, assign, add_module = nn.Module.__init__, nn.Module.__setattr__, nn.Module.add_module
         train, load = nn.Module.train, nn.Module.load_state_dict
+        delete = nn.Module.__delattr__
 
         def made(self: nn.Module, *args: Any, **kwargs: Any) -> None:
             initialise(self, *args, **kwargs)
@@ -295,8 +318,14 @@ class Watch:
                 watch.add(LoadState, module=watch.number(self))
             return load(self, state, *args, **kwargs)
 
+        def deleted(self: nn.Module, name: str) -> None:
+            old = self._modules.get(name)
+            delete(self, name)
+            if not watch.building:
+                watch.add(Put, owner=watch.number(self), name=name, old=old and watch.number(old), new=None)
+
         modules: Any = nn.Module
-        modules.__init__, modules.__setattr__ = made, assigned
+        modules.__init__, modules.__setattr__, modules.__delattr__ = made, assigned, deleted
         modules.add_module = modules.register_module = added
         modules.train, modules.load_state_dict = trained, loaded
 

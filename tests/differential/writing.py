@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 import textwrap
-from typing import Any
 
-from hypothesis import strategies as st
-
-from differential.drawing import pick
+from differential.drawing import Draw
 
 HEADER = """\
 import copy
@@ -110,9 +107,9 @@ loader = DataLoader(train_set, batch_size=32, shuffle=True)
 """
 
 
-def finished(draw: Any, text: str) -> str:
+def finished(draw: Draw, text: str) -> str:
     """The program with the imports that it needs, in one of the ways to write them."""
-    spelling = draw(st.sampled_from(["from", "as", "tvm", "whole"]))
+    spelling = draw.pick(["from", "as", "tvm", "whole"])
     imports = {
         "from": "from torchvision import models",
         "as": "import torchvision.models as models",
@@ -124,7 +121,7 @@ def finished(draw: Any, text: str) -> str:
     if other:
         body = re.sub(r"(?<![\w.\"'])models\.", other, body)
         body = body.replace("getattr(models,", f"getattr({other[:-1]},")
-    nn = draw(st.sampled_from(["import torch.nn as nn", "from torch import nn"]))
+    nn = draw.pick(["import torch.nn as nn", "from torch import nn"])
     helpers = "\n\n".join(code for name, code in HELPERS.items() if re.search(rf"\b{name}[()]", body))
     header = HEADER.replace("@nn", nn).replace("@models", imports)
     return f"{header}\n\n{helpers}\n\n{body}" if helpers else f"{header}\n\n{body}"
@@ -138,10 +135,9 @@ def joined(*pieces: str) -> str:
     return "".join(piece.rstrip("\n") + "\n" for piece in pieces if piece.strip())
 
 
-def class_count(draw: Any) -> tuple[str, str]:
+def class_count(draw: Draw) -> tuple[str, str]:
     """An expression for the number of classes, and the code that defines it."""
-    return pick(
-        draw,
+    return draw.pick(
         [
             ("7", ""),
             ("NUM_CLASSES", "NUM_CLASSES = 5\n"),
@@ -156,9 +152,9 @@ def class_count(draw: Any) -> tuple[str, str]:
     )
 
 
-def laid_out(draw: Any, *, build: str, surgery: str, rest: str, classes: str, define: str) -> str:
+def laid_out(draw: Draw, *, build: str, surgery: str, rest: str, classes: str, define: str) -> str:
     """A program in which a function makes the model, or one without any."""
-    if draw(st.booleans()):
+    if draw.coin():
         body = indented(joined(f"model = {build}", surgery, "return model"))
         return f"def get_model(num_classes):\n{body}\n\n" + joined(DATA, define, f"model = get_model({classes})", rest)
     return joined(DATA, define, f"model = {build}", re.sub(r"(?<![.\w])num_classes\b(?!=)", classes, surgery), rest)
