@@ -84,9 +84,9 @@ def define(run: Interpreter, state: State, instance: Instance, *, called: bool =
         return
     if any(isinstance(event, Define) and event.object == instance.identity for event in state.trace):
         return
-    for _, inner in list(modules.walk(state, modules.ref_of(instance))):
-        if inner.object != instance.identity and isinstance(state.heap.get(inner.object), InstanceRecord):
-            define(run, state, Instance(inner.object), called=True)
+    for number in sorted(modules.objects_in(state, modules.ref_of(instance)) - {instance.identity}):
+        if isinstance(state.heap.get(number), InstanceRecord):
+            define(run, state, Instance(number), called=True)
     takes = _signature(forward)
     method = Method(instance, "forward", forward)
     for count in _counts(takes):

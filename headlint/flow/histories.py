@@ -14,7 +14,7 @@ from headlint.flow import changes, modules
 from headlint.flow.entries import follow
 from headlint.flow.interpreter import EndedPath, Interpreter, OutOfBudget
 from headlint.flow.outputs import Use, uses_of
-from headlint.flow.parameters import parameters_of
+from headlint.flow.parameters import parameter_set
 from headlint.flow.state import State, Step, ZooObject
 from headlint.flow.value import Constant, Symbol
 from headlint.history import (
@@ -119,7 +119,7 @@ class ModelHistory:
     @cached_property
     def parameters(self) -> frozenset[ParameterRef]:
         """Every parameter of the model as it stands at the end."""
-        return frozenset([parameter for _, parameter in parameters_of(self.state, self.model)])
+        return parameter_set(self.state, self.model)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 def literal(run: Interpreter, state: State, node: cst.Integer | cst.Float | cst.SimpleString) -> Value:
     known = run.literals.get(id(node))
     if known is None:
-        run.literals[id(node)] = known = _read_literal(node.value)
+        run.literals[id(node)] = known = _read_literal(node)
     return known
 
 
-def _read_literal(text: str) -> Value:
+def _read_literal(node: cst.Integer | cst.Float | cst.SimpleString) -> Value:
+    text = node.value
+    if type(node) is cst.Float:
+        return Constant(float(text))
     # Python's own reader compiles every text, so it gets what is not plain only.
     if text[0] == text[-1] and text[0] in "'\"" and "\\" not in text and text[:3] not in ('"""', "'''"):
         return Constant(text[1:-1])

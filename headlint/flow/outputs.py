@@ -77,10 +77,12 @@ def uses_of(state: State, number: int) -> Iterator[Use]:
     changes = (SetModule, DeleteModule, SetAttribute)
     inside: dict[ModuleRef, set[int]] = {}
     for use in state.uses:
+        if use.target.path:
+            continue
         objects = inside.get(use.target)
         if objects is None:
             objects = inside[use.target] = modules.objects_in(state, use.target)
-        if use.target.path or number not in objects:
+        if number not in objects:
             continue
         behind = (event for event in islice(state.trace, use.position, None) if isinstance(event, changes))
         changed = any(event.target.object in objects for event in behind)

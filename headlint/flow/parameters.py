@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -90,15 +90,26 @@ def parameters_of(state: State, ref: ModuleRef) -> Sequence[tuple[str, Parameter
     return [(name, parameter) for parameter, name in found.items()]
 
 
+def parameter_set(state: State, ref: ModuleRef) -> frozenset[ParameterRef]:
+    """Every parameter in a module."""
+    found: set[ParameterRef] = set()
+    for _, here, tree in _regions(state, ref):
+        found.update(_values_of_region(state, here, tree))
+    return frozenset(found)
+
+
 def values_of(state: State, ref: ModuleRef) -> tuple[Parameter, ...]:
     """What `parameters()` gives. Values are frozen, so the same ones serve every loop."""
     found: dict[ParameterRef, Parameter] = {}
     for _, here, tree in _regions(state, ref):
-        if tree is None:
-            found.update((parameter, as_parameter(parameter)) for _, parameter in own_parameters(state, here))
-        else:
-            found.update(_values_in(here.object, tree, here.path))
+        found.update(_values_of_region(state, here, tree))
     return tuple(found.values())
+
+
+def _values_of_region(state: State, ref: ModuleRef, tree: Tree | PartTree | None) -> Mapping[ParameterRef, Parameter]:
+    if tree is not None:
+        return _values_in(ref.object, tree, ref.path)
+    return {parameter: as_parameter(parameter) for _, parameter in own_parameters(state, ref)}
 
 
 def pairs_of(state: State, ref: ModuleRef) -> tuple[Tuple, ...]:
