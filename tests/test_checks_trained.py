@@ -79,3 +79,9 @@ SILENT = {
 @pytest.mark.parametrize("case", SILENT.items(), ids=SILENT.keys())
 def test_silent(case: tuple[str, str]) -> None:
     assert messages(case[0][:5], HEADER + case[1]) == []
+
+
+@pytest.mark.parametrize("code", ["HL302", "HL303", "HL305", "HL310"])
+def test_all_is_frozen_when_training_is_over(code: str) -> None:
+    done = FREEZE + "torch.save(model, 'whole.pt')\n"
+    assert messages(code, HEADER + FOUND[code] + done) == messages(code, HEADER + FOUND[code])

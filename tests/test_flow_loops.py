@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from flow_helpers import ends, flags, frozen, histories, is_unknown, known, known_on_paths, tree
+from flow_helpers import ends, flags, frozen, histories, is_unknown, known, known_on_paths, run, tree
 
 FILTERS = [
     ("resnet18", "True", 62),
@@ -217,3 +217,16 @@ for name, p in model.named_parameters():
 def test_a_test_that_is_not_known_for_any_of_many_items_leaves_all_of_them_open() -> None:
     assert set(flags(MISSING).values()) == {None}
     assert len(histories(MISSING)) == 1
+
+
+def test_a_while_that_takes_parameters_off_a_list_runs_to_its_end() -> None:
+    loop = "params = list(model.parameters())\nwhile len(params) > 4:\n    params.pop(0).requires_grad = False\n"
+    assert frozen(f"model = models.resnet152()\n{loop}") == 463
+
+
+def test_what_the_first_look_at_a_loop_did_not_know_is_forgotten() -> None:
+    interpreter, _ = run(
+        "model = models.resnet18()\nparams = list(model.parameters())\nwhile len(params) > 4:\n"
+        "    params.pop(0).requires_grad = False\n"
+    )
+    assert interpreter.may_be_right == set()

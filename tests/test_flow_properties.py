@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import itertools
 from typing import Any
+from unittest.mock import patch
 
 import libcst as cst
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headlint.flow import alike
 from headlint.flow.histories import analyse
 from headlint.flow.interpreter import MOST_PATHS, Interpreter
-from headlint.flow.merge import join_states
+from headlint.flow.merge import join_states, merge
 from headlint.flow.state import ListRecord, State
 from headlint.flow.value import Constant, External, ListRef, Module, Symbol, Tuple, Unknown, Value, join
-from headlint.history import ModuleRef
+from headlint.history import Escape, ModuleRef
 
 LEAVES: st.SearchStrategy[Value] = st.one_of(
     st.builds(Constant, st.one_of(st.none(), st.booleans(), st.integers(0, 2), st.sampled_from(["", "fc"]))),
@@ -79,6 +81,36 @@ def test_joining_states_is_pure_and_has_no_order(left: State, right: State) -> N
     assert left.same_as(before[0])
     assert right.same_as(before[1])
     assert join_states(left, left.fork()).same_as(left)
+
+
+CONDITIONS = st.lists(st.tuples(st.builds(lambda i: Symbol("name", (i, 0), f"n{i}"), st.integers(3, 5)), st.booleans()))
+
+
+def path_of(state: State, conditions: list[tuple[Symbol, bool]], returns: bool, models: int) -> State:
+    state.conditions = tuple(conditions[:3])
+    state.assumptions = {symbol: Constant(truth) for symbol, truth in state.conditions}
+    state.completion = "return" if returns else None
+    state.trace = [Escape(ModuleRef(number, ""), "", site=None) for number in range(models)]
+    return state
+
+
+PATHS = st.builds(path_of, STATES, CONDITIONS, st.booleans(), st.integers(0, 1))
+
+
+@given(st.lists(PATHS, max_size=12))
+def test_many_paths_are_merged_as_few_are(paths: list[State]) -> None:
+    def seen(few: int) -> list[tuple[object, ...]]:
+        with patch.object(alike, "FEW", few):
+            merged = merge([path.fork() for path in paths])
+        return [(path.frames, path.heap, path.conditions, path.assumptions, path.completion) for path in merged]
+
+    assert seen(0) == seen(1000)
+
+
+@given(st.lists(PATHS, max_size=12))
+def test_the_first_path_with_the_same_history_is_found(paths: list[State]) -> None:
+    histories = [(path.completion, path.trace) for path in paths]
+    assert alike.first_with_history(paths) == [histories.index(history) for history in histories]
 
 
 # -- every run of Python is on some path -------------------------------------------------------------------------

@@ -38,8 +38,7 @@ def set_module(
     if value is not None and (value == target or any(inside == target for _, inside in walk(state, value))):
         escape(state, target, "it is put into itself", site)
         return
-    if state.steps and state.trained is None:
-        state.trained = state.fork()
+    keep_as_trained(state)
     inside = children_of(state, target)
     replaced: ModuleRef | None = None
     changed: list[tuple[str, ModuleRef | None]] = []
@@ -56,6 +55,12 @@ def set_module(
     state.children[target] = tuple(changed)
     state.attributes.pop((target, name), None)
     state.trace.append(SetModule(target, name, value, replaced, how, site=site))
+
+
+def keep_as_trained(state: State) -> None:
+    """Keep how everything stands behind the last step of an optimizer, before the first thing that is done then."""
+    if state.steps and state.trained is None:
+        state.trained = state.fork()
 
 
 def delete_module(state: State, target: ModuleRef, name: str, left: Children, site: cst.CSTNode) -> None:
@@ -87,6 +92,8 @@ def set_plain(state: State, target: ModuleRef, name: str, value: Value, site: cs
 
 def set_flags(state: State, parameters: tuple[ParameterRef, ...], value: bool | None, site: cst.CSTNode) -> None:
     """`requires_grad` of these parameters becomes `value` (None: not known). Loops at one site make one event."""
+    if value is False and parameters:
+        keep_as_trained(state)
     for parameter in parameters:
         state.flags[parameter] = value
     if value is None or not parameters:

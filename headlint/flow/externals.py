@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from headlint.flow import extractors, hyperparameters, introspection, iterables, options, records
+from headlint.flow import extractors, hyperparameters, introspection, iterables, options, records, regexes
 from headlint.flow.arguments import Arguments, Handler
 from headlint.flow.builders import build, builder_by_name, construct, hub_load
 from headlint.flow.copies import deep_copy, shallow_copy
@@ -177,6 +177,7 @@ _HANDLERS: dict[str, Handler] = {
     **extractors.HANDLERS,
     **options.HANDLERS,
     **hyperparameters.HANDLERS,
+    **regexes.HANDLERS,
     "importlib.import_module": _import_module,
     "builtins.eval": _evaluate_text,
     "builtins.exec": _rebind_anything,

@@ -43,7 +43,7 @@ class ModelHistory:
     """What one path of the code does to one model, how everything stands at its end, and what became of outputs.
 
     `supposed` histories come of a call from outside to what the file calls in another way itself. `trained` is the same
-    one up to where the model is done with training, if layers of it are replaced behind that.
+    one up to where the model is done with training, if layers of it are replaced or frozen behind that.
     """
 
     build: Build
@@ -218,7 +218,7 @@ def _with_path(same: ModelHistory, state: State) -> ModelHistory:
 
 
 def _trained(history: ModelHistory) -> ModelHistory | None:
-    """The history up to the end of training; None where more than layers is changed behind that.
+    """The history up to the end of training; None where more is done behind that than to replace layers and to freeze.
 
     Nor where no loss of the model was seen, or it was changed between the loss and the step: then it is not what was
     trained.
@@ -231,7 +231,9 @@ def _trained(history: ModelHistory) -> ModelHistory | None:
         return None
     before = {id(event) for event in state.trace}
     later = [event for event in history.events if id(event) not in before]
-    if any(isinstance(event, (SetFlag, SetAttribute, SetParameterAttribute, MakeOptimizer)) for event in later):
+    if any(isinstance(event, (SetAttribute, SetParameterAttribute, MakeOptimizer)) for event in later):
+        return None
+    if any(isinstance(event, SetFlag) and event.value for event in later):
         return None
     events = tuple(event for event in history.events if id(event) in before)
     return replace(history, events=events, state=state, uses=uses, steps=tuple(state.steps))

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, TypeVar
 import libcst as cst
 
 from headlint.flow import calls, escape, expressions, scope
+from headlint.flow.alike import first_with_history
 from headlint.flow.arguments import Arguments
 from headlint.flow.assume import assume, choices_of, known_truth, simplify
 from headlint.flow.choice import Infeasible, Raised, TooManyWays, each_way
@@ -96,6 +97,8 @@ class Interpreter:
         self.name_tests: dict[int, tuple[tuple[cst.BaseExpression, bool], ...]] = {}
         self.assigned: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
         self.numbers: dict[ModuleRef | ParameterRef, int] = {}
+        # The steps that regular expressions may have taken.
+        self.matching = 0
         # Objects with smaller numbers were there when somebody outside made the call that is followed.
         self.first_own = 0
         self.deepest_call = DEEPEST_CALL
@@ -130,21 +133,20 @@ class Interpreter:
         if len(states) <= MOST_PATHS:
             return states
         states = merge(states)
+        first = first_with_history(states)
         index = len(states) - 1
         while len(states) > MOST_PATHS and index > 0:
             # Paths with one history lose only values when they are joined.
-            for other in range(index):
-                if states[other].completion == states[index].completion and states[other].trace == states[index].trace:
-                    states[other] = self.join(states[other], states.pop(index))
-                    break
+            if first[index] < index:
+                states[first[index]] = self.join(states[first[index]], states.pop(index))
             index -= 1
         while len(states) > MOST_PATHS:
             last = states.pop()
-            same = [i for i, state in enumerate(states) if state.completion == last.completion]
-            if not same:
+            same = next((i for i in reversed(range(len(states))) if states[i].completion == last.completion), None)
+            if same is None:
                 states.append(last)
                 break
-            states[same[-1]] = self.join(states[same[-1]], last)
+            states[same] = self.join(states[same], last)
         return states
 
     def join(self, left: State, right: State) -> State:

@@ -16,6 +16,7 @@ from headlint.flow.quick import run_loop
 from headlint.flow.rounds import all_rounds, leads_to_models, values_in
 from headlint.flow.scope import bind_target
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
+from headlint.flow.trial import Trial
 from headlint.flow.value import Constant, Instance, Module, Parameter, Tuple, Value
 from headlint.history import Move, SetMode
 from headlint.source.nodes import descend, text_of
@@ -34,6 +35,8 @@ MOST_LOOPED = 4_000
 MOST_FORKED = 16
 # Statements of a round that is short enough to be run again and again for the numbers and texts that it leaves.
 MOST_SHORT = 6
+# Rounds of such a `while` that changes models: `while len(params) > 4` comes by every parameter of the largest.
+MOST_SHORT_ROUNDS = 1_000
 
 
 def for_loop(run: Interpreter, node: cst.For, state: State) -> list[State]:
@@ -122,14 +125,14 @@ def _one_round(run: Interpreter, body: Sequence[cst.CSTNode], entering: list[Sta
 
 def _counting(run: Interpreter, state: State, node: cst.For, items: tuple[Value, ...]) -> list[State]:
     """A loop over numbers: item by item only if a round changes models or builds lists of them."""
-    trial = state.fork()
-    ended = len(run.ended)
-    rounds = all_rounds(run, trial, node.body.body, lambda s: _next_item(run, s, node))
+    with Trial(run) as trial:
+        rounds = all_rounds(run, state.fork(), node.body.body, lambda s: _next_item(run, s, node))
     touched = any(_touches_models(state, path) for path in rounds) or _is_short(run, node.body)
     most = MOST_COUNTED_NESTED if _has_loop(node.body) else MOST_COUNTED
     if not touched or len(items) > most:
+        trial.keep()
         return rounds
-    del run.ended[ended:]
+    trial.take_back()
     return _each_item(run, state, node, items)
 
 
@@ -196,25 +199,29 @@ def while_loop(run: Interpreter, node: cst.While, state: State) -> list[State]:
     known = run.truth(state, run.evaluate(state.fork(), node.test)) if short or not run.may_choose(node.test) else None
     if known is False:
         return _behind(run, never, node.orelse)
-    before, ended = state.fork(), len(run.ended)
-    rounds = all_rounds(run, state, node.body.body, enter)
+    before = state.fork()
+    with Trial(run) as trial:
+        rounds = all_rounds(run, state, node.body.body, enter)
     endless = text_of(node.test) in ("True", "1")
-    if known and (short or (not endless and any(_touches_models(before, path) for path in rounds))):
-        seen = run.ended[ended:]
-        del run.ended[ended:]
-        exact = _round_by_round(run, before, node)
-        if exact is None:
-            run.ended[ended:] = seen
-        else:
-            rounds = exact
+    touched = not endless and any(_touches_models(before, path) for path in rounds)
+    if known and (short or touched):
+        trial.take_back()
+        most = MOST_COUNTED_NESTED if _has_loop(node.body) else MOST_COUNTED
+        with Trial(run) as closer:
+            exact = _round_by_round(run, before, node, MOST_SHORT_ROUNDS if short and touched else most)
+        if exact is not None:
+            closer.keep()
+            return _behind(run, exact, node.orelse)
+        closer.take_back()
+    trial.keep()
     return _behind(run, rounds, node.orelse)
 
 
-def _round_by_round(run: Interpreter, state: State, node: cst.While) -> list[State] | None:
-    """A loop whose test is known before every round, None for one that is not or goes on for long."""
+def _round_by_round(run: Interpreter, state: State, node: cst.While, most: int) -> list[State] | None:
+    """A loop whose test is known before every round, None for one that is not or has more rounds than these."""
     running = [state]
     left: list[State] = []
-    for _ in range(1 + (MOST_COUNTED_NESTED if _has_loop(node.body) else MOST_COUNTED)):
+    for _ in range(1 + most):
         entering: list[State] = []
         for path in running:
             truth = run.truth(path, run.evaluate(path, node.test))

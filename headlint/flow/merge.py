@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TypeVar
 
+from headlint.flow.alike import Gathering
 from headlint.flow.assume import simplify
 from headlint.flow.scope import ELSEWHERE, elsewhere_on_both
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, OpaqueObject, OptimizerRecord, Record, State
@@ -25,26 +26,26 @@ def merge(states: list[State]) -> list[State]:
     """
     if len(states) < 2:
         return states
-    merged: list[State] = []
-    for state in states:
+    merged = Gathering(states[0])
+    for state in states[1:]:
         _add(merged, state)
-    return merged
+    return list(merged.paths.values())
 
 
-def _add(merged: list[State], state: State) -> None:
-    for index, kept in enumerate(merged):
+def _add(merged: Gathering, state: State) -> None:
+    for number, kept in merged.like(state):
         if kept.completion != state.completion or not _same_models(kept, state):
             continue
         if kept.same_as(state):
-            merged[index] = _forget_differences(kept, state)
+            merged.change(number, _forget_differences(kept, state))
             return
         condition = _sides_of(kept, state)
         if condition is not None:
-            del merged[index]
+            merged.remove(number)
             # The pair may now be one side of the condition before.
             _add(merged, _choose_between(condition))
             return
-    merged.append(state)
+    merged.add(state)
 
 
 def _same_models(left: State, right: State) -> bool:

@@ -20,6 +20,7 @@ from headlint.flow.outputs import method_of_output
 from headlint.flow.parameters import parameter_shape
 from headlint.flow.plain_methods import dict_method, list_method, string_method
 from headlint.flow.records import tuple_method
+from headlint.flow.regexes import match_method, regex_method
 from headlint.flow.sizes import from_argument
 from headlint.flow.state import State
 from headlint.flow.tensors import call_method as call_tensor_method
@@ -60,6 +61,8 @@ def call_method(run: Interpreter, state: State, method: Method, arguments: Argum
     match receiver:
         case Tuple() | Instance() if name in ("_asdict", "_replace"):
             return tuple_method(run, state, receiver, name, arguments, node)
+        case Tuple() if name in ("group", "groups"):
+            return match_method(state, receiver, name, arguments, node)
         case Module() | Instance():
             handler = METHODS.get(name)
             if handler is not None:
@@ -136,6 +139,7 @@ def call_symbol(run: Interpreter, state: State, symbol: Symbol, arguments: Argum
                 or method_of_output(state, owner, name, arguments, node)
                 or parser_method(run, state, owner, name, arguments, node)
                 or trainer_method(run, state, owner, name, arguments, node)
+                or regex_method(run, state, owner, name, arguments, node)
             )
             if known is not None:
                 return known

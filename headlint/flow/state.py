@@ -176,7 +176,7 @@ class State:
     `undone` and `frozen_by_eval` are modules as in the next `Step`.
     `written` are the attributes of unknown objects that the code has assigned, with their owners.
     `passed` is the path as it was when it last came by a statement that is watched for, if it did; `trained` as it was
-    before the first layer was replaced behind the last step of an optimizer.
+    before the first layer was replaced, or anything frozen, behind the last step of an optimizer.
     `conditions` are what was assumed, one by one; `tests` the statements' tests of several conditions as a whole.
     """
 
