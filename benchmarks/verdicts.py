@@ -10,10 +10,21 @@ from typing import Any
 
 from benchmarks.report import figure, heading
 from headlint import Linter, Settings
-from headlint.history import Build, MakeLayer, ModuleRef, SetModule, Witnesses, recipe
+from headlint.history import (
+    AnyEvent,
+    Build,
+    MakeLayer,
+    MakeOptimizer,
+    ModuleRef,
+    ParameterRef,
+    SetFlag,
+    SetModule,
+    Witnesses,
+    recipe,
+)
 from headlint.probe.client import Prober
 from headlint.probe.protocol import Failure
-from headlint.zoo import builder_names, find_builder
+from headlint.zoo import builder_names, find_builder, tree
 
 WARM_ROUNDS = 15
 CACHED_ROUNDS = 200
@@ -27,6 +38,8 @@ def one_by_one() -> None:
             figure("cold, the start of the worker included", seconds(prober, new_head(2)))
             warm = [seconds(prober, new_head(width)) for width in range(3, 3 + WARM_ROUNDS)]
             figure("warm", statistics.median(warm))
+            steps = [seconds(prober, new_head(width, train=True)) for width in range(3, 3 + WARM_ROUNDS)]
+            figure("warm, with a training step", statistics.median(steps))
         peak_of_worker()
         with Prober(cache_directory=cache) as prober:
             figure("first from the cache, its opening included", seconds(prober, new_head(2)))
@@ -70,18 +83,27 @@ def is_classifier(name: str) -> bool:
     return builder is not None and builder.qualified_name == f"torchvision.models.{name}"
 
 
-def new_head(width: int) -> dict[str, Any]:
-    """The recipe of a resnet50 whose head gets `width` outputs."""
+def new_head(width: int, *, train: bool = False) -> dict[str, Any]:
+    """The recipe of a resnet50 whose head gets `width` outputs, and is trained for a step while the rest is frozen."""
     model, head = ModuleRef(0, ""), ModuleRef(1, "")
-    events = (
+    builder = find_builder("resnet50")
+    assert builder is not None
+    made = tree(builder, {}, False)
+    assert made is not None
+    own = tuple(ParameterRef(0, path) for path in made.parameters())
+    events: list[AnyEvent] = [
         Build(site=None, object=0, builder="resnet50", arguments=(), weighted=False),
         MakeLayer(site=None, object=1, kind="Linear", arguments=(("in_features", 2048), ("out_features", width))),
         SetModule(site=None, target=model, name="fc", value=head, replaced=ModuleRef(0, "fc"), how="attribute"),
-    )
-    builder = find_builder("resnet50")
-    assert builder is not None
+    ]
+    if train:
+        events.insert(1, SetFlag(site=None, parameters=own, value=False))
+        trained = tuple(ParameterRef(1, name) for name in ("weight", "bias"))
+        events.append(MakeOptimizer(site=None, kind="Adam", parameters=trained, object=2))
     shape = (2, *builder.smallest_input)
-    return recipe(events, model=model, watch=(head,), input_shape=shape, witnesses=Witnesses({}, {})).body
+    step = shape if train else None
+    witnesses = Witnesses({}, {})
+    return recipe(events, model=model, watch=(head,), input_shape=shape, witnesses=witnesses, training_shape=step).body
 
 
 def seconds(prober: Prober, experiment: dict[str, Any]) -> float:

@@ -81,7 +81,7 @@ class Server:
             if "failed" in request:
                 write_all(self.answers, encoded(request))
             elif forks:
-                write_all(self.answers, self.forked(request))
+                self.answer_in_a_fork(request)
             else:
                 write_all(self.answers, encoded(answer_to(self.libraries, self.pool, request)))
 
@@ -99,8 +99,8 @@ class Server:
         except (ValueError, TypeError, KeyError, RecursionError):
             return {"id": None, "failed": "the request is not understood", "kind": "refused"}
 
-    def forked(self, request: dict[str, Any]) -> bytes:
-        """The answer's line, from a child that is watched for time and memory."""
+    def answer_in_a_fork(self, request: dict[str, Any]) -> None:
+        """Answer by a child that is watched for time and memory."""
         receiving, sending = os.pipe()
         worker = os.getpid()
         child = os.fork()
@@ -119,39 +119,42 @@ class Server:
             finally:
                 os._exit(status)
         os.close(sending)
+        answer, failure = b"", None
         try:
-            return self.watched(child, receiving, request)
+            answer, failure = self.watched(child, receiving, request)
+            if answer:
+                # Whoever has the answer need not wait until the child has given its memory back.
+                write_all(self.answers, answer)
         finally:
             os.close(receiving)
-
-    def watched(self, child: int, receiving: int, request: dict[str, Any]) -> bytes:
-        """What the child writes before its deadline and within its memory."""
-        started = time.monotonic()
-        base = resident_bytes(os.getpid())
-        answer = b""
-        failure: tuple[str, str] | None = None
-        try:
-            while failure is None:
-                if receiving in self.requests.ready(0.02, [receiving]):
-                    chunk = os.read(receiving, 1 << 16)
-                    if not chunk:
-                        break
-                    answer += chunk
-                if time.monotonic() - started > request["timeout"]:
-                    failure = (f"timed out after {request['timeout']:g} s", "time")
-                elif resident_bytes(child) > base + request["memory"]:
-                    failure = (f"needs more than {gigabytes(request['memory'])} of memory", "memory")
-        finally:
-            if failure is not None or not answer.endswith(b"\n"):
+            if not answer:
                 with contextlib.suppress(OSError):
                     os.kill(child, signal.SIGKILL)
             status = os.waitpid(child, 0)[1]
-        if failure is None and not answer.endswith(b"\n"):
+        if not answer:
             died = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"status {status >> 8}"
-            failure = (f"the worker crashed ({died})", "crash")
-        if failure is not None:
-            return encoded({"id": request["id"], "failed": failure[0], "kind": failure[1]})
-        return answer
+            text, kind = failure or (f"the worker crashed ({died})", "crash")
+            write_all(self.answers, encoded({"id": request["id"], "failed": text, "kind": kind}))
+
+    def watched(self, child: int, receiving: int, request: dict[str, Any]) -> tuple[bytes, tuple[str, str] | None]:
+        """The line that the child writes before its deadline and within its memory, or nothing and why not.
+
+        There is no reason where the child ended by itself.
+        """
+        started = time.monotonic()
+        base = resident_bytes(os.getpid())
+        answer = b""
+        while not answer.endswith(b"\n"):
+            if time.monotonic() - started > request["timeout"]:
+                return b"", (f"timed out after {request['timeout']:g} s", "time")
+            if resident_bytes(child) > base + request["memory"]:
+                return b"", (f"needs more than {gigabytes(request['memory'])} of memory", "memory")
+            if receiving in self.requests.ready(0.02, [receiving]):
+                chunk = os.read(receiving, 1 << 16)
+                if not chunk:
+                    return b"", None
+                answer += chunk
+        return answer, None
 
 
 def death_signal() -> Callable[[], None]:
