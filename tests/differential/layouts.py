@@ -26,10 +26,12 @@ def _made(draft: Draft, surgery: str) -> str:
 
 def _training(draft: Draft, classes: str, surgery: str = "") -> str:
     """What comes behind it; with its `surgery` behind the optimizer, if that comes early."""
+    move = "" if draft.move in ("none", "first") else "model.to(device)"
+    early = draft.early_optimizer
     return joined(
-        "" if draft.move in ("none", "first") else "model.to(device)",
+        "" if early else move,
         draft.filled(draft.optimizer, "model", "model", classes),
-        surgery if draft.early_optimizer else "",
+        joined(surgery, move) if early else "",
         f"criterion = {draft.criterion}",
         draft.filled(draft.loop, "model", "model", classes),
         draft.filled(draft.ending, "model", "model", classes),

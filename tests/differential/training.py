@@ -493,6 +493,9 @@ fit(@c)
 
 def wrong_loops(one: Architecture) -> dict[str, str]:
     """Loops that are mistakes; those about BatchNorms where the model has any."""
+    if one.builder == "inception_v3":
+        # Its loops have two outputs.
+        return {}
     return WRONG_LOOPS | (WRONG_NORMS if one.batch_norm and one.task != "video" else {})
 
 
