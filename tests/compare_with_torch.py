@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.util import Finalize
-from random import Random
 
 from differential import compare as comparing
 from differential.compare import Comparison, Executor
 from differential.program import Program
-from differential.programs import programs, programs_of_seed
-from hypothesis import HealthCheck, find, settings
+from differential.programs import choices_of_seed, programs, programs_of_seed
+from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis.database import InMemoryExampleDatabase, choices_to_bytes
 from hypothesis.errors import NoSuchExample
 
 from headlint.lint import Linter
@@ -27,7 +27,10 @@ def drawn(count: int, start: int) -> list[Program]:
 
 
 def smallest(mistake: str, count: int, start: int) -> Comparison:
-    """The smallest program that hypothesis finds on which both disagree about a rule; raises NoSuchExample."""
+    """What hypothesis makes of the first program of a seed on which both disagree about a rule.
+
+    Raises NoSuchExample if there is none.
+    """
     with Executor() as executor, Linter(comparing.settings()) as linter:
 
         def disagree(program: Program) -> bool:
@@ -37,8 +40,19 @@ def smallest(mistake: str, count: int, start: int) -> Comparison:
                 # What cannot be run tells nothing.
                 return False
 
-        limits = settings(max_examples=count, database=None, deadline=None, suppress_health_check=list(HealthCheck))
-        return comparing.compare(find(programs(), disagree, settings=limits, random=Random(start)), executor, linter)
+        first = InMemoryExampleDatabase()
+        for program, choices in islice(choices_of_seed(start), count):
+            if disagree(program):
+                # Where hypothesis keeps what it has not made smaller yet.
+                first.save(b"first.secondary", choices_to_bytes(choices))
+                break
+        else:
+            raise NoSuchExample(f"a disagreement on {mistake}")
+        limits = settings(
+            database=first, phases=[Phase.reuse, Phase.shrink], deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        return comparing.compare(find(programs(), disagree, settings=limits, database_key=b"first"), executor, linter)
 
 
 class Worker:

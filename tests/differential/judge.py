@@ -206,6 +206,9 @@ def forwards(run: Run) -> Iterator[Expected]:
             wrong_kind = _is_wrong_kind(run.kind(layer), raised)
             code = "HL204" if wrong_kind else "HL202" if before else "HL201"
             codes = (code,) if _is_head(run, heads[head]) else ("HL200", code)
+            if code == "HL202" and run.trace.origin.keys() >= set(before):
+                # Behind a layer of the model's own: what arrives there is the model's doing as well.
+                codes = (*codes, "HL201")
             yield Expected(codes, run.lines_of_head(head, heads[head]))
         elif chained is not None:
             if len(raised.shape) == 2 and layer not in run.trace.origin:
@@ -305,6 +308,10 @@ def freezing(run: Run) -> Iterator[Expected]:
         asked = [one for _, one in run.all(Attribute) if one.name == "requires_grad" and one.value is True]
         if not head or any(one.owner == put.new and put.new in run.trace.own for one in asked):
             # An object of the program may make a property of it.
+            continue
+        if any(_is_nearly(one.name) and one.name != "requires_grad" and one.value and head & set(one.parameters)
+               for at, one in run.all(Flag) if at > index):  # fmt: skip
+            # A misspelt flag was to give it back, and is told instead.
             continue
         learning = run.held & {number for number, _ in run.root_of(put.owner, run.last).values()}
         if run.held and not learning:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from random import Random
 from typing import Any
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from differential import auxiliary, detectors, layouts, networks, others, styles, trunks
@@ -39,23 +40,27 @@ def rules() -> tuple[str, ...]:
     return tuple(sorted({code for code, _ in all_checks()} - UNASKED))
 
 
-def program_of_choices(below: Callable[[int], int], wishes: Sequence[str]) -> Program:
+def program_of_choices(below: Callable[[int], int], wishes: Sequence[str]) -> Program | None:
     """The program that a row of choices makes, each a number below some count, with mistakes against some rules.
 
-    A style is drawn until there is one that has a place for all of them, or at last for the first of them.
+    None if the style that is drawn has no place for one of them.
     """
-    for attempt in range(TRIES):
-        draw = Draw(below, wishes if attempt < TRIES // 2 else wishes[:1])
-        style = draw.pick(list(STYLES))
-        program: Program = STYLES[style](draw)
-        if not draw.wishes:
-            program = replace(program, text=finished(draw, program.text), style=style, planned=tuple(draw.planned))
-            return in_cells(draw, program) if draw.one_in(8) else program
-    raise RuntimeError(f"no style has a place for {wishes[0]}")
+    draw = Draw(below, wishes)
+    style = draw.pick(list(STYLES))
+    program: Program = STYLES[style](draw)
+    if draw.wishes:
+        return None
+    program = replace(program, text=finished(draw, program.text), style=style, planned=tuple(draw.planned))
+    return in_cells(draw, program) if draw.one_in(8) else program
 
 
 def programs_of_seed(seed: int) -> Iterator[Program]:
     """Different programs without end, always the same for a seed; no rule comes again before all have come."""
+    return (program for program, _ in choices_of_seed(seed))
+
+
+def choices_of_seed(seed: int) -> Iterator[tuple[Program, list[int]]]:
+    """The same with the choices by which `programs` makes each."""
     seen: set[str] = set()
     random = Random(seed)
     deck: list[str] = []
@@ -63,17 +68,40 @@ def programs_of_seed(seed: int) -> Iterator[Program]:
         count = random.choice(COUNTS)
         if len(deck) < count:
             deck += random.sample(rules(), len(rules()))
-        wishes = tuple(dict.fromkeys(deck.pop(0) for _ in range(count)))
-        program = program_of_choices(random.randrange, wishes)
-        made = {name[:5] for name in program.planned}
-        deck += [rule for rule in wishes if rule not in made]
+        wishes = list(dict.fromkeys(deck.pop(0) for _ in range(count)))
+        for attempt in range(TRIES):
+            if attempt == TRIES // 2:
+                # No style has a place for both.
+                deck += wishes[1:]
+                del wishes[1:]
+            choices: list[int] = []
+            program = program_of_choices(partial(_noted, random, choices), wishes)
+            if program is not None:
+                break
+        else:
+            raise RuntimeError(f"no style has a place for {wishes[0]}")
         if program.text not in seen:
             seen.add(program.text)
-            yield program
+            yield program, [len(wishes), *(rules().index(rule) for rule in wishes), *choices]
+
+
+def _noted(random: Random, choices: list[int], count: int) -> int:
+    """A number below some count, which is added to the choices unless it is the only one."""
+    found = random.randrange(count)
+    if count > 1:
+        choices.append(found)
+    return found
 
 
 @st.composite
 def programs(draw: Any) -> Program:
     """A whole program as hypothesis draws it, which makes it smaller where something is wrong with it."""
-    wishes = draw(st.lists(st.sampled_from(rules()), max_size=2, unique=True))
-    return program_of_choices(lambda count: draw(st.integers(0, count - 1)), wishes)
+
+    def below(count: int) -> int:
+        return int(draw(st.integers(0, count - 1))) if count > 1 else 0
+
+    wishes = dict.fromkeys(rules()[below(len(rules()))] for _ in range(below(3)))
+    program = program_of_choices(below, tuple(wishes))
+    assume(program is not None)
+    assert program is not None
+    return program

@@ -99,7 +99,8 @@ class Step(Event):
 
 @dataclass(frozen=True)
 class Call(Event):
-    """A module was called from outside all modules. `by_us` says that the program itself did not call it.
+    """A module was called from outside all modules. `by_us` says that the program itself did not call it, and
+    `recorded` that gradients were switched on for any layer with parameters.
 
     `outputs` has the shape of each tensor that came back, by its key ("" for a tensor). `counts` names the modules
     whose running statistics moved, and `negative` those whose input had numbers below zero.

@@ -68,6 +68,7 @@ class Watch:
         self.by_us = False
         self.stack: list[nn.Module] = []
         self.called: list[int] = []
+        self.recorded = False
         self.counting: list[tuple[nn.Module, int]] = []
         self.negative: list[int] = []
         self.shapes: dict[int, tuple[int, ...]] = {}
@@ -400,9 +401,11 @@ class Watch:
         given = next((one for one in args if isinstance(one, Tensor)), None)
         if top:
             self.called, self.counting, self.negative, self.culprit = [], [], [], None
+            self.recorded = False
             if isinstance(module, nn.Module) and module not in self.roots and module not in self.models:
                 self.roots.append(module)
         self.called.append(number)
+        self.recorded |= bool(module._parameters) and torch.is_grad_enabled()
         counter = getattr(module, "num_batches_tracked", None)
         if isinstance(counter, Tensor):
             self.counting.append((module, int(counter)))
@@ -443,7 +446,7 @@ class Watch:
             Call,
             root=self.number(module),
             training=module.training,
-            recorded=torch.is_grad_enabled(),
+            recorded=self.recorded,
             called=tuple(self.called),
             outputs=outputs,
             raised=raised,
