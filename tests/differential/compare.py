@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -124,8 +125,8 @@ def _is_beyond(one: Expected, text: str) -> bool:
         one.codes == ("HL307",) or (one.codes == ("HL310",) and "copy.deepcopy(model)" in text)
     ):
         return True
-    if one.codes == ("HL200",) and "copy.deepcopy(" in text:
-        # Who has a copy has the layer.
+    if one.codes[0] == "HL200" and re.search(r"copy\.deepcopy\(|\bgetattr\(|\.__dict__\[|ClassificationHead\(", text):
+        # Who has a copy has the layer, who asks for attributes by name may run any part, and such heads are not followed.
         return True
     if one.codes == ("HL311",) and "print(criterion(" in text:
         return True
