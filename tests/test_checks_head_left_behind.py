@@ -82,3 +82,43 @@ def test_what_moves_may_be_around_the_model() -> None:
     assert message.startswith("'fc' of resnet18 comes when the model is on cuda already, by 'net.cuda()'")
     part = "net = nn.Sequential(model.layer1).cuda()\nmodel.fc = nn.Linear(512, 3)\nmodel(images)\n"
     assert messages("HL309", f"{HEADER}model = models.resnet18()\n{part}") == []
+
+
+OWN = """\
+class Head(nn.Module):
+    def __init__(self, old):
+        super().__init__()
+        self.old, self.new = old, nn.Linear(1000, 5)
+    def forward(self, x):
+        {}
+model = models.resnet18().cuda()
+model.fc = Head(model.fc)
+{}
+model(images)
+"""
+
+
+@needs_torch
+def test_a_head_of_the_file_around_the_one_that_was_there() -> None:
+    def told(forward: str, behind: str = "") -> int:
+        return len(messages("HL309", HEADER + OWN.format(forward, behind), "require"))
+
+    assert told("return self.new(torch.relu(self.old(x)))") == 1
+    assert told("return self.new(torch.relu(self.old(x)))", "model.fc.new.cuda()") == 0
+    assert told("return self.new(torch.relu(self.old(x)))", "other(model.fc)") == 0
+    assert told("return self.old(x)") == 0
+    assert told("return self.new(self.old(x).cpu())") == 0
+    assert told("return self.new(self.old(x).to(self.new.weight.device))") == 0
+    assert told("self.to(x.device)\n        return self.new(self.old(x))") == 0
+    assert told("return self.new.to(x.device)(self.old(x))") == 0
+
+
+@needs_torch
+def test_auxiliary_heads_are_called_in_train_mode() -> None:
+    text = (
+        f"{HEADER}model = models.inception_v3().cuda()\nmodel.AuxLogits.fc = nn.Linear(768, 5)\nmodel.{{}}\n"
+        "nn.functional.cross_entropy(model(images)[0], labels)\n"
+    )
+    (message,) = messages("HL309", text.format("train()"), "require")
+    assert message.startswith("'AuxLogits.fc' of inception_v3 comes when the model is on cuda already")
+    assert messages("HL309", text.format("eval()"), "require") == []

@@ -9,8 +9,9 @@ import libcst as cst
 
 from headlint.checks.candidate import Candidate
 from headlint.checks.places import placements, spelled
-from headlint.claims import LeftBehind
+from headlint.claims import LeftBehind, LeftBehindInTraining
 from headlint.flow import modules
+from headlint.flow.classes import is_plain_module_class
 from headlint.flow.fitting import is_for_a_trainer
 from headlint.flow.histories import ModelHistory
 from headlint.flow.parameters import parameters_of
@@ -38,23 +39,28 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             continue
         position = positions[id(event)]
         moved = _moved_before(history, position)
-        if moved is None or not _stays(history, event.value, position):
+        own = () if moved is None else _left(history, event.value, position)
+        if moved is None or not own:
             continue
         if not _is_called(history, event.value, position) or _is_for_a_trainer(history):
             continue
+        auxiliary = _is_for_training(history, place)
+        if auxiliary and not any(use.training and use.position > position for use in history.uses):
+            continue
         assert moved.device is not None
         following = next(other for other in history.events if positions.get(id(other), 0) >= moved.position)
-        own = tuple(ref for _, ref in modules.walk(history.state, event.value))
         name = spelled(place)
         message = (
             f"'{name}' of {history.builder.name} comes when the model is on {moved.device} already, by"
             f" '{text_of(moved.site)}': it stays on the CPU, and forward raises there"
         )
         hint = "move the model behind the replacement"
-        claim = LeftBehind(own, ((following, history.model, moved.device),))
+        claim = (LeftBehindInTraining if auxiliary else LeftBehind)(own, ((following, history.model, moved.device),))
         mends = partial(_mends, moved=moved.site, placed=event.site)
         text = f"{message}; {hint}"
-        yield Candidate(CODE, event.site, event.site, text, hint, claim, False, unless_read=_DEFAULTS, mends=mends)
+        # What the forward of a class of the file does is known when it has run.
+        doubt = any(isinstance(history.state.heap.get(ref.object), InstanceRecord) for ref in own)
+        yield Candidate(CODE, event.site, event.site, text, hint, claim, doubt, unless_read=_DEFAULTS, mends=mends)
 
 
 def _mends(scene: Scene, moved: cst.CSTNode, placed: cst.CSTNode) -> Iterator[Mend]:
@@ -83,19 +89,39 @@ def _holds(history: ModelHistory, moved: Moved) -> bool:
     return any(ref == history.model for _, ref in modules.walk(history.state, moved.target))
 
 
-def _stays(history: ModelHistory, layer: ModuleRef, position: int) -> bool:
-    """Whether a layer of the code is on the CPU and nothing moves it: not itself, nor what it stands in."""
-    objects = modules.objects_in(history.state, layer)
-    if not all(isinstance(history.state.heap.get(number), _OF_THE_CODE) for number in objects):
-        return False
-    if not parameters_of(history.state, layer):
-        return False
+def _left(history: ModelHistory, layer: ModuleRef, position: int) -> tuple[ModuleRef, ...]:
+    """What of a layer of the code is on the CPU, if nothing moves it: not itself, nor what it stands in.
+
+    Parts of the model that stand in it have moved with that.
+    """
+    state, model = history.state, history.build.object
+    objects = modules.objects_in(state, layer) - {model}
+    if not all(_is_of_the_code(history, number) for number in objects):
+        return ()
+    if all(parameter.object == model for _, parameter in parameters_of(state, layer)):
+        return ()
     if any(isinstance(event, MakeLayer) and event.object in objects and _is_placed(event) for event in history.events):
-        return False
-    return not any(
-        not objects.isdisjoint(moved.inside) or (moved.position > position and history.build.object in moved.inside)
-        for moved in history.state.moves
-    )
+        return ()
+    if any(
+        not objects.isdisjoint(moved.inside) or (moved.position > position and model in moved.inside)
+        for moved in state.moves
+    ):
+        return ()
+    return tuple(ref for _, ref in modules.walk(state, layer) if ref.object != model)
+
+
+def _is_of_the_code(history: ModelHistory, number: int) -> bool:
+    """Whether an object is a layer that the code makes, or of a class of the file that nobody else has had."""
+    record = history.state.heap.get(number)
+    if isinstance(record, InstanceRecord):
+        return not record.escaped and is_plain_module_class(history.state, record.owner)
+    return isinstance(record, _OF_THE_CODE)
+
+
+def _is_for_training(history: ModelHistory, place: str) -> bool:
+    """Whether a place is in an auxiliary head that only train mode calls."""
+    auxiliary = (head.place for head in history.builder.heads if head.auxiliary and head.arrives is None)
+    return any(place == head or place.startswith(f"{head}.") for head in auxiliary)
 
 
 def _is_for_a_trainer(history: ModelHistory) -> bool:

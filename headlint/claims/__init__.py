@@ -7,6 +7,7 @@ from headlint.claims.flags import AllFrozen, FlagsKept, NamesCaught, NothingFroz
 from headlint.claims.forward import (
     ForwardRaises,
     LeftBehind,
+    LeftBehindInTraining,
     NeverUsed,
     NoEffect,
     RunsThrough,
@@ -41,6 +42,7 @@ __all__ = [
     "Judgement",
     "KeywordIgnored",
     "LeftBehind",
+    "LeftBehindInTraining",
     "NamesCaught",
     "NeverUsed",
     "NoEffect",

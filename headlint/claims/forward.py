@@ -94,6 +94,14 @@ class LeftBehind(ForwardRaises):
 
 
 @dataclass(frozen=True, slots=True)
+class LeftBehindInTraining(LeftBehind):
+    """The same in train mode, in which auxiliary heads are called."""
+
+    run: ClassVar[str] = "training"
+    needs_training: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingForwardRaises(ForwardRaises):
     """The same in train mode, in which auxiliary heads are called."""
 

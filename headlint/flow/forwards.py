@@ -130,7 +130,11 @@ def _concerns_models(state: State, instance: Instance) -> bool:
 
 
 def _take_over(state: State, way: State) -> None:
-    """Have what a forward makes for itself, such as a slice of a Sequential, before the operations that call it."""
+    """Have what a forward makes for itself, such as a slice of a Sequential, before the operations that call it.
+
+    What it moves to another device is moved, too.
+    """
+    state.moves.update(way.moves)
     for event in way.trace[len(state.trace) :]:
         if isinstance(event, (MakeContainer, MakeLayer, MakeOpaque)):
             state.trace.append(event)

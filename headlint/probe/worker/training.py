@@ -51,7 +51,9 @@ class TrainingStep:
         try:
             with calls, self.real_backward(), quick_convolutions(self.experiment.libraries, self.model, given):
                 with self.torch.no_grad() if self.experiment.recipe.no_grad else contextlib.nullcontext():
-                    output = self.model(*given)
+                    devices = self.experiment.recipe.devices
+                    with self.experiment.devices(self.model, given) if devices else contextlib.nullcontext():
+                        output = self.model(*given)
                 result["output"] = shapes_in(output)
                 self.experiment.try_uses(output, result)
                 phase = "loss"
