@@ -67,7 +67,8 @@ class Build(Event):
     `backbone` says that the model has none of its own and its backbone has, of which the builder then freezes a part.
     `weights` are the arguments that say which, as the code gives them: weights, weights_backbone, pretrained and
     pretrained_backbone. They count only where the builder is `refused`, as it is thought to raise by itself;
-    everywhere else a replay leaves them out.
+    everywhere else a replay leaves them out. Of a copy so many of the next events are `inherited`: they have happened
+    to what was copied.
     """
 
     object: int
@@ -77,6 +78,7 @@ class Build(Event):
     weights: tuple[tuple[str, Argument | WeightsMember], ...] = ()
     refused: bool = False
     backbone: bool = False
+    inherited: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

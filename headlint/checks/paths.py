@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -52,7 +53,10 @@ def _by_site(sites: Iterable[tuple[ModelHistory, Iterable[object]]]) -> dict[int
 
 
 def _event_sites(history: ModelHistory) -> Iterator[object]:
-    return (event.site for event in history.events)
+    """Where something happens to the model itself, not to what it was copied from."""
+    behind = itertools.dropwhile(lambda event: event is not history.build, history.state.trace)
+    inherited = {id(event) for event in itertools.islice(behind, 1, 1 + history.build.inherited)}
+    return (event.site for event in history.events if id(event) not in inherited)
 
 
 def _use_sites(history: ModelHistory) -> Iterator[object]:

@@ -26,6 +26,7 @@ from headlint.history import (
     SetMode,
     SetModule,
     SetParameterAttribute,
+    UseKeys,
     choose_witnesses,
     recipe,
 )
@@ -46,8 +47,8 @@ def recipes(history: ModelHistory, claim: Claim, model: ModuleRef | None) -> Ite
     watch = _touched(history)
     if claim.needs_watching:
         watch = tuple(dict.fromkeys((*watch, *claim.watch)))
-    # A read that is known to raise is the last thing on its path: whatever the claim, forward never runs.
-    forward = not (history.events and isinstance(history.events[-1], Read))
+    # A use that is known to raise is the last thing on its path: whatever the claim, forward never runs.
+    forward = not (history.events and isinstance(history.events[-1], (Read, UseKeys)))
     # What only one claim asks for is no reason to run forward, which others share.
     forward = forward and (claim.needs_forward or claim.named is None) and not claim.looks
     events = _with_moves(history, claim)
@@ -151,7 +152,7 @@ def _events_about(
         elif isinstance(event, SetParameterAttribute):
             if any(_holds(module, parameter) for module in watch for parameter in event.parameters):
                 yield event
-        elif not isinstance(event, (DeleteModule, Read)):
+        elif not isinstance(event, (DeleteModule, Read, UseKeys)):
             yield event
 
 

@@ -134,13 +134,14 @@ def _copied_module(state: State, ref: ModuleRef, numbers: dict[int, int], node: 
             return making.make_opaque(state, f"a copy of '{text_of(node)}'", node)
         # Of what a part was cut out of nobody has the rest: no site, no model of its own.
         wanted = set() if ref.path else modules.objects_in(state, ref)
-        for event in list(state.trace):
-            if not fresh.keys().isdisjoint(modules_of(event)):
-                again = _renumbered(event, fresh)
-                if isinstance(event, Build) and isinstance(again, Build):
-                    again = replace(again, site=node if event.object in wanted else None)
-                if again is not None:
-                    state.trace.append(again)
+        touching = (event for event in state.trace if not fresh.keys().isdisjoint(modules_of(event)))
+        inherited = [again for event in touching if (again := _renumbered(event, fresh)) is not None]
+        own = {fresh[number] for number in wanted}
+        for index, again in enumerate(inherited):
+            if isinstance(again, Build):
+                site = node if again.object in own else None
+                again = replace(again, site=site, inherited=len(inherited) - index - 1)
+            state.trace.append(again)
         numbers.update(fresh)
         _copy_records(state, fresh, numbers, node)
     return Module(ModuleRef(numbers[ref.object], ref.path))
