@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from check_helpers import messages
+from conftest import needs_torch
 
 
 def test_the_head_as_a_whole_is_named_before_its_layers() -> None:
@@ -81,3 +82,15 @@ def test_a_head_whose_flag_is_misspelt_behind_the_freezing_is_told_there_only() 
     )
     assert messages("HL301", text.format("fc")) == []
     assert messages("HL301", text.format("layer4")) != []
+
+
+@needs_torch
+def test_the_parameters_of_lazy_layers_are_known() -> None:
+    text = (
+        "from torch import nn, optim\nfrom torchvision import models\nmodel = models.resnet18()\n"
+        "model.fc = nn.Sequential(nn.LazyLinear(8), nn.LazyBatchNorm1d(), nn.LazyLinear(5))\n"
+        "for p in model{}.parameters():\n    p.requires_grad = False\noptimizer = optim.SGD(model.parameters())\n"
+    )
+    (message,) = messages("HL301", text.format(""), "require")
+    assert "new head 'fc' of" in message
+    assert messages("HL301", text.format(".fc[0]"), "require") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from check_helpers import messages
 from probe_helpers import build, failed, needs_torch, prober, recipe, seen
 
 from headlint.claims import ReadRaises
@@ -120,3 +121,17 @@ def test_names_that_are_not_replayed() -> None:
     for use in ("__class__", "a.b", "", 1, None):
         event = {"do": "load", "target": [0, ""], "use": use}
         assert failed(prober().observe(recipe(build("resnet18"), event))).kind == "refused"
+
+
+@pytest.mark.parametrize(
+    ("code", "before"),
+    [
+        ("HL103", "m.fc.out_features = 5\n"),
+        ("HL308", "for n, p in m.named_parameters():\n    if 'nothing' in n: p.requires_grad = False\n"),
+        ("HL303", "m.layer1.requires_grad = False\n"),
+    ],
+)
+def test_what_was_wrong_before_is_told_too(code: str, before: str) -> None:
+    found = messages(code, IMPORTS + before + LOAD + "k.eval()\n")
+    assert len(found) == 1
+    assert found == messages(code, IMPORTS + before)

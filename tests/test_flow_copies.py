@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from check_helpers import told
+from check_helpers import messages, told
 from flow_helpers import IMPORTS, histories
 from probe_helpers import needs_torch
 
@@ -80,3 +80,19 @@ def test_the_copy_of_a_part_is_no_model() -> None:
     text = "import copy\nmodel = models.resnet18()\npart = copy.deepcopy(model.layer4)\n"
     assert len([one for one in histories(text) if one.complete]) == 1
     assert len([one for one in histories(text.replace("model.layer4", "model")) if one.complete]) == 2
+
+
+def test_what_a_copy_inherits_speaks_not_against_what_is_said_of_its_model() -> None:
+    text = (
+        "import copy\nfrom torch import nn, optim\nfrom torchvision import models\nargs = parse()\n"
+        "model = models.resnet18()\nif args.freeze:\n    model.layer1.requires_grad_(False)\n{}"
+        "optimizer = optim.SGD(model.parameters(), lr=0.1)\nmodel.train()\n"
+        "nn.functional.cross_entropy(model(images), labels).backward()\noptimizer.step()\n{}"
+    )
+    said = messages("HL310", text.format("", ""))
+    assert len(said) == 1
+    assert said[0].startswith("when args.freeze, ")
+    assert messages("HL310", text.format("", "extractor = copy.deepcopy(model)\nextractor.eval()\n")) == said
+    assert (
+        messages("HL310", text.format("average = copy.deepcopy(model)\naverage.eval()\n", "average(images)\n")) == said
+    )

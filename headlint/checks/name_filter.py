@@ -36,7 +36,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             continue
         called = {parameter: name for name, parameter in parameters_of(history.state, one.owner)}
         now = {name: ref for name, ref in zip(one.names, one.parameters, strict=True) if ref in called}
-        if not history.complete or not now or (one.flag and tuple(called.values()) != one.names):
+        if not history.over or not now or (one.flag and tuple(called.values()) != one.names):
             # What is put in later trains, and was not there to be unfrozen.
             continue
         if history.escaped_by_hand and not optimized_at_home(history):

@@ -43,7 +43,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
     }
     for (layer, name), event in last.items():
         axes = _AXES.get(modules.kind_of(history.state, layer), {}).get(name)
-        if axes is None or event.site is None or not history.complete or _may_fit_again(history, event):
+        if axes is None or event.site is None or not history.over or _may_fit_again(history, event):
             continue
         sizes = sizes_of(history, layer)
         made_with = sizes.get(name)

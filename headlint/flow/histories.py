@@ -25,9 +25,11 @@ from headlint.history import (
     MakeOptimizer,
     ModuleRef,
     ParameterRef,
+    Read,
     SetAttribute,
     SetFlag,
     SetParameterAttribute,
+    UseKeys,
     modules_of,
 )
 from headlint.source.nodes import count_statements
@@ -85,6 +87,11 @@ class ModelHistory:
         made = self.state.heap[self.build.object]
         assert isinstance(made, ZooObject)
         return tuple(ParameterRef(self.build.object, path) for path in sorted(made.tree.frozen))
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing comes behind its events: the path has come to its end, or the last one is known to raise."""
+        return self.complete or (bool(self.events) and isinstance(self.events[-1], (Read, UseKeys)))
 
     @cached_property
     def occurrence(self) -> int:

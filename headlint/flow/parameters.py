@@ -10,7 +10,7 @@ from headlint.flow.modules import TREES, children_of, untouched_tree
 from headlint.flow.state import InstanceRecord, LayerObject, OpaqueObject, State
 from headlint.flow.value import NONE, Constant, Parameter, Symbol, Tuple, Unknown, Value
 from headlint.history import Argument, ModuleRef, ParameterRef
-from headlint.torchlib.parameters import parameter_shapes
+from headlint.torchlib.parameters import parameter_names, parameter_shapes
 from headlint.torchlib.parts import PartTree
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def own_parameters(state: State, ref: ModuleRef) -> Iterator[tuple[str, Paramete
         node = record.tree.node(ref.path)
         names = iter(node.parameters if node is not None else ())
     elif isinstance(record, LayerObject):
-        shapes = parameter_shapes(record.kind, dict(record.arguments))
-        names = iter((ALL_PARAMETERS,) if shapes is None else shapes)
+        known_names = parameter_names(record.kind, dict(record.arguments))
+        names = iter((ALL_PARAMETERS,) if known_names is None else known_names)
     elif isinstance(record, OpaqueObject) or (
         isinstance(record, InstanceRecord) and any(_may_be_unknown(value) for _, value in record.attributes)
     ):

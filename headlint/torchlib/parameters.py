@@ -69,3 +69,9 @@ def parameter_shapes(kind: str, given: Mapping[str, Argument]) -> dict[str, tupl
     else:
         return None
     return shapes
+
+
+def parameter_names(kind: str, given: Mapping[str, Argument]) -> tuple[str, ...] | None:
+    """The names of the same, also of lazy layers, whose parameters have no shape before they are called."""
+    shapes = parameter_shapes(kind.removeprefix("Lazy"), given)
+    return None if shapes is None else tuple(shapes)
