@@ -153,3 +153,13 @@ def test_the_real_optimizer_decides() -> None:
     assert judged(*old, *new[:1])[0] == "refuted"
     assert judged(*old, name="unused")[0] == "refuted"
     assert judged() == ("unconfirmed", "no optimizer could be made")
+
+
+def test_unfreezing_where_freezing_has_a_condition() -> None:
+    start = (
+        "args = parse()\nif args.freeze:\n    m.requires_grad_(False)\n" + HEAD + "o = optim.Adam(m.fc.parameters())\n"
+    )
+    (late,) = messages(start + UNFREEZE + TRAIN)
+    assert late.startswith("HL307 when args.freeze, this unfreezes 15 parameters of 'layer4'")
+    assert messages(start + UNFREEZE + "if args.all:\n    o = optim.Adam(m.parameters())\n" + TRAIN) == []
+    assert messages(start + "if args.late:\n    " + UNFREEZE + TRAIN) == []

@@ -281,3 +281,13 @@ def test_a_model_of_two_kinds_is_not_guessed() -> None:
         "    width = model.fc.in_features\nx = width\n"
     )
     assert is_unknown(text)
+
+
+def test_a_new_parameter_trains_unless_it_says_otherwise() -> None:
+    text = (
+        "model = models.resnet18()\nmodel.requires_grad_(False)\nmodel.fc.weight = nn.Parameter(torch.rand(5, 512){})\n"
+    )
+    assert flags(text.format(""))["fc.weight"] is True
+    assert flags(text.format(", requires_grad=False"))["fc.weight"] is False
+    assert flags(text.format(", flag"))["fc.weight"] is None
+    assert flags(text.format("") + "model.requires_grad_(False)\n")["fc.weight"] is False

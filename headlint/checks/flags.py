@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+
+import libcst as cst
 
 from headlint.checks.places import place_of, spelled
 from headlint.flow import changes
 from headlint.flow.histories import ModelHistory
 from headlint.flow.parameters import ALL_PARAMETERS, parameters_of
-from headlint.history import ModuleRef, ParameterRef, SetFlag, SetModule
+from headlint.history import AnyEvent, ModuleRef, ParameterRef, SetFlag, SetModule
 
 
 def left_as_they_were(
@@ -90,3 +93,9 @@ def described(history: ModelHistory, ref: ModuleRef) -> str:
     if place:
         return f"'{spelled(place)}' of {history.builder.name}"
     return history.builder.name
+
+
+def freezing(trace: Sequence[AnyEvent], parameters: AbstractSet[ParameterRef]) -> cst.CSTNode | None:
+    """The code that has frozen any of these parameters last."""
+    freezes = (event for event in reversed(trace) if isinstance(event, SetFlag) and not event.value)
+    return next((event.site for event in freezes if not parameters.isdisjoint(event.parameters)), None)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
-import libcst as cst
-
 from headlint.checks import flag_typo, freeze_after_replace, module_flag, name_filter
 from headlint.checks.candidate import Candidate
+from headlint.checks.flags import freezing
 from headlint.checks.optimizers import place_of
 from headlint.claims import AllFrozen
 from headlint.flow import modules
@@ -47,18 +46,11 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         message = f"all {len(own)} parameters of {history.builder.name} are frozen: {effect}; {hint}"
         claim = AllFrozen(history.model)
         yield Candidate(CODE, event.site, event.site, message, hint, claim, speculative=False)
-        freeze = _last_freeze(history, trace[:index])
+        freeze = freezing(trace[:index], own)
         if freeze is not None and (empty or any(step.optimizer == event.object for step in history.steps)):
             # Where freezing has a condition, the optimizer is made on right paths, too. Whether what is frozen is
             # trained may have the same condition in other words, unless it is.
             yield Candidate(CODE, event.site, freeze, message, hint, claim, speculative=False)
-
-
-def _last_freeze(history: ModelHistory, trace: Sequence[AnyEvent]) -> cst.CSTNode | None:
-    """The code that froze parameters of the model last."""
-    own = history.parameters
-    freezes = (event for event in reversed(trace) if isinstance(event, SetFlag) and not event.value)
-    return next((event.site for event in freezes if not own.isdisjoint(event.parameters)), None)
 
 
 def _frozen_before(history: ModelHistory, trace: Sequence[AnyEvent], own: AbstractSet[ParameterRef]) -> bool:

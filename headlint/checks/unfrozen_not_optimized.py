@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import libcst as cst
 
 from headlint.checks.candidate import Candidate
-from headlint.checks.flags import described
+from headlint.checks.flags import described, freezing
 from headlint.checks.optimizers import Stepping, beside, held, in_sight, left_alone, modules_of_only, stepping
 from headlint.checks.recipes import MOST_WATCHED
 from headlint.claims import NotInOptimizer
@@ -37,7 +38,12 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
                 continue
             refs = modules_of_only(history, own)[:MOST_WATCHED]
             if refs and in_sight(history, optimizer.steps, *refs):
-                yield _candidate(history, optimizer, site, own, refs)
+                candidate = _candidate(history, optimizer, site, own, refs)
+                yield candidate
+                freeze = freezing(history.state.trace[: optimizer.made], own)
+                if freeze is not None:
+                    # Where freezing has a condition, what gives the flags back is right on other paths.
+                    yield replace(candidate, event_site=freeze)
 
 
 def _unfrozen(history: ModelHistory, optimizer: Stepping) -> Iterator[tuple[cst.CSTNode, frozenset[ParameterRef]]]:

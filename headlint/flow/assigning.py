@@ -8,7 +8,7 @@ import libcst as cst
 
 from headlint.flow import changes, making, modules, reads
 from headlint.flow.classes import class_attribute, descriptor_method
-from headlint.flow.parameters import own_parameters
+from headlint.flow.parameters import flag_of_new, own_parameters
 from headlint.flow.sizes import as_argument
 from headlint.flow.state import InstanceRecord, State
 from headlint.flow.value import (
@@ -122,10 +122,10 @@ def write_module(run: Interpreter, state: State, owner: Module, name: str, value
             changes.escape(state, owner.ref, f"its '{name}' is replaced", site)
             state.attributes[owner.ref, name] = value
         elif any(own == name for own, _ in own_parameters(state, owner.ref)):
-            # A parameter of any shape, frozen or not, may come in the place of the old one.
+            # A parameter of any shape may come in the place of the old one.
             state.attributes[owner.ref, name] = value
             prefix = f"{owner.ref.path}." if owner.ref.path else ""
-            state.flags[ParameterRef(owner.ref.object, prefix + name)] = None
+            state.flags[ParameterRef(owner.ref.object, prefix + name)] = flag_of_new(value)
         else:
             changes.set_plain(state, owner.ref, name, value, site)
 

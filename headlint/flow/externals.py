@@ -28,7 +28,7 @@ from headlint.flow.scope import look_up
 from headlint.flow.state import State
 from headlint.flow.tensors import call_function
 from headlint.flow.trainers import make_trainer
-from headlint.flow.value import NONE, Constant, External, Instance, Module, Partial, Symbol, Tuple, Unknown, Value
+from headlint.flow.value import NONE, TRUE, Constant, External, Instance, Module, Partial, Symbol, Tuple, Unknown, Value
 from headlint.history import ModuleRef
 from headlint.source.nodes import text_of
 from headlint.torchlib.constructors import constructor_at
@@ -163,7 +163,9 @@ def _compile(run: Interpreter, state: State, arguments: Arguments, node: cst.CST
 
 
 def _new_parameter(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:
-    return Symbol("parameter", (state.origin(node, ""),), text_of(node))
+    """`nn.Parameter(...)`, with the flag that it has, Unknown if that is not known."""
+    flag = run.settle(state, arguments.get(1, "requires_grad") or TRUE) if arguments.complete else Unknown("not given")
+    return Symbol("parameter", (state.origin(node, ""), flag), text_of(node))
 
 
 def _same(run: Interpreter, state: State, arguments: Arguments, node: cst.CSTNode) -> Value:

@@ -69,6 +69,12 @@ def _is_new_parameter(value: Value) -> bool:
     return isinstance(value, Symbol) and value.op == "parameter"
 
 
+def flag_of_new(value: Value) -> bool | None:
+    """`requires_grad` of what is assigned as a parameter, None where that is not known."""
+    flag = value.operands[1] if isinstance(value, Symbol) and _is_new_parameter(value) else None
+    return flag.value if isinstance(flag, Constant) and isinstance(flag.value, bool) else None
+
+
 def _may_be_unknown(value: Value) -> bool:
     """Whether an attribute may be a parameter, or a module of which nothing is known."""
     if isinstance(value, Symbol):

@@ -121,10 +121,6 @@ def read(program: Program) -> str:
 
 def _is_beyond(one: Expected, text: str) -> bool:
     """Whether the pages say that this is not looked at."""
-    if "if args.freeze" in text and (
-        one.codes == ("HL307",) or (one.codes == ("HL310",) and "copy.deepcopy(model)" in text)
-    ):
-        return True
     if one.codes[0] == "HL200" and re.search(r"copy\.deepcopy\(|\bgetattr\(|\.__dict__\[|ClassificationHead\(", text):
         # Who has a copy has the layer, who asks for attributes by name may run any part, and such heads are not followed.
         return True
