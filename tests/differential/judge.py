@@ -476,6 +476,9 @@ def _filtered(run: Run, line: int, written_at: int, value: bool, telling: set[st
     flags_now = dict(now.values())
     if value and telling & HEADS and head and not head & caught and not any(flags_now.get(one, True) for one in head):
         yield expect("HL308", line)
+    if not value and telling & HEADS and not head and flags_now.keys() <= caught and not any(flags_now.values()):
+        # All but the head was meant.
+        yield expect("HL308", line)
     if not value and telling & NORMS:
         norms = {
             number
@@ -512,8 +515,9 @@ def norms(run: Run) -> Iterator[Expected]:
         for norm in call.counts:
             own = run.inside(norm, snapshot)
             alone = norm in slept
-            later = run.inside(norm, run.last)
-            stays = own and not any(flag for _, flag in (*own.values(), *later.values()))
+            # What is unfrozen later is frozen again when all is over, more often than not.
+            trained, later = run.inside(norm, run.before(steps[-1])), run.inside(norm, run.last)
+            stays = own and not any(flag for _, flag in (*own.values(), *trained.values(), *later.values()))
             if norm in run.trace.origin and stays and not alone:
                 frozen.append({number for number, _ in own.values()})
             if alone and run.kind(norm).startswith("BatchNorm"):
