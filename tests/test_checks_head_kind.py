@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from check_helpers import messages
+from check_helpers import messages, told
 from probe_helpers import needs_torch
 
 IMPORTS = "from torch import nn\nfrom torchvision import models\n"
@@ -45,3 +45,16 @@ RIGHT = {
 @pytest.mark.parametrize("text", RIGHT.values(), ids=RIGHT.keys())
 def test_silent(text: str) -> None:
     assert messages("HL204", IMPORTS + text, "auto") == []
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("layer", "code"),
+    [("nn.Linear(256, 5)", "HL204"), ("nn.Conv2d(512, 5, 1)", "HL201"), ("nn.Conv2d(256, 5, 1)", None)],
+)
+def test_what_arrives_behind_a_part_that_is_no_layer_of_torch(layer: str, code: str | None) -> None:
+    text = (
+        "from torch import nn\nfrom torchvision import models\nmodel = models.segmentation.deeplabv3_resnet50()\n"
+        f"model.classifier[4] = {layer}\nmodel(images)\n"
+    )
+    assert told(text, "require") == ([] if code is None else [code])

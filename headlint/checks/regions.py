@@ -11,6 +11,7 @@ from headlint.flow import modules
 from headlint.flow.histories import ModelHistory
 from headlint.flow.state import ZooObject
 from headlint.history import ModuleRef, SetModule
+from headlint.torchlib.layers import find_layer
 from headlint.torchlib.shapes import Shape
 from headlint.zoo import Node
 
@@ -42,6 +43,10 @@ def _regions(history: ModelHistory) -> Iterator[Region]:
     found: dict[str, list[SetModule]] = {}
     for event, place in placements(history):
         found.setdefault(_outermost(history, place), []).append(event)
+    for event, place in placements(history):
+        around = _outermost(history, place)
+        if len(found.get(around, ())) == 1 and _is_lost_before(history, around, place):
+            found[place] = found.pop(around)
     for place, events in found.items():
         ref = _standing_at(history, place)
         node = _builder_node(history, place)
@@ -59,6 +64,17 @@ def _regions(history: ModelHistory) -> Iterator[Region]:
             continue
         certain = all(_keeps_what_arrives(history, other) for other in others)
         yield Region(ref, place, tuple(arrives), tuple(events), certain, in_training=auxiliary is not None)
+
+
+def _is_lost_before(history: ModelHistory, around: str, place: str) -> bool:
+    """Whether what arrives at a place directly in a Sequential cannot be told from what arrives at that."""
+    outer, name = _standing_at(history, around), place.removeprefix(f"{around}.")
+    inside = [] if outer is None or outer.object != history.build.object else modules.children_of(history.state, outer)
+    names = [child for child, _ in inside]
+    if name not in names:
+        return False
+    before = [ref for _, ref in inside[: names.index(name)] if ref is not None]
+    return any(find_layer(modules.kind_of(history.state, ref)) is None for ref in before)
 
 
 def features_stand(history: ModelHistory) -> bool:
