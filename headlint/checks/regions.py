@@ -43,7 +43,7 @@ def _regions(history: ModelHistory) -> Iterator[Region]:
     found: dict[str, list[SetModule]] = {}
     for event, place in placements(history):
         found.setdefault(_outermost(history, place), []).append(event)
-    for event, place in placements(history):
+    for _, place in placements(history):
         around = _outermost(history, place)
         if len(found.get(around, ())) == 1 and _is_lost_before(history, around, place):
             found[place] = found.pop(around)
