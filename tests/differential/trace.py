@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 
@@ -205,9 +205,8 @@ class Trace:
 
 def dumped(trace: Trace) -> str:
     """The trace as one line of JSON."""
-    body = asdict(trace)
-    body["events"] = [{"kind": type(event).__name__, **asdict(event)} for event in trace.events]
-    return json.dumps(body)
+    events = [{"kind": type(event).__name__, **vars(event)} for event in trace.events]
+    return json.dumps({**vars(trace), "events": events}, default=vars)
 
 
 def loaded(text: str) -> Trace:
