@@ -12,10 +12,10 @@ from headlint.flow.builders import become_model
 from headlint.flow.calls import call
 from headlint.flow.choice import Raised
 from headlint.flow.classes import class_attribute, inherited, is_module_class
+from headlint.flow.dispatch import look_up_member
 from headlint.flow.enums import members_of
 from headlint.flow.fields import is_record_class
 from headlint.flow.functions import call_function
-from headlint.flow.items import look_up_member
 from headlint.flow.layers import become_container
 from headlint.flow.records import fill
 from headlint.flow.state import DictRecord, InstanceRecord, State

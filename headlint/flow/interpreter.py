@@ -13,9 +13,9 @@ from headlint.flow.alike import first_with_history
 from headlint.flow.arguments import Arguments
 from headlint.flow.assume import assume, choices_of, known_truth, simplify
 from headlint.flow.choice import Infeasible, Raised, TooManyWays, each_way
+from headlint.flow.dispatch import text_of_constant
 from headlint.flow.forks import can_fork
 from headlint.flow.forwards import define
-from headlint.flow.items import text_of_constant
 from headlint.flow.merge import join_states, merge
 from headlint.flow.modules import ref_of
 from headlint.flow.operations import apply

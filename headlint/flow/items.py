@@ -9,9 +9,9 @@ import libcst as cst
 from headlint.flow import changes, making, mappings, modules, reads
 from headlint.flow.assigning import set_instance_attribute
 from headlint.flow.attributes import owner_of_dict, read
-from headlint.flow.choice import Raised
 from headlint.flow.classes import class_attribute
-from headlint.flow.enums import is_member, members_of, stands_for
+from headlint.flow.dispatch import can_dispatch, dispatch, look_up_member
+from headlint.flow.enums import members_of
 from headlint.flow.iterating import held_by, iterate, lose_sight, parts_of
 from headlint.flow.operations import apply
 from headlint.flow.state import DictRecord, ListRecord, State
@@ -141,41 +141,6 @@ def _dict_item(run: Interpreter, state: State, owner: DictRef, key: Value, node:
     if isinstance(key, Symbol) and can_dispatch(record):
         return dispatch(run, state, record, key, None)
     return Unknown("a key that is not known")
-
-
-def can_dispatch(record: DictRecord) -> bool:
-    """Whether all keys of a dict are known constants."""
-    return record.complete and all(isinstance(known, Constant) or is_member(known) for known, _ in record.items)
-
-
-def look_up_member(run: Interpreter, state: State, members: DictRecord, key: Value, node: cst.CSTNode) -> Value:
-    """A member of an Enum by its name or value."""
-    known = dict(members.items).get(stands_for(key) or key)
-    if known is None and isinstance(key, Symbol):
-        known = dispatch(run, state, members, key, None)
-    return state.origin(node, text_of(node)) if known is None else known
-
-
-def dispatch(run: Interpreter, state: State, record: DictRecord, key: Symbol, otherwise: Value | None) -> Value:
-    """A dict of known constants asked with a symbol: go each way on which the symbol is one of the keys.
-
-    What is no key gives `otherwise`, and raises where that is None.
-    """
-    if state.choices is None:
-        return Unknown("one of the items of a dict")
-    for known, value in record.items:
-        if run.decide(state, apply("==", (key, known), f"{key.text} == {text_of_constant(known)}")):
-            return value
-    if otherwise is None:
-        raise Raised
-    return otherwise
-
-
-def text_of_constant(value: Value) -> str:
-    """A constant or symbol as the code would write it."""
-    if isinstance(value, Symbol):
-        return value.text
-    return repr(value.value) if isinstance(value, Constant) else "..."
 
 
 def _module_slice(state: State, owner: Module, key: Slice, node: cst.CSTNode) -> Value:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from headlint.flow.arguments import Arguments
-from headlint.flow.items import can_dispatch, dispatch
+from headlint.flow.dispatch import can_dispatch, dispatch
 from headlint.flow.iterating import iterate, lose_sight
 from headlint.flow.lists import as_list, new_dict
 from headlint.flow.operations import STRING_METHODS, apply, check_widths
