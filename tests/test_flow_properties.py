@@ -83,21 +83,28 @@ def test_joining_states_is_pure_and_has_no_order(left: State, right: State) -> N
     assert join_states(left, left.fork()).same_as(left)
 
 
-CONDITIONS = st.lists(st.tuples(st.builds(lambda i: Symbol("name", (i, 0), f"n{i}"), st.integers(3, 5)), st.booleans()))
-
-
-def path_of(state: State, conditions: list[tuple[Symbol, bool]], returns: bool, models: int) -> State:
-    state.conditions = tuple(conditions[:3])
+def path_of(sides: list[bool], value: Value, returns: bool, models: int) -> State:
+    state = state_of({"a": value}, ())
+    symbols = [Symbol("name", (10 + level, 0), f"n{level}") for level in range(len(sides))]
+    state.conditions = tuple(zip(symbols, sides, strict=True))
     state.assumptions = {symbol: Constant(truth) for symbol, truth in state.conditions}
     state.completion = "return" if returns else None
     state.trace = [Escape(ModuleRef(number, ""), "", site=None) for number in range(models)]
     return state
 
 
-PATHS = st.builds(path_of, STATES, CONDITIONS, st.booleans(), st.integers(0, 1))
+VALUE = st.builds(Constant, st.integers(0, 1))
+PATHS = st.builds(path_of, st.lists(st.booleans(), max_size=3), VALUE, st.booleans(), st.integers(0, 1))
+# Behind four conditions, with a value that hangs on the last two of them, in any order.
+SIDES = list(itertools.product([False, True], repeat=4))
+ALL_SIDES = st.builds(
+    lambda values, order: [path_of(list(sides), values[2 * sides[2] + sides[3]], False, 0) for sides in order],
+    st.lists(VALUE, min_size=4, max_size=4),
+    st.permutations(SIDES),
+)
 
 
-@given(st.lists(PATHS, max_size=12))
+@given(st.one_of(ALL_SIDES, st.lists(PATHS, max_size=20)))
 def test_many_paths_are_merged_as_few_are(paths: list[State]) -> None:
     def seen(few: int) -> list[tuple[object, ...]]:
         with patch.object(alike, "FEW", few):

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from itertools import compress
+from operator import is_, is_not
+from typing import TypeVar
 
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, State
 
+Key = TypeVar("Key")
+
 # So few paths are compared one by one.
 FEW = 8
+
+
+def differing(left: Mapping[Key, object], right: Mapping[Key, object]) -> list[Key]:
+    """The keys under which two tables do not have the very same object: forks share most of what they hold."""
+    if left is right:
+        return []
+    if len(left) == len(right) and all(map(is_, left, right)):
+        return list(compress(left, map(is_not, left.values(), right.values())))
+    found = [key for key, value in left.items() if right.get(key) is not value]
+    if left.keys() != right.keys():
+        found.extend(key for key in right if key not in left)
+    return found
 
 
 class Gathering:
@@ -32,7 +49,9 @@ class Gathering:
             self._first = self._first.fork()
             for number, path in self.paths.items():
                 self._note(number, path)
-        found = {*self._numbers.get(self._values(state), ()), *self._numbers.get(_side(state, other=True), ())}
+        found: set[int] = set()
+        for key in (self._values(state), _side(state, other=True)):
+            found.update(self._numbers.get(key, ()))
         for number in sorted(found):
             if number in self.paths:
                 yield number, self.paths[number]
@@ -47,32 +66,31 @@ class Gathering:
     def change(self, number: int, state: State) -> None:
         """A path is this one by now, which has the same values and may assume less."""
         self.paths[number] = state
-        if self._numbers:
+        if self._numbers and state.conditions:
             self._numbers.setdefault(_side(state), {})[number] = None
 
     def remove(self, number: int) -> State:
-        """Take a path out."""
+        """Take a path out, to be made one with the path that was asked about: neither has its values any more."""
+        self._asked = None
         return self.paths.pop(number)
 
     def _note(self, number: int, state: State) -> None:
         for key in (self._values(state), _side(state)):
-            self._numbers.setdefault(key, {})[number] = None
+            if key is not None:
+                self._numbers.setdefault(key, {})[number] = None
 
     def _values(self, state: State) -> Hashable:
         """The same for paths with the same values."""
         if self._asked is not None and self._asked[0] is state:
             return self._asked[1]
         found = [hash(state.returned)]
-        for frame, names in state.frames.items():
-            known = self._first.frames.get(frame, {})
-            if known is not names:
-                for name, value in names.items():
-                    before = known.get(name)
-                    if before is not value and before != value:
-                        found.append(hash((frame, name, value)))
-        for identity, record in state.heap.items():
-            there = self._first.heap.get(identity)
-            if there is not record and there != record:
+        for frame in differing(state.frames, self._first.frames):
+            names, known = state.frames.get(frame, {}), self._first.frames.get(frame, {})
+            others = [name for name in differing(names, known) if names.get(name) != known.get(name)]
+            found.extend(hash((frame, name, names.get(name))) for name in others)
+        for identity in differing(state.heap, self._first.heap):
+            record = state.heap.get(identity)
+            if record != self._first.heap.get(identity):
                 plain = isinstance(record, (ListRecord, DictRecord, InstanceRecord))
                 found.append(hash((identity, record if plain else type(record))))
         self._asked = state, (*_size(state), frozenset(found))
@@ -89,7 +107,12 @@ def _side(state: State, *, other: bool = False) -> Hashable:
 
 def _size(state: State) -> tuple[object, ...]:
     """What is quickly seen to be the same where two paths did the same to every model."""
-    return state.completion, len(state.trace), len(state.children), len(state.attributes), len(state.frames)
+    return *_history(state), len(state.children), len(state.attributes), len(state.flags), len(state.frames)
+
+
+def _history(state: State) -> tuple[object, ...]:
+    """What is quickly seen to be the same where two paths have come to the same kind of end with the same events."""
+    return state.completion, len(state.trace), *state.trace[-3:]
 
 
 def first_with_history(states: Sequence[State]) -> list[int]:
@@ -97,9 +120,8 @@ def first_with_history(states: Sequence[State]) -> list[int]:
     known: dict[Hashable, list[int]] = {}
     found: list[int] = []
     for index, state in enumerate(states):
-        trace = state.trace
-        places = known.setdefault((state.completion, len(trace), trace[-1] if trace else None), [])
-        first = next((place for place in places if states[place].trace == trace), None)
+        places = known.setdefault(_history(state), [])
+        first = next((place for place in places if states[place].trace == state.trace), None)
         if first is None:
             places.append(index)
         found.append(index if first is None else first)

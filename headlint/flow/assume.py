@@ -82,6 +82,8 @@ def choices_of(state: State, value: Value) -> tuple[Value, ...]:
 
 def _truth_of_all_choices(state: State, test: Symbol) -> bool | None:
     """What a test gives for each constant that a symbol in it can be, if it is the same for all of them."""
+    if not [symbol for symbol in state.assumptions if symbol.op == "in"]:
+        return None
     for symbol in test.inside:
         choices = choices_of(state, symbol)
         truths = {truth_of(_simplify({**state.assumptions, symbol: choice}, test)) for choice in choices}
@@ -151,6 +153,14 @@ def _is_consistent(assumptions: dict[Symbol, Value], changed: set[Symbol]) -> bo
     for symbol, value in assumptions.items():
         if symbol.op == "name" or (symbol not in changed and symbol.inside.isdisjoint(changed)):
             continue
+        if symbol.op == "==":
+            # Of which a long chain of tests has many; what is worked out below is the same.
+            asked, wanted = symbol.operands
+            known = assumptions.get(asked) if isinstance(asked, Symbol) else None
+            if isinstance(known, Constant) and isinstance(wanted, Constant):
+                if (known.value == wanted.value) is not truth_of(value):
+                    return False
+                continue
         found = _simplify(assumptions, symbol, own=False)
         if not isinstance(found, Symbol):
             if symbol.op in TESTS:

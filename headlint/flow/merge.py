@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from typing import TypeVar
 
-from headlint.flow.alike import Gathering
+from headlint.flow.alike import Gathering, differing
 from headlint.flow.assume import simplify
 from headlint.flow.scope import ELSEWHERE, elsewhere_on_both
 from headlint.flow.state import DictRecord, InstanceRecord, ListRecord, OpaqueObject, OptimizerRecord, Record, State
 from headlint.flow.value import Class, Constant, External, Function, Symbol, Unknown, Value, join
 from headlint.history import modules_of
-
-Key = TypeVar("Key")
 
 
 def merge(states: list[State]) -> list[State]:
@@ -90,25 +87,15 @@ def _choose_between(parted: tuple[Symbol, State, State]) -> State:
     chosen = _forget_differences(first, second)
     for number, ours in list(chosen.frames.items()):
         theirs = second.frames[number]
-        for name in _differing(ours, theirs):
+        for name in differing(ours, theirs):
             meet = elsewhere_on_both if name == ELSEWHERE else between
             chosen.names(number)[name] = meet(ours.get(name), theirs.get(name))
     chosen.returned = between(first.returned, second.returned)
-    for identity in _differing(chosen.heap, second.heap):
+    for identity in differing(chosen.heap, second.heap):
         mine, its = chosen.heap.get(identity), second.heap.get(identity)
         if mine != its:
             chosen.heap[identity] = _join_records(mine, its)
     return chosen
-
-
-def _differing(left: Mapping[Key, object], right: Mapping[Key, object]) -> list[Key]:
-    """The keys under which two tables do not have the very same object: forks share most of what they hold."""
-    if left is right:
-        return []
-    found = [key for key, value in left.items() if right.get(key) is not value]
-    if left.keys() != right.keys():
-        found.extend(key for key in right if key not in left)
-    return found
 
 
 def _forget_differences(left: State, right: State) -> State:
@@ -130,7 +117,7 @@ def _forget_differences(left: State, right: State) -> State:
         left.tests = tuple(test for test in left.tests if test in right.tests)
     if left.modes != right.modes or list(left.modes) != list(right.modes):
         _join_modes(left, right)
-    for number in _differing(left.spent, right.spent):
+    for number in differing(left.spent, right.spent):
         if left.spent.get(number, 0) != right.spent.get(number, 0):
             left.spent[number] = None
     left.written = {attribute: owner for attribute, owner in left.written.items() if attribute in left.assumptions}
@@ -160,8 +147,8 @@ def _forget_differences(left: State, right: State) -> State:
 def _still_pinned(left: State, right: State, lost: AbstractSet[Symbol]) -> Iterator[tuple[Symbol, Constant]]:
     """The symbols with a name that are the same constant on both paths, each for reasons of its own."""
     for names in left.frames.values():
-        for value in names.values():
-            if isinstance(value, Symbol) and not (value.inside | {value}).isdisjoint(lost):
+        for value in [value for value in names.values() if type(value) is Symbol]:
+            if value in lost or not value.inside.isdisjoint(lost):
                 ours = simplify(left, value)
                 if isinstance(ours, Constant) and simplify(right, value) == ours:
                     yield value, ours
@@ -186,7 +173,7 @@ def join_states(left: State, right: State) -> State:
         del joined.frames[number]
     for number, ours in list(joined.frames.items()):
         theirs = right.frames[number]
-        for name in _differing(ours, theirs):
+        for name in differing(ours, theirs):
             names = joined.names(number)
             here, there = ours.get(name), theirs.get(name)
             if name == ELSEWHERE:
@@ -196,17 +183,17 @@ def join_states(left: State, right: State) -> State:
             else:
                 names[name] = join(here, there)
     joined.returned = join(left.returned, right.returned)
-    for identity in _differing(left.heap, right.heap):
+    for identity in differing(left.heap, right.heap):
         mine, its = left.heap.get(identity), right.heap.get(identity)
         if mine != its:
             joined.heap[identity] = _join_records(mine, its)
-    for ref in _differing(left.children, right.children):
+    for ref in differing(left.children, right.children):
         if left.children.get(ref) != right.children.get(ref):
             joined.escaped[ref.object] = "changed on some paths only"
-    for place in _differing(left.attributes, right.attributes):
+    for place in differing(left.attributes, right.attributes):
         if left.attributes.get(place) != right.attributes.get(place):
             joined.attributes[place] = Unknown("set on some paths only")
-    for parameter in _differing(left.flags, right.flags):
+    for parameter in differing(left.flags, right.flags):
         if left.flags.get(parameter, True) != right.flags.get(parameter, True):
             joined.flags[parameter] = None
     for identity, reason in right.escaped.items():
