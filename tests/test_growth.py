@@ -1,11 +1,12 @@
 """The analysis ends on every program, and its work grows with the length of the program: counted, never timed.
 
-Work is counted in the statements that are interpreted and the expressions that are evaluated for them, memory in
-what Python allocates at its peak. The programs are made here, from small to unreasonable.
+Work is counted in the statements that are interpreted and the expressions that are evaluated for them, or in calls of
+functions, memory in what Python allocates at its peak. The programs are made here, from small to unreasonable.
 """
 
 from __future__ import annotations
 
+import cProfile
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,6 +50,14 @@ def cost_of(text: str) -> tuple[Cost, Analysis]:
     # What goes on inside one statement has no budget of its own.
     assert cost.evaluations <= 40 * (cost.steps + 100)
     return cost, analysis
+
+
+def calls_for(text: str) -> int:
+    """How many functions are called to analyse a program, Python's own among them."""
+    tree = cst.parse_module(IMPORTS + text)
+    profile = cProfile.Profile()
+    profile.runcall(analyse, tree)
+    return int(sum(entry.callcount for entry in profile.getstats()))
 
 
 def memory_of(text: str) -> int:
@@ -123,6 +132,32 @@ def harmless_branches(n: int) -> str:
     """n independent conditions that have nothing to do with the model."""
     tests = [f"if options[{i}]:\n    print({i})\nelse:\n    x = {i}\n" for i in range(n)]
     return "def build(options):\n" + indented(SURGERY + "".join(tests) + "return net\n")
+
+
+def early_returns(n: int) -> str:
+    """n conditions, each of which leaves with a value of its own."""
+    tests = [f"if options[{i}]:\n    x = {i}\n    return x\n" for i in range(n)]
+    return "def build(options):\n" + indented(SURGERY + "".join(tests) + "return net\n")
+
+
+def models_by_condition(n: int) -> str:
+    """n conditions, each of which leaves with a model of its own."""
+    tests = [f"if options[{i}]:\n    net.fc = nn.Linear(512, {i + 1})\n    return net\n" for i in range(n)]
+    return "def build(options):\n" + indented(SURGERY + "".join(tests) + "return net\n")
+
+
+def imported_switches(n: int) -> str:
+    """n conditions that come from elsewhere, at module level."""
+    tests = [f"if switches.s{i}:\n    x{i} = {i}\nelse:\n    x{i} = None\n" for i in range(n)]
+    return "import switches\n" + SURGERY + "".join(tests)
+
+
+def table(n: int) -> str:
+    """A long table, asked with what is not known."""
+    items = ", ".join(f"'key{i}': 'value{i}'" for i in range(n))
+    asks = "".join(f"x{i} = names.get(name{i})\n" for i in range(5))
+    parameters = ", ".join(f"name{i}" for i in range(5))
+    return f"names = {{{items}}}\ndef build({parameters}):\n" + indented(SURGERY + asks + "return net\n")
 
 
 def chain(n: int) -> str:
@@ -271,6 +306,16 @@ LINEAR: list[tuple[Callable[[int], str], int]] = [
     (long_expressions, 100),
 ]
 
+# These are judged by all calls of functions, which the comparison of many paths or assumptions shows in.
+COMPARED: list[tuple[Callable[[int], str], int]] = [
+    (early_returns, 100),
+    (models_by_condition, 100),
+    (imported_switches, 100),
+    (harmless_branches, 100),
+    (table, 200),
+    (long_function, 60),
+]
+
 
 @pytest.mark.parametrize(("make", "size"), LINEAR, ids=lambda one: getattr(one, "__name__", str(one)))
 def test_twice_the_program_is_about_twice_the_work(make: Callable[[int], str], size: int) -> None:
@@ -280,6 +325,13 @@ def test_twice_the_program_is_about_twice_the_work(make: Callable[[int], str], s
     assert analysis.histories
     assert twice.steps <= 2.6 * once.steps
     assert twice.evaluations <= 2.6 * once.evaluations
+
+
+@pytest.mark.parametrize(("make", "size"), COMPARED, ids=lambda one: getattr(one, "__name__", str(one)))
+def test_what_is_compared_and_tried_is_bounded(make: Callable[[int], str], size: int) -> None:
+    once, twice = calls_for(make(size)), calls_for(make(2 * size))
+    assert twice <= 3 * once
+    assert twice <= 60 * len(make(2 * size))
 
 
 ENDLESS: list[tuple[Callable[[int], str], int]] = [

@@ -6,7 +6,7 @@ from headlint.flow.bounds import decided
 from headlint.flow.enums import is_member, read_member
 from headlint.flow.operations import TESTS, apply, truth_of
 from headlint.flow.state import State
-from headlint.flow.value import Constant, Symbol, Tuple, Value
+from headlint.flow.value import Constant, External, Symbol, Tuple, Value
 
 
 def simplify(state: State, value: Value) -> Value:
@@ -49,13 +49,18 @@ def _inside(assumptions: dict[Symbol, Value], operand: object) -> Value:
     return operand  # type: ignore[return-value]
 
 
+def test_of(value: Value) -> Value:
+    """What is assumed where something imported is true or false; any other value as it is."""
+    return Symbol("bool", (value,), value.name) if isinstance(value, External) else value
+
+
 def _as_test(symbol: Symbol) -> Symbol:
     return symbol if symbol.op in TESTS else Symbol("bool", (symbol,), symbol.text)
 
 
 def known_truth(state: State, value: Value) -> bool | None:
     """Whether `value` is true on this path, None where both may be."""
-    value = simplify(state, value)
+    value = test_of(simplify(state, value))
     if not isinstance(value, Symbol) or is_member(value):
         return truth_of(value)
     if value.op == "not":

@@ -11,7 +11,7 @@ import libcst as cst
 from headlint.flow import calls, escape, expressions, scope
 from headlint.flow.alike import first_with_history
 from headlint.flow.arguments import Arguments
-from headlint.flow.assume import assume, choices_of, known_truth, simplify
+from headlint.flow.assume import assume, choices_of, known_truth, simplify, test_of
 from headlint.flow.choice import Infeasible, Raised, TooManyWays, each_way
 from headlint.flow.dispatch import text_of_constant
 from headlint.flow.forks import can_fork
@@ -272,6 +272,7 @@ class Interpreter:
 
     def both_ways(self, state: State, value: Value) -> list[tuple[State, Value]]:
         """The paths on which `value` is true and false, as far as there can be such."""
+        value = test_of(value)
         if not isinstance(value, Symbol):
             return [(state.fork(), TRUE), (state.fork(), FALSE)]
         ways: list[tuple[State, Value]] = []
