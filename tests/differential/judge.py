@@ -537,7 +537,8 @@ def norms(run: Run) -> Iterator[Expected]:
         if mode.training or not ("freez" in name or "frozen" in name) or any(word in name for word in ("bn", "norm")):
             continue
         now = {number for number, _ in run.inside(mode.module, run.last).values()}
-        written = {number for _, one in run.all(Flag) for number in one.parameters if one.name == "requires_grad"}
+        flags = [one for at, one in run.all(Flag) if one.name == "requires_grad" and at < max(steps, default=at)]
+        written = {number for one in flags for number in one.parameters}
         changed = {number for _, one in run.all(Step) if not one.by_trainer for number in one.changed}
         if now and not now & written and now <= run.held and now & changed:
             yield expect("HL312", mode.line)
