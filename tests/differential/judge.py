@@ -377,11 +377,13 @@ def flags(run: Run) -> Iterator[Expected]:
         if not _is_nearly(name) or not targets:
             continue
         now = run.flagged(index)
+        # What is frozen when training is over was not when it counted.
+        over = max((at for at, step in run.all(Step) if at > index), default=len(run.events))
         wrong = {number for number in targets if now.get(number, True) is not value}
         written = {
             number
             for at, flag in run.all(Flag)
-            if at > index and flag.name == "requires_grad" and flag.value is value
+            if index < at < over and flag.name == "requires_grad" and flag.value is value
             for number in flag.parameters
         }
         if wrong and not wrong & written:
