@@ -91,7 +91,11 @@ def _truth_of_all_choices(state: State, test: Symbol) -> bool | None:
         return None
     for symbol in test.inside:
         choices = choices_of(state, symbol)
-        truths = {truth_of(_simplify({**state.assumptions, symbol: choice}, test)) for choice in choices}
+        truths: set[bool | None] = set()
+        for choice in choices:
+            truths.add(truth_of(_simplify({**state.assumptions, symbol: choice}, test)))
+            if len(truths) > 1:
+                break
         if len(truths) == 1:
             return truths.pop()
     return None
@@ -158,13 +162,15 @@ def _is_consistent(assumptions: dict[Symbol, Value], changed: set[Symbol]) -> bo
     for symbol, value in assumptions.items():
         if symbol.op == "name" or (symbol not in changed and symbol.inside.isdisjoint(changed)):
             continue
-        if symbol.op == "==":
+        if symbol.op in ("==", "in"):
             # Of which a long chain of tests has many; what is worked out below is the same.
             asked, wanted = symbol.operands
             known = assumptions.get(asked) if isinstance(asked, Symbol) else None
-            if isinstance(known, Constant) and isinstance(wanted, Constant):
+            if isinstance(known, Constant) and isinstance(wanted, Constant) and symbol.op == "==":
                 if (known.value == wanted.value) is not truth_of(value):
                     return False
+                continue
+            if isinstance(known, Constant) and isinstance(wanted, Tuple) and truth_of(value) and known in wanted.items:
                 continue
         found = _simplify(assumptions, symbol, own=False)
         if not isinstance(found, Symbol):
