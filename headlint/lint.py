@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 VERIFYING = "HL200"
 # Rules about what forward, training and losses do: what happens to the model behind its training takes none back.
 _AS_TRAINED = ("HL2", "HL3", "HL4")
-# Those about training, but for the one about devices, have nothing to say of a model that is done with training.
-_OF_TRAINING, _OF_DEVICES = "HL3", "HL309"
+# Those about training have nothing to say of a model that is done with training, but for those about devices and
+# backward, which raise before that.
+_OF_TRAINING, _RAISING = "HL3", ("HL309", "HL314")
 
 Confirm = Literal["auto", "require", "off"]
 
@@ -224,7 +225,7 @@ class Linter:
         for code, check in all_checks():
             if self._selects(code) or (every_rule and code not in codes_off_by_default()):
                 for history in histories:
-                    if history.trained is None or not code.startswith(_OF_TRAINING) or code == _OF_DEVICES:
+                    if history.trained is None or not code.startswith(_OF_TRAINING) or code in _RAISING:
                         for candidate in check(history):
                             yield Suspicion(history, candidate)
                     if history.trained is not None and code.startswith(_AS_TRAINED) and code != VERIFYING:

@@ -86,3 +86,18 @@ def test_a_function_that_others_call_may_find_gradients_on() -> None:
     text = f"{HEADER}def step():\n    crit(model(x), y).backward()\n"
     assert messages("HL314", f"{text}torch.set_grad_enabled(False)\n") == []
     assert messages("HL314", f"{text}torch.set_grad_enabled(False)\nstep()\n") != []
+
+
+@needs_torch
+def test_a_class_of_the_file_whose_head_is_taken_off_when_training_is_over() -> None:
+    text = (
+        "import torch\nfrom torch import nn, optim\nfrom torchvision import models\nclass Net(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.net = models.resnet18()\n"
+        "    def forward(self, x):\n        return self.net(x)\n"
+        "@torch.no_grad()\ndef predict(net, batch):\n    return net(batch)\nnet = Net()\n"
+        "optimizer = optim.Adam(net.parameters())\ncriterion = nn.CrossEntropyLoss()\nnet.train()\n"
+        "for images, labels in loader:\n    criterion(predict(net, images), labels).backward()\n    optimizer.step()\n"
+    )
+    (message,) = messages("HL314", text, "require")
+    assert messages("HL314", text + "net.net.fc = nn.Identity()\n", "require") == [message]
+    assert messages("HL314", text + "net.requires_grad_(False)\n", "require") == [message]
