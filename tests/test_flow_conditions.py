@@ -160,6 +160,30 @@ def test_try_may_end_in_its_handler() -> None:
     assert known_on_paths(text) == {1, 2}
 
 
+# Reads of what is there: a model's own layers, and what an object of the file holds.
+IN_A_TRY = """
+class Maker:
+    def __init__(self, count, more): self.count = count; self.more = more
+    def make(self):
+        m = models.resnet18()
+        try:
+            pass
+            width = m.fc.in_features
+            m.fc = nn.Linear(width, self.{name})
+            x = 1
+        except AttributeError:
+            m.fc = nn.Linear(512, 5)
+            x = 2
+        return x
+x = Maker(5, unknown.size).make()
+"""
+
+
+def test_a_handler_for_what_is_missing_is_not_entered_where_all_is_there() -> None:
+    assert known(IN_A_TRY.format(name="count")) == 1
+    assert known_on_paths(IN_A_TRY.format(name="absent")) != {1}
+
+
 def test_else_and_finally() -> None:
     assert known_on_paths("try:\n    pass\nexcept E:\n    raise\nelse:\n    x = 1\n") == {1}
     assert known("try:\n    x = 1\nfinally:\n    y = 2\nx = x + y\n") == 3

@@ -53,6 +53,9 @@ from headlint.zoo import head_names
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
 
+# Stands among the builders of the models that attributes were read from for an object that has the attribute itself.
+OBJECT_OF_THE_FILE = ""
+
 
 def read(run: Interpreter, state: State, owner: Value, name: str, node: cst.CSTNode) -> Value:
     """What `owner.name` gives; a read that certainly raises in a module ends the path."""
@@ -216,9 +219,11 @@ def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, n
     if not isinstance(record, InstanceRecord):
         return Unknown("an object that is not known")
     if record.escaped and name not in record.fresh:
-        return Symbol("attr", (owner, Constant(name)), text_of(node))
+        return _of_unknown(run, owner, name, node)
     for known, value in record.attributes:
         if known == name:
+            if not isinstance(value, Unknown):
+                run.read_from.setdefault(id(node), set()).add(OBJECT_OF_THE_FILE)
             return value
     found = class_attribute(state, record.owner, name)
     if isinstance(found, (Function, Property)):
@@ -242,6 +247,11 @@ def _read_instance(run: Interpreter, state: State, owner: Instance, name: str, n
     if name == "_modules" and is_module_class(state, record.owner):
         return Submodules(owner)
     # Bases out of sight may define it: the same name read twice is the same value all the same.
+    return _of_unknown(run, owner, name, node)
+
+
+def _of_unknown(run: Interpreter, owner: Instance, name: str, node: cst.CSTNode) -> Value:
+    run.read_from.setdefault(id(node), set()).add(None)
     return Symbol("attr", (owner, Constant(name)), text_of(node))
 
 

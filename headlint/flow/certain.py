@@ -24,10 +24,12 @@ def handles_what_is_missing(handler: cst.ExceptHandler | cst.ExceptStarHandler) 
 
 
 def nothing_is_missing(run: Interpreter, body: Sequence[cst.CSTNode]) -> bool:
-    """Whether a block that has been followed only assigns layers and what models of builders are known to have."""
+    """Whether a block that has been followed only assigns layers and what models and objects are known to have."""
     known: set[str] = set()
     for line in body:
         for statement in line.body if isinstance(line, cst.SimpleStatementLine) else (line,):
+            if isinstance(statement, cst.Pass):
+                continue
             if not isinstance(statement, cst.Assign) or not _is_known(run, statement.value, known):
                 return False
             for target in (one.target for one in statement.targets):
@@ -44,7 +46,7 @@ def _is_known(run: Interpreter, node: cst.BaseExpression, known: set[str]) -> bo
         is_layer = kind.startswith(("nn.", "torch.nn.")) and find_layer(kind.rpartition(".")[2]) is not None
         return is_layer and all(_is_known(run, argument.value, known) for argument in node.args)
     if isinstance(node, cst.Attribute):
-        # Read of a builder's model whenever the code came by, and of nothing else.
+        # Read of a builder's model, or of an object that has it, whenever the code came by, and of nothing else.
         owners = run.read_from.get(id(node), {None})
         part: cst.BaseExpression = node
         while isinstance(part, cst.Attribute):

@@ -135,7 +135,7 @@ class Analysis:
 
     `may_be_right` are the reads and assignments (by the identity of their nodes) that succeed on some path, or
     that some path does to something unknown. `read_from` has, for attributes that were read, from models of which
-    builders: None stands for what may be any.
+    builders: None stands for what may be any, "" for an object of the file that has the attribute.
     """
 
     histories: tuple[ModelHistory, ...]
