@@ -55,6 +55,10 @@ TOLD = {
     "the only one that is optimized": (NET + TRAINED.replace("net.parameters", "net.head.parameters"), 10),
     "its width is asked for": (NET + "print(net.head.in_features)\n" + TRAINED, 10),
     "more than one object": (NET + "other = Net()\n" + TRAINED + TRAINED.replace("net", "other"), 10),
+    "a builder by torch.hub": (
+        NET.replace("models.resnet18()", "torch.hub.load('pytorch/vision:v0.10.0', 'resnet18')") + TRAINED,
+        10,
+    ),
     "within DataParallel": (NET + "net = nn.DataParallel(net)\n" + TRAINED, 10),
 }
 

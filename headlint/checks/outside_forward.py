@@ -11,7 +11,8 @@ from headlint.source.nodes import descend
 # By these a program reaches parts without naming them, or takes names of parts from somewhere else.
 _UNNAMED = re.compile(
     r"\b(children|named_children|named_modules|_modules|get_submodule|__dict__|delattr|load_url|safetensors"
-    r"|load_state_dict_from_url|load_from_checkpoint)\b|\btorch\s*\.\s*load\b|\bhub\s*\.|\bstrict\s*="
+    r"|load_state_dict_from_url|load_from_checkpoint)\b|\btorch\s*\.\s*load\b|\bstrict\s*="
+    r"|\bhub\s*\.(?!\s*load\(\s*[\"']pytorch/vision)"
     r"|\b[gs]etattr\((?!\s*(args|config|torch|torchvision|models|optim)\b)|\bvars\((?!\s*(args|config)\b)"
 )
 # What a layer is asked for that is no use of it.
