@@ -123,10 +123,11 @@ class SetModule(Event):
 
 @dataclass(frozen=True, slots=True)
 class DeleteModule(Event):
-    """`del target.name` or `del target[name]`."""
+    """`del target.name` or `del target[name]`; `removed` is the module that stood there."""
 
     target: ModuleRef
     name: str
+    removed: ModuleRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

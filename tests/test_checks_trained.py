@@ -26,6 +26,7 @@ for images, labels in loader:
     optimizer.step()
 """
 DONE = "model.fc = nn.Identity()\nmodel.eval()\ntorch.save(model.state_dict(), 'backbone.pt')\n"
+TAKEN_OUT = "del model.fc\n" + DONE
 
 FOUND = {
     "HL201": "model.fc = nn.Linear(256, 5)\n" + MAKE + TRAIN,
@@ -48,6 +49,7 @@ FOUND = {
 def test_found(code: str) -> None:
     assert len(messages(code, HEADER + FOUND[code] + DONE)) == 1
     assert messages(code, HEADER + FOUND[code] + DONE) == messages(code, HEADER + FOUND[code])
+    assert messages(code, HEADER + FOUND[code] + TAKEN_OUT) == messages(code, HEADER + FOUND[code])
 
 
 def test_what_is_put_in_behind_training_counts_as_well() -> None:

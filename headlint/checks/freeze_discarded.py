@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import libcst as cst
@@ -14,7 +14,7 @@ from headlint.checks.training import was_trained_between
 from headlint.claims import NothingFrozen
 from headlint.flow import changes
 from headlint.flow.histories import ModelHistory
-from headlint.history import ParameterRef, SetFlag, SetModule
+from headlint.history import AnyEvent, DeleteModule, ModuleRef, ParameterRef, SetFlag, SetModule
 from headlint.mends.mend import Mend, Replace
 from headlint.mends.order import pairs
 from headlint.mends.places import is_place, target_of
@@ -48,7 +48,7 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
             f" nothing stays frozen, all {len(now)} parameters train"
         )
         hint = "freeze the layers that stay in the model"
-        refs = tuple(event.replaced for event in replaced if event.replaced is not None)
+        refs = tuple(ref for event in replaced if (ref := _thrown_away(event)) is not None)
         text, claim = f"{message}; {hint}", NothingFrozen(refs)
         mends = partial(_mends, freeze=freeze.site, placed=replaced[0].site, place=place)
         yield Candidate(CODE, freeze.site, freeze.site, text, hint, claim, speculative=False, mends=mends)
@@ -74,21 +74,38 @@ def _mends(scene: Scene, freeze: cst.CSTNode, placed: cst.CSTNode | None, place:
             yield Mend(f"freeze all of {base}", "unsafe", changes)
 
 
-def _replaced_after(history: ModelHistory, index: int, parameters: tuple[ParameterRef, ...]) -> list[SetModule]:
+def _replaced_after(
+    history: ModelHistory, index: int, parameters: tuple[ParameterRef, ...]
+) -> list[SetModule | DeleteModule]:
     """The replacements behind `index` that throw away all of these parameters; empty if some were not."""
     left = set(parameters)
-    found: list[SetModule] = []
-    for event in history.events[index + 1 :]:
-        if type(event) is SetModule and event.replaced is not None:
-            number, path = event.replaced
-            gone = {p for p in left if p.object == number and (not path or p.path.startswith(f"{path}."))}
-            if gone:
-                left -= gone
-                found.append(event)
+    found: list[SetModule | DeleteModule] = []
+    behind = history.events[index + 1 :]
+    for number, event in enumerate(behind):
+        if not isinstance(event, (SetModule, DeleteModule)):
+            continue
+        ref = _thrown_away(event)
+        if ref is None or (isinstance(event, DeleteModule) and not _is_filled(event, behind[number:])):
+            continue
+        gone = {p for p in left if p.object == ref.object and (not ref.path or p.path.startswith(f"{ref.path}."))}
+        if gone:
+            left -= gone
+            found.append(event)
     return [] if left else found
 
 
-def _unfrozen_before(history: ModelHistory, index: int, replaced: list[SetModule], freeze: SetFlag) -> bool:
+def _thrown_away(event: SetModule | DeleteModule) -> ModuleRef | None:
+    return event.replaced if isinstance(event, SetModule) else event.removed
+
+
+def _is_filled(deleted: DeleteModule, behind: Sequence[AnyEvent]) -> bool:
+    """Whether a new layer comes where one was taken out."""
+    return any(isinstance(event, SetModule) and event.target == deleted.target for event in behind)
+
+
+def _unfrozen_before(
+    history: ModelHistory, index: int, replaced: list[SetModule | DeleteModule], freeze: SetFlag
+) -> bool:
     """Whether the code itself takes the freeze back before it throws the layer away."""
     last = history.events.index(replaced[-1])
     frozen = set(freeze.parameters)
@@ -98,5 +115,5 @@ def _unfrozen_before(history: ModelHistory, index: int, replaced: list[SetModule
     )
 
 
-def _place(history: ModelHistory, event: SetModule) -> str:
+def _place(history: ModelHistory, event: SetModule | DeleteModule) -> str:
     return joined(place_of(history, event.target) or "", event.name)

@@ -124,6 +124,8 @@ def _touched(history: ModelHistory) -> tuple[ModuleRef, ...]:
     for event in reversed(history.events):
         if isinstance(event, SetModule):
             found.update((ref, None) for ref in (event.replaced, event.value) if ref is not None)
+        elif isinstance(event, DeleteModule) and event.removed is not None:
+            found[event.removed] = None
         elif isinstance(event, SetAttribute):
             found[event.target] = None
     return tuple(reversed(list(found)[:MOST_WATCHED]))
@@ -142,9 +144,15 @@ def _events_about(
 ) -> Iterator[AnyEvent]:
     """The events without the changes that do not concern a watched module: bring it in, put it out, write on it."""
     wanted = _brought_in(history, {ref.object for ref in watch} - {history.build.object})
+    emptied: set[ModuleRef] = set()
     for event in events:
         if isinstance(event, SetModule):
-            if event.replaced in watch or (event.value is not None and event.value.object in wanted):
+            brought = event.value is not None and event.value.object in wanted
+            if event.replaced in watch or brought or event.target in emptied:
+                yield event
+        elif isinstance(event, DeleteModule):
+            if event.removed in watch:
+                emptied.add(event.target)
                 yield event
         elif isinstance(event, SetAttribute):
             if event.target in watch:
@@ -152,7 +160,7 @@ def _events_about(
         elif isinstance(event, SetParameterAttribute):
             if any(_holds(module, parameter) for module in watch for parameter in event.parameters):
                 yield event
-        elif not isinstance(event, (DeleteModule, Read, UseKeys)):
+        elif not isinstance(event, (Read, UseKeys)):
             yield event
 
 

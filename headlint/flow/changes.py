@@ -65,9 +65,11 @@ def keep_as_trained(state: State) -> None:
 
 def delete_module(state: State, target: ModuleRef, name: str, left: Children, site: cst.CSTNode) -> None:
     """Take what stands under `name` out of a module, in which the others are `left`."""
+    keep_as_trained(state)
     doubt_extractors(state, target)
+    removed = dict(children_of(state, target)).get(name)
     state.children[target] = left
-    state.trace.append(DeleteModule(target, name, site=site))
+    state.trace.append(DeleteModule(target, name, removed, site=site))
 
 
 def doubt_extractors(state: State, changed: ModuleRef) -> None:

@@ -204,7 +204,10 @@ def _renumbered(event: AnyEvent, numbers: dict[int, int]) -> AnyEvent | None:
                 value=None if value is None else module(value),
                 replaced=None if replaced is None else module(replaced),
             )
-        case DeleteModule() | SetAttribute() | LoadState():
+        case DeleteModule():
+            removed = None if event.removed is None else module(event.removed)
+            return replace(event, target=module(event.target), removed=removed)
+        case SetAttribute() | LoadState():
             return replace(event, target=module(event.target))
         case SetFlag():
             own = tuple(ref for ref in event.parameters if ref.object in numbers)
