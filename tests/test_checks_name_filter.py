@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from check_helpers import messages, verdict
 from probe_helpers import needs_torch
 
 from headlint.claims import NamesCaught
 from headlint.history import AnyEvent, Build, ModuleRef, ParameterRef, SetFlag
+from headlint.lint import Linter, Settings
 
 IMPORTS = "from torch import nn\nfrom torchvision import models\n"
 VGG = IMPORTS + "model = models.vgg11()\n"
@@ -73,6 +76,28 @@ def test_what_is_frozen_when_the_optimizer_is_made_stays_so_whoever_gets_the_mod
     optimizer = "import torch\noptimizer = torch.optim.Adam(model.parameters())\n"
     assert len(messages("HL308", f"{VGG}{loop}{optimizer}fit(model, optimizer)\n")) == 1
     assert messages("HL308", f"{VGG}{loop}fit(model)\n{optimizer}") == []
+
+
+OWN_HEAD = """\
+import torch
+class Cosine(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(5, 4096))
+        self.bias = nn.Parameter(torch.zeros(5))
+    def forward(self, x):
+        return nn.functional.linear(x, self.weight, self.bias)
+"""
+
+
+@needs_torch
+def test_the_names_in_a_head_of_the_file_that_are_not_known_do_not_count(tmp_path: Path) -> None:
+    text = VGG + OWN_HEAD + LOOP.format("n.startswith('base')", False) + "model.classifier[6] = Cosine()\n"
+    with Linter(Settings(select=frozenset({"HL308"}), cache_directory=str(tmp_path))) as linter:
+        (found,) = linter.lint_unguarded(text, "program.py").findings
+    assert found.verdict.kind == "confirmed"
+    assert found.evidence is not None
+    assert "holds for 0 of the 22 names" in found.evidence.text
 
 
 @needs_torch

@@ -15,7 +15,7 @@ from headlint.claims import NamesCaught
 from headlint.flow import modules
 from headlint.flow.filters import NameFilter
 from headlint.flow.histories import ModelHistory
-from headlint.flow.parameters import parameters_of
+from headlint.flow.parameters import ALL_PARAMETERS, parameters_of
 from headlint.history import ModuleRef, ParameterRef
 from headlint.mends.mend import Mend, Replace
 from headlint.mends.scene import Scene
@@ -44,9 +44,10 @@ def check(history: ModelHistory) -> Iterator[Candidate]:
         told = next(filter(None, (way(history, one, now) for way in _WAYS)), None)
         if told is not None:
             message, hint, against, flag = told
-            names = tuple(called.values())
+            names = tuple(name for name in called.values() if not name.endswith(ALL_PARAMETERS))
+            hidden = tuple(name.removesuffix(ALL_PARAMETERS) for name in called.values() if name not in names)
             shown = frozenset(called[now[name]] for name in against)
-            claim = NamesCaught(one.owner, names, len(one.matched), len(one.names), shown, flag)
+            claim = NamesCaught(one.owner, names, len(one.matched), len(one.names), shown, flag, hidden)
             text = f"{message}; {hint}"
             elsewhere = len(one.matched) in (0, len(one.names))
             mends = partial(_mends, history=history, one=one)

@@ -22,7 +22,8 @@ from headlint.history import ModuleRef, Recipe
 class NamesCaught(Claim):
     """A test held for `matched` of `total` names of parameters of `owner`, and those of `against` have another flag.
 
-    In the end its parameters have `names`, `against` among them; then there may be others than the test saw.
+    In the end its parameters have `names`, `against` among them; then there may be others than the test saw. What
+    stands in modules whose parameters are not known has names that begin with one of `hidden`.
     """
 
     owner: ModuleRef
@@ -31,6 +32,7 @@ class NamesCaught(Claim):
     total: int
     against: frozenset[str]
     flag: bool
+    hidden: tuple[str, ...] = ()
     needs_forward: ClassVar[bool] = False
 
     @property
@@ -44,7 +46,8 @@ class NamesCaught(Claim):
         flags = observation.get("names")
         if flags is None:
             return unconfirmed("the replay does not tell the names")
-        if flags.keys() != set(self.names) or any(flags[name] is not self.flag for name in self.against):
+        known = {name for name in flags if not name.startswith(self.hidden)}
+        if known != set(self.names) or any(flags[name] is not self.flag for name in self.against):
             return REFUTED
         state = "requires grad" if self.flag else "is frozen"
         some = sorted(self.against, key=self.names.index)

@@ -560,22 +560,25 @@ def losses(run: Run) -> Iterator[Expected]:
         raw = loss.name in ("cross_entropy", "binary_cross_entropy_with_logits", "multilabel_soft_margin_loss")
         lonely = loss.name == "cross_entropy" and len(loss.shape) == 2 and loss.shape[1] == 1 and loss.value == 0
         if raw and loss.squashed and (loss.sums_to_one if loss.name == "cross_entropy" else loss.in_unit):
-            if lonely:
-                # One number is 1 behind a softmax and 0 in the loss without it, too: either may be told.
-                heads = (run.lines_of_head(put.new, put) for _, put in run.surgeries if put.new is not None)
-                yield Expected(("HL401", "HL402"), frozenset({loss.squashed}).union(*heads))
-            else:
-                yield expect("HL401", loss.squashed)
+            yield either(run, loss.squashed) if lonely else expect("HL401", loss.squashed)
             continue
         if loss.call is None or len(loss.shape) != 2 or loss.last not in standing:
             continue
         head = next((put for _, put in run.surgeries if loss.last in run.subtree(put.new or 0, now)), None)
         lines = frozenset({run.trace.made.get(loss.last, 0)} | ({head.line} if head else set()))
         kind = run.kind(loss.last)
-        if lonely:
-            yield Expected(("HL402",), run.lines_of_head(head.new or 0, head) if head else lines)
+        if lonely and head is None:
+            yield either(run, *lines)
+        elif lonely and head is not None:
+            yield Expected(("HL402",), run.lines_of_head(head.new or 0, head))
         elif raw and ((kind.startswith("Softmax") and loss.sums_to_one) or (kind == "Sigmoid" and loss.in_unit)):
             yield Expected(("HL401",), lines)
+
+
+def either(run: Run, *lines: int) -> Expected:
+    """One number is 1 behind a softmax, and its cross entropy 0 without one, too: of the two either may be told."""
+    heads = (run.lines_of_head(put.new, put) for _, put in run.surgeries if put.new is not None)
+    return Expected(("HL401", "HL402"), frozenset(lines).union(*heads))
 
 
 JUDGES = (
