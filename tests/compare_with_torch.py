@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -100,6 +102,7 @@ def main() -> int:
     parser.add_argument("--programs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1, help="so many programs at once")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="after so many no further program is looked at")
     parser.add_argument("--show", action="store_true", help="print the text of programs that differ")
     parser.add_argument("--open", action="store_true", help="print what cannot be decided, too")
     parser.add_argument("--shrink", metavar="HL101", help="look for the smallest program with a disagreement on a rule")
@@ -117,6 +120,7 @@ def main() -> int:
     undecided: Counter[str] = Counter()
     beyond: Counter[str] = Counter()
     clean = total = 0
+    end = time.monotonic() + 60 * options.minutes
     for one in compared(drawn(options.programs, options.seed), options.jobs):
         total += 1
         clean += not (one.agreed or one.missed or one.beyond)
@@ -127,6 +131,8 @@ def main() -> int:
         beyond.update(wanted.codes[0] for wanted in one.beyond)
         if one.differs or (options.open and one.open):
             _show(one, text=options.show)
+        if time.monotonic() > end:
+            break
     print(f"{total} programs, {clean} without a mistake")
     print("rule   found missed  false   open beyond")
     for code in sorted({*agreed, *false, *missed, *undecided, *beyond}):
