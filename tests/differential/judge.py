@@ -478,9 +478,9 @@ def _filtered(run: Run, line: int, written_at: int, value: bool, telling: set[st
     flags_now = dict(now.values())
     if value and telling & HEADS and head and not head & caught and not any(flags_now.get(one, True) for one in head):
         yield expect("HL308", line)
-    if not value and telling & HEADS and not head and flags_now.keys() <= caught and not any(flags_now.values()):
-        # All but the head was meant.
-        yield expect("HL308", line)
+    if not value and telling & HEADS and flags_now.keys() <= caught and not any(flags_now.values()):
+        # All but the head was meant; of a new one it may be told where it is frozen.
+        yield Expected(("HL308", "HL301"), frozenset({line, written_at})) if head else expect("HL308", line)
     if not value and telling & NORMS:
         norms = {
             number
