@@ -181,6 +181,9 @@ x = Maker(5, unknown.size).make()
 
 def test_a_handler_for_what_is_missing_is_not_entered_where_all_is_there() -> None:
     assert known(IN_A_TRY.format(name="count")) == 1
+    of_a_dict = IN_A_TRY.replace("self.{name}", "CONFIG['classes']")
+    assert known("CONFIG = {'classes': 5}\n" + of_a_dict) == 1
+    assert known_on_paths(of_a_dict.replace("AttributeError", "(AttributeError, KeyError)")) != {1}
     assert known_on_paths(IN_A_TRY.format(name="absent")) != {1}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
-from headlint.flow.certain import handles_what_is_missing, nothing_is_missing
+from headlint.flow.certain import is_never_entered
 from headlint.flow.gradients import is_grad_mode, recording_in
 from headlint.flow.moves import note_made
 from headlint.flow.scope import bind_target
@@ -77,7 +77,7 @@ def try_statement(run: Interpreter, node: cst.Try | cst.TryStar, state: State) -
         rest = [path for path in going_on if path.completion is not None]
         going_on = rest + run.block(statements_of(node.orelse.body), normal)
     for handler in node.handlers:
-        if not raised and handles_what_is_missing(handler) and nothing_is_missing(run, statements_of(node.body)):
+        if not raised and is_never_entered(run, handler, statements_of(node.body)):
             continue
         entry = before.fork()
         # Where nothing is known to raise, a handler may never be entered: what raises in it is no mistake.

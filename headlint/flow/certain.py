@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 import libcst as cst
@@ -13,24 +14,28 @@ from headlint.torchlib.layers import find_layer
 if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
 
+Statements = Sequence[cst.CSTNode]
 _MISSING = frozenset({"AttributeError", "KeyError", "IndexError"})
 
 
-def handles_what_is_missing(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
-    """Whether a handler is there for nothing but attributes, keys and items that are not there."""
+def is_never_entered(run: Interpreter, handler: cst.ExceptHandler | cst.ExceptStarHandler, body: Statements) -> bool:
+    """Whether a handler is there for nothing but what is not there, and nothing that the block reads can be missing.
+
+    The block has been followed; it only assigns layers and what models and objects are known to have.
+    """
     kind = handler.type
     kinds = [element.value for element in kind.elements] if isinstance(kind, cst.Tuple) else [kind]
-    return all(isinstance(one, cst.Name) and one.value in _MISSING for one in kinds)
+    caught = {one.value for one in kinds if isinstance(one, cst.Name)}
+    return len(caught) == len(kinds) and caught <= _MISSING and _nothing_is_missing(run, body, caught)
 
 
-def nothing_is_missing(run: Interpreter, body: Sequence[cst.CSTNode]) -> bool:
-    """Whether a block that has been followed only assigns layers and what models and objects are known to have."""
+def _nothing_is_missing(run: Interpreter, body: Statements, caught: AbstractSet[str]) -> bool:
     known: set[str] = set()
     for line in body:
         for statement in line.body if isinstance(line, cst.SimpleStatementLine) else (line,):
             if isinstance(statement, cst.Pass):
                 continue
-            if not isinstance(statement, cst.Assign) or not _is_known(run, statement.value, known):
+            if not isinstance(statement, cst.Assign) or not _is_known(run, statement.value, known, caught):
                 return False
             for target in (one.target for one in statement.targets):
                 owner = target.value if isinstance(target, cst.Attribute) else target
@@ -39,12 +44,12 @@ def nothing_is_missing(run: Interpreter, body: Sequence[cst.CSTNode]) -> bool:
     return True
 
 
-def _is_known(run: Interpreter, node: cst.BaseExpression, known: set[str]) -> bool:
-    """Whether evaluating this cannot fail for want of an attribute; what has been read to that end is `known`."""
+def _is_known(run: Interpreter, node: cst.BaseExpression, known: set[str], caught: AbstractSet[str]) -> bool:
+    """Whether evaluating this cannot raise what is `caught`; of what attributes have been read is `known` then."""
     if isinstance(node, cst.Call):
         kind = text_of(node.func)
         is_layer = kind.startswith(("nn.", "torch.nn.")) and find_layer(kind.rpartition(".")[2]) is not None
-        return is_layer and all(_is_known(run, argument.value, known) for argument in node.args)
+        return is_layer and all(_is_known(run, argument.value, known, caught) for argument in node.args)
     if isinstance(node, cst.Attribute):
         # Read of a builder's model, or of an object that has it, whenever the code came by, and of nothing else.
         owners = run.read_from.get(id(node), {None})
@@ -53,4 +58,7 @@ def _is_known(run: Interpreter, node: cst.BaseExpression, known: set[str]) -> bo
             part = part.value
             known.add(text_of(part))
         return None not in owners
+    if isinstance(node, cst.Subscript):
+        # What is missing in a dict of settings is a key.
+        return caught == {"AttributeError"} and isinstance(node.value, cst.Name)
     return isinstance(node, (cst.Name, cst.Integer))
