@@ -183,6 +183,7 @@ def test_a_handler_for_what_is_missing_is_not_entered_where_all_is_there() -> No
     assert known(IN_A_TRY.format(name="count")) == 1
     of_a_dict = IN_A_TRY.replace("self.{name}", "CONFIG['classes']")
     assert known("CONFIG = {'classes': 5}\n" + of_a_dict) == 1
+    assert known_on_paths(of_a_dict.replace("'classes'", "args.key")) != {1}
     assert known_on_paths(of_a_dict.replace("AttributeError", "(AttributeError, KeyError)")) != {1}
     assert known_on_paths(IN_A_TRY.format(name="absent")) != {1}
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from headlint.flow.interpreter import Interpreter
 
 Statements = Sequence[cst.CSTNode]
+_PLAIN = (cst.Name, cst.Integer, cst.SimpleString)
 _MISSING = frozenset({"AttributeError", "KeyError", "IndexError"})
 
 
@@ -60,5 +61,7 @@ def _is_known(run: Interpreter, node: cst.BaseExpression, known: set[str], caugh
         return None not in owners
     if isinstance(node, cst.Subscript):
         # What is missing in a dict of settings is a key.
-        return caught == {"AttributeError"} and isinstance(node.value, cst.Name)
+        keys = [element.slice.value for element in node.slice if isinstance(element.slice, cst.Index)]
+        plain = len(keys) == len(node.slice) and all(isinstance(key, _PLAIN) for key in keys)
+        return plain and caught == {"AttributeError"} and isinstance(node.value, cst.Name)
     return isinstance(node, (cst.Name, cst.Integer))

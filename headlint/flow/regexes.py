@@ -113,7 +113,7 @@ def match_method(state: State, found: Tuple, name: str, arguments: Arguments, no
     if name == "groups" and not arguments.values:
         return Tuple(found.items[1:])
     index = arguments.values[0].value if arguments.values and isinstance(arguments.values[0], Constant) else 0
-    if name == "group" and len(arguments.values) < 2 and isinstance(index, int) and index < len(found.items):
+    if name == "group" and len(arguments.values) < 2 and isinstance(index, int) and 0 <= index < len(found.items):
         return found.items[index]
     return state.origin(node, text_of(node))
 
