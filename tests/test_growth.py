@@ -122,28 +122,33 @@ def cells(n: int) -> str:
     return (SURGERY + "for p in net.parameters():\n    p.requires_grad = False\n" + others) * n
 
 
+def build_with(tests: list[str]) -> str:
+    """A function that makes a model and comes by these statements."""
+    return "def build(options):\n" + indented(SURGERY + "".join(tests) + "return net\n")
+
+
 def branches_in_a_row(n: int) -> str:
     """n independent conditions: twice as many paths with each."""
     tests = [f"if options[{i}]:\n    net.extra{i} = nn.Linear(512, {i + 1})\n" for i in range(n)]
-    return "def build(options):\n" + indented(SURGERY + "".join(tests) + "return net\n")
+    return build_with(tests)
 
 
 def harmless_branches(n: int) -> str:
     """n independent conditions that have nothing to do with the model."""
     tests = [f"if options[{i}]:\n    print({i})\nelse:\n    x = {i}\n" for i in range(n)]
-    return "def build(options):\n" + indented(SURGERY + "".join(tests) + "return net\n")
+    return build_with(tests)
 
 
 def early_returns(n: int) -> str:
     """n conditions, each of which leaves with a value of its own."""
     tests = [f"if options[{i}]:\n    x = {i}\n    return x\n" for i in range(n)]
-    return "def build(options):\n" + indented(SURGERY + "".join(tests) + "return net\n")
+    return build_with(tests)
 
 
 def models_by_condition(n: int) -> str:
     """n conditions, each of which leaves with a model of its own."""
     tests = [f"if options[{i}]:\n    net.fc = nn.Linear(512, {i + 1})\n    return net\n" for i in range(n)]
-    return "def build(options):\n" + indented(SURGERY + "".join(tests) + "return net\n")
+    return build_with(tests)
 
 
 def imported_switches(n: int) -> str:
